@@ -1,0 +1,2 @@
+//! The `tcloud` command.
+fn main() {}

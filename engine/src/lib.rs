@@ -1,0 +1,1 @@
+//! Observes hosts and applies plans

@@ -1,0 +1,1 @@
+//! Trees to a checked program to desired resources

@@ -1,0 +1,3 @@
+//! Text to tree and back, one file at a time, no meaning.
+
+pub mod ast;

@@ -1,0 +1,502 @@
+//! Where a resource stands in the text, and where an attribute stands in a resource.
+
+use std::cmp::Ordering;
+use std::fmt::{self, Write as _};
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::Name;
+
+/// The path of a resource: `tenant.rhoenblick.vm.web[1]`. Segments share their parents, so an
+/// address costs one small allocation; cloning is cheap, and comparing usually ends at the hash.
+/// The text form is also a valid expression of the language.
+#[derive(Clone)]
+pub struct Address(Arc<Node>);
+
+struct Node {
+    parent: Option<Address>,
+    kind: Name,
+    name: Name,
+    key: Option<Key>,
+    depth: u16,
+    hash: u64,
+}
+
+/// What tells the instances of a repeated block apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// `vm.web[2]`
+    Int(i64),
+    /// `vm.web["a"]`
+    Text(Name),
+    /// `vm.web[zone.a]`, the address of what the block was repeated over.
+    Ref(Address),
+}
+
+impl Address {
+    /// An address of one segment.
+    pub fn root(kind: impl Into<Name>, name: impl Into<Name>, key: Option<Key>) -> Address {
+        Address::build(None, kind.into(), name.into(), key)
+    }
+
+    /// This address with one more segment.
+    pub fn child(&self, kind: impl Into<Name>, name: impl Into<Name>, key: Option<Key>) -> Address {
+        Address::build(Some(self.clone()), kind.into(), name.into(), key)
+    }
+
+    fn build(parent: Option<Address>, kind: Name, name: Name, key: Option<Key>) -> Address {
+        let mut hasher = Fnv(parent.as_ref().map_or(0xcbf2_9ce4_8422_2325, |p| p.0.hash));
+        kind.hash(&mut hasher);
+        name.hash(&mut hasher);
+        key.hash(&mut hasher);
+        let depth = parent.as_ref().map_or(1, |p| p.0.depth.saturating_add(1));
+        Address(Arc::new(Node { hash: hasher.finish(), parent, kind, name, key, depth }))
+    }
+
+    /// The address without its last segment.
+    pub fn parent(&self) -> Option<&Address> {
+        self.0.parent.as_ref()
+    }
+
+    /// The kind of the last segment.
+    pub fn kind(&self) -> &Name {
+        &self.0.kind
+    }
+
+    /// The name of the last segment.
+    pub fn name(&self) -> &Name {
+        &self.0.name
+    }
+
+    /// The key of the last segment, if its block is repeated.
+    pub fn key(&self) -> Option<&Key> {
+        self.0.key.as_ref()
+    }
+
+    /// How many segments there are, at least one.
+    pub fn depth(&self) -> usize {
+        usize::from(self.0.depth)
+    }
+
+    /// This address and its parents, outermost first.
+    pub fn ancestry(&self) -> Vec<&Address> {
+        let mut all = Vec::with_capacity(self.depth());
+        let mut at = Some(self);
+        while let Some(address) = at {
+            all.push(address);
+            at = address.parent();
+        }
+        all.reverse();
+        all
+    }
+
+    /// The tenant that the resource belongs to, or `None` for what is shared by all.
+    pub fn tenant(&self) -> Option<&Address> {
+        self.ancestry().into_iter().find(|a| a.kind() == "tenant")
+    }
+
+    /// Whether this address is `other` or lies inside it.
+    pub fn is_within(&self, other: &Address) -> bool {
+        let mut at = Some(self);
+        while let Some(address) = at {
+            if address == other {
+                return true;
+            }
+            at = address.parent();
+        }
+        false
+    }
+
+    /// The last segment as text: `vm.web[1]`.
+    pub fn last_segment(&self) -> String {
+        let mut text = format!("{}.{}", self.0.kind, self.0.name);
+        if let Some(key) = &self.0.key {
+            let _ = write!(text, "[{key}]");
+        }
+        text
+    }
+
+    /// The name and key of the last segment: `web[1]`.
+    pub fn last_name(&self) -> String {
+        match &self.0.key {
+            Some(key) => format!("{}[{key}]", self.0.name),
+            None => self.0.name.to_string(),
+        }
+    }
+}
+
+/// FNV-1a, 64 bits: stable over processes, which a plan's order may depend on.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Address) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.0.hash == other.0.hash
+                && self.0.name == other.0.name
+                && self.0.key == other.0.key
+                && self.0.kind == other.0.kind
+                && self.0.parent == other.0.parent)
+    }
+}
+
+impl Eq for Address {}
+
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.hash);
+    }
+}
+
+impl Ord for Address {
+    fn cmp(&self, other: &Address) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
+        let (mut left, mut right) = (self, other);
+        while left.0.depth > right.0.depth {
+            match left.parent() {
+                Some(parent) => left = parent,
+                None => break,
+            }
+        }
+        while right.0.depth > left.0.depth {
+            match right.parent() {
+                Some(parent) => right = parent,
+                None => break,
+            }
+        }
+        compare_same_depth(left, right).then(self.0.depth.cmp(&other.0.depth))
+    }
+}
+
+fn compare_same_depth(left: &Address, right: &Address) -> Ordering {
+    if Arc::ptr_eq(&left.0, &right.0) {
+        return Ordering::Equal;
+    }
+    let parents = match (left.parent(), right.parent()) {
+        (Some(left), Some(right)) => compare_same_depth(left, right),
+        _ => Ordering::Equal,
+    };
+    parents
+        .then_with(|| left.0.kind.cmp(&right.0.kind))
+        .then_with(|| left.0.name.cmp(&right.0.name))
+        .then_with(|| left.0.key.cmp(&right.0.key))
+}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Address) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent() {
+            write!(f, "{parent}.")?;
+        }
+        write!(f, "{}.{}", self.0.kind, self.0.name)?;
+        if let Some(key) = &self.0.key {
+            write!(f, "[{key}]")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Int(number) => write!(f, "{number}"),
+            Key::Text(text) => crate::value::write_quoted(f, text),
+            Key::Ref(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+/// Why a text is not an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressError {
+    /// What was wrong, in the user's words.
+    pub message: String,
+    /// Byte offset of the trouble in the text.
+    pub offset: usize,
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for AddressError {}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Address, AddressError> {
+        let mut reader = Reader { text, at: 0, nesting: 0 };
+        let address = reader.address()?;
+        if reader.at < text.len() {
+            return Err(reader.error("there is something after the address"));
+        }
+        Ok(address)
+    }
+}
+
+/// Reads the text form of an address; shared with keys, which may hold addresses.
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    nesting: u8,
+}
+
+impl Reader<'_> {
+    fn rest(&self) -> &str {
+        &self.text[self.at..]
+    }
+
+    fn error(&self, message: &str) -> AddressError {
+        AddressError { message: message.to_owned(), offset: self.at }
+    }
+
+    fn eat(&mut self, c: char) -> bool {
+        let found = self.rest().starts_with(c);
+        if found {
+            self.at += c.len_utf8();
+        }
+        found
+    }
+
+    fn word(&mut self) -> Result<Name, AddressError> {
+        let length = self
+            .rest()
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+            .unwrap_or(self.rest().len());
+        if length == 0 {
+            return Err(self.error("an address is made of kind.name pairs, a word is missing"));
+        }
+        let word = Name::new(&self.text[self.at..self.at + length]);
+        self.at += length;
+        Ok(word)
+    }
+
+    fn address(&mut self) -> Result<Address, AddressError> {
+        let mut address: Option<Address> = None;
+        loop {
+            let kind = self.word()?;
+            if !self.eat('.') {
+                return Err(self.error("a kind is followed by a dot and a name"));
+            }
+            let name = self.word()?;
+            let key = if self.eat('[') { Some(self.key()?) } else { None };
+            address = Some(match &address {
+                Some(parent) => parent.child(kind, name, key),
+                None => Address::root(kind, name, key),
+            });
+            if !self.eat('.') {
+                break;
+            }
+        }
+        address.ok_or_else(|| self.error("an address is missing"))
+    }
+
+    fn key(&mut self) -> Result<Key, AddressError> {
+        let key = if self.rest().starts_with('"') {
+            Key::Text(self.quoted()?)
+        } else if self.rest().starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+            let length = self.rest().find(']').unwrap_or(self.rest().len());
+            let digits = &self.text[self.at..self.at + length];
+            let number = digits
+                .parse()
+                .map_err(|_| self.error("a key is a number, a quoted text or an address"))?;
+            self.at += length;
+            Key::Int(number)
+        } else {
+            if self.nesting == 16 {
+                return Err(self.error("an address is nested too deeply"));
+            }
+            self.nesting += 1;
+            let address = self.address()?;
+            self.nesting -= 1;
+            Key::Ref(address)
+        };
+        if !self.eat(']') {
+            return Err(self.error("a key is closed by `]`"));
+        }
+        Ok(key)
+    }
+
+    fn quoted(&mut self) -> Result<Name, AddressError> {
+        let (text, length) = crate::value::read_quoted(self.rest())
+            .ok_or_else(|| self.error("a quoted key is not closed"))?;
+        self.at += length;
+        Ok(Name::from(text))
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Where an attribute stands inside a resource: `nic.office.address`, `web["a"].size`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttrPath(pub Vec<PathStep>);
+
+/// One step into a value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PathStep {
+    /// A named field, or the label of a nested block with its key (`web[1]`).
+    Field(Name),
+    /// A position in a list, counted from zero.
+    Index(usize),
+}
+
+impl AttrPath {
+    /// The path of a top-level attribute.
+    pub fn attribute(name: impl Into<Name>) -> AttrPath {
+        AttrPath(vec![PathStep::Field(name.into())])
+    }
+
+    /// This path with one more field.
+    pub fn field(&self, name: impl Into<Name>) -> AttrPath {
+        let mut steps = self.0.clone();
+        steps.push(PathStep::Field(name.into()));
+        AttrPath(steps)
+    }
+
+    /// This path with one more list position.
+    pub fn index(&self, index: usize) -> AttrPath {
+        let mut steps = self.0.clone();
+        steps.push(PathStep::Index(index));
+        AttrPath(steps)
+    }
+
+    /// The name of the top-level attribute.
+    pub fn first(&self) -> Option<&Name> {
+        match self.0.first() {
+            Some(PathStep::Field(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Reads the text form. Fields are split at dots outside brackets.
+    pub fn parse(text: &str) -> AttrPath {
+        let mut steps = Vec::new();
+        let (mut start, mut depth) = (0, 0_i32);
+        for (at, c) in text.char_indices() {
+            match c {
+                '[' => depth += 1,
+                ']' => depth -= 1,
+                '.' if depth == 0 => {
+                    steps.push(PathStep::Field(Name::new(&text[start..at])));
+                    start = at + 1;
+                }
+                _ => {}
+            }
+        }
+        steps.push(PathStep::Field(Name::new(&text[start..])));
+        AttrPath(steps)
+    }
+}
+
+impl fmt::Display for AttrPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, step) in self.0.iter().enumerate() {
+            match step {
+                PathStep::Field(name) if position == 0 => write!(f, "{name}")?,
+                PathStep::Field(name) => write!(f, ".{name}")?,
+                PathStep::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for AttrPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AttrPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AttrPath, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Ok(AttrPath::parse(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+    }
+
+    #[test]
+    fn text_form_is_read_back() {
+        for text in [
+            "site.meiningen",
+            "tenant.rhoenblick.vm.web[1].nic.office",
+            "tenant.a.vm.web[\"a.b]\\\"\"].disk.root",
+            "vm.x[site.m.zone.a].nic.n[-3]",
+        ] {
+            assert_eq!(address(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_a_place() {
+        for (text, offset) in [("", 0), ("vm", 2), ("vm.web[", 7), ("vm.web[1", 8), ("vm.a b", 4)] {
+            let error = text.parse::<Address>().expect_err(text);
+            assert_eq!(error.offset, offset, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_sort_as_numbers_and_parents_before_children() {
+        let mut all: Vec<Address> =
+            ["vm.web[10]", "vm.web[2].nic.a", "vm.web[2]", "vm.a", "tenant.z.vm.a"]
+                .map(address)
+                .into();
+        all.sort();
+        let texts: Vec<String> = all.iter().map(Address::to_string).collect();
+        assert_eq!(texts, ["tenant.z.vm.a", "vm.a", "vm.web[2]", "vm.web[2].nic.a", "vm.web[10]"]);
+    }
+
+    #[test]
+    fn tenant_and_containment() {
+        let nic = address("tenant.t.vm.web[1].nic.office");
+        assert_eq!(nic.tenant(), Some(&address("tenant.t")));
+        assert!(nic.is_within(&address("tenant.t.vm.web[1]")));
+        assert!(!nic.is_within(&address("tenant.t.vm.web[2]")));
+    }
+}

@@ -1,0 +1,34 @@
+//! Every diagnostic code with its page. The page is the code's one file: it explains, and its
+//! examples are the test – the wrong one must give exactly this code at exactly the marked range.
+
+/// A code and its page.
+#[derive(Clone, Copy, Debug)]
+pub struct CodePage {
+    /// `E0101`
+    pub code: &'static str,
+    /// The page as Markdown; the first line is `# E0101: …`.
+    pub page: &'static str,
+}
+
+macro_rules! pages {
+    ($($code:ident)*) => {
+        /// All codes, in order.
+        pub const ALL: &[CodePage] = &[
+            $(CodePage {
+                code: stringify!($code),
+                page: include_str!(concat!("../../book/src/codes/", stringify!($code), ".md")),
+            },)*
+        ];
+        $(
+            #[doc = concat!("See `tcloud explain ", stringify!($code), "`.")]
+            pub const $code: crate::Code = crate::Code(stringify!($code));
+        )*
+    };
+}
+
+pages! {}
+
+/// The page of a code, in any case.
+pub fn find(code: &str) -> Option<&'static CodePage> {
+    ALL.iter().find(|page| page.code.eq_ignore_ascii_case(code))
+}

@@ -1,0 +1,255 @@
+//! Who an object is on a hypervisor. Identity is derived from the text's addresses, never drawn at
+//! random: an object can be found without any state, and creating it twice is creating it once.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Address, Fields, Name};
+
+/// One object that tcloud manages: an address, on a host, in an incarnation. A replacement raises
+/// the incarnation, so that old and new may exist side by side.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectId {
+    /// Where it stands in the text.
+    pub address: Address,
+    /// The address of the host that it runs on.
+    pub host: Address,
+    /// 0 for the first, one more for every replacement.
+    pub incarnation: u32,
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.address)?;
+        if self.incarnation > 0 {
+            write!(f, "#{}", self.incarnation)?;
+        }
+        write!(f, " on {}", self.host)
+    }
+}
+
+/// What a deployment is called and known by. Two deployments may share hosts; neither touches the
+/// other's objects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// The name from `tcloud.toml`, or the directory's.
+    pub name: Name,
+    /// Derived from the name.
+    pub id: Uuid,
+}
+
+/// Namespace of all identifiers that tcloud derives (a random UUID, fixed for ever).
+const NAMESPACE: Uuid = Uuid::from_u128(0x9c1f_52a4_3f0e_4c57_8d25_0b7e_61aa_d9c3);
+
+impl Deployment {
+    /// The deployment of this name.
+    pub fn new(name: &str) -> Deployment {
+        Deployment { name: Name::new(name), id: Uuid::new_v5(&NAMESPACE, name.as_bytes()) }
+    }
+}
+
+/// How a hypervisor knows an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its UUID, where the hypervisor gives objects one.
+    pub uuid: Uuid,
+    /// Its readable name on the hypervisor: `rhoenblick.files`.
+    pub name: Name,
+}
+
+impl Identity {
+    /// The identity of an object that is created. `per_host` objects (networks, images, pools) get
+    /// a UUID per host; a VM or volume keeps its own when it moves to another host.
+    pub fn derive(deployment: &Deployment, object: &ObjectId, per_host: bool) -> Identity {
+        let mut text = format!("{}#{}", object.address, object.incarnation);
+        if per_host {
+            text.push('@');
+            text.push_str(&object.host.to_string());
+        }
+        let uuid = Uuid::new_v5(&deployment.id, text.as_bytes());
+        Identity { uuid, name: hypervisor_name(object) }
+    }
+
+    /// The MAC address of a NIC: QEMU's prefix 52:54:00 and three bytes of the same hash. `attempt`
+    /// is 0, and is raised when two NICs of one network would get the same.
+    pub fn mac(deployment: &Deployment, nic: &Address, attempt: u32) -> [u8; 6] {
+        let text = format!("mac:{nic}#{attempt}");
+        let hash = Uuid::new_v5(&deployment.id, text.as_bytes());
+        let [a, b, c, ..] = *hash.as_bytes();
+        [0x52, 0x54, 0x00, a, b, c]
+    }
+}
+
+/// The longest name that is surely accepted for a domain, a network and a file.
+const LONGEST_NAME: usize = 120;
+
+/// The readable name: the names of the path without the kinds of scopes, joined by dots. What is
+/// not unique or too long that way is made so with a part of the address's hash by the kind prefix.
+fn hypervisor_name(object: &ObjectId) -> Name {
+    let mut parts = Vec::new();
+    for segment in object.address.ancestry() {
+        let last = segment.depth() == object.address.depth();
+        let scope = matches!(segment.kind().as_str(), "tenant" | "site");
+        let vm_above = segment.kind() == "vm" && !last;
+        let name = plain(&segment.last_name());
+        if scope || vm_above || last && segment.kind() == "vm" {
+            parts.push(name);
+        } else {
+            parts.push(format!("{}-{name}", segment.kind()));
+        }
+    }
+    let mut text = parts.join(".");
+    if text.len() > LONGEST_NAME {
+        let hash = blake3::hash(object.address.to_string().as_bytes());
+        let mut end = LONGEST_NAME - 17;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push('~');
+        text.push_str(&hash.to_hex()[..16]);
+    }
+    if object.incarnation > 0 {
+        text.push_str(&format!("~{}", object.incarnation));
+    }
+    Name::from(text)
+}
+
+/// Keys become readable and safe in a file name: `web[1]` is `web-1`. Other characters than
+/// letters, digits, `-`, `_` and `.` are written as their code, so that no two keys become equal.
+fn plain(name: &str) -> String {
+    let mut text = String::new();
+    for c in name.chars() {
+        match c {
+            '[' => text.push('-'),
+            ']' | '"' => {}
+            c if c.is_ascii_alphanumeric() || c == '-' => text.push(c),
+            c => text.push_str(&format!("_{:x}_", u32::from(c))),
+        }
+    }
+    text
+}
+
+/// A digest of attributes, to see whether something changed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 16]);
+
+impl Digest {
+    /// The digest of bytes.
+    pub fn of_bytes(bytes: &[u8]) -> Digest {
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
+        Digest(digest)
+    }
+
+    /// The digest of attributes.
+    pub fn of_fields(fields: &Fields) -> Digest {
+        struct Hash(blake3::Hasher);
+        impl std::io::Write for Hash {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.update(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut hash = Hash(blake3::Hasher::new());
+        let written = serde_json::to_writer(&mut hash, fields);
+        assert!(written.is_ok(), "BUG: attributes have a JSON form");
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&hash.0.finalize().as_bytes()[..16]);
+        Digest(digest)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let mut digest = [0; 16];
+        if text.len() != 32 || !text.is_ascii() {
+            return Err(serde::de::Error::custom("a digest has 32 hexadecimal digits"));
+        }
+        for (byte, at) in digest.iter_mut().zip((0..32).step_by(2)) {
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(serde::de::Error::custom)?;
+        }
+        Ok(Digest(digest))
+    }
+}
+
+/// What tcloud writes onto an object, so that it can be found and understood without any state.
+/// An object without a stamp of our deployment is never changed or deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Whose it is.
+    pub deployment: Uuid,
+    /// What it is in the text.
+    pub address: Address,
+    /// Which incarnation.
+    pub incarnation: u32,
+    /// Digest of the attributes that were applied.
+    pub digest: Digest,
+    /// Whether deleting it needs consent that names it; outlives its block in the text.
+    pub protect: bool,
+    /// Whether a replacement is created before it is deleted; outlives its block too.
+    pub create_first: bool,
+    /// What it depends on, so that it is deleted before them.
+    pub dependencies: Vec<Address>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(address: &str, incarnation: u32) -> ObjectId {
+        ObjectId {
+            address: address.parse().expect(address),
+            host: Address::root("host", "kvm1", None),
+            incarnation,
+        }
+    }
+
+    #[test]
+    fn names_are_readable_and_incarnations_differ() {
+        let deployment = Deployment::new("test");
+        let identity = |address, n| Identity::derive(&deployment, &object(address, n), false);
+        assert_eq!(identity("tenant.rhoenblick.vm.web[1]", 0).name, "rhoenblick.web-1");
+        assert_eq!(
+            identity("tenant.rhoenblick.vm.web[1].disk.root", 2).name,
+            "rhoenblick.web-1.disk-root~2"
+        );
+        assert_eq!(
+            identity("tenant.a.citizen-portal.main.network.dmz", 0).name,
+            "a.citizen-portal-main.network-dmz"
+        );
+        assert_ne!(identity("tenant.t.vm.a", 0).uuid, identity("tenant.t.vm.a", 1).uuid);
+    }
+
+    #[test]
+    fn a_digest_is_read_back() {
+        let digest = Digest::of_fields(&Fields::new());
+        let json = serde_json::to_string(&digest).expect("a digest is JSON");
+        assert_eq!(serde_json::from_str::<Digest>(&json).expect(&json), digest);
+        assert!(serde_json::from_str::<Digest>("\"ää\"").is_err());
+    }
+}

@@ -1,0 +1,120 @@
+//! The core kinds, as data. One file for each family; [`core`] lists them in the order of the
+//! book's reference. Costs hold for QEMU under libvirt; their sources are libvirt's own checks
+//! (`qemuDomainChangeNet`, `qemuDomainDiskChangeSupported`, `virNetworkUpdate`), and tests hold
+//! every provider to them.
+
+mod network;
+mod site;
+mod storage;
+mod tenant;
+mod vm;
+
+use crate::schema::{Attribute, Block, Role, Schema};
+use crate::{Impact, Name, Type, Value};
+
+pub use vm::ATTACHMENT;
+
+/// All core kinds.
+pub fn core() -> Vec<Schema> {
+    vec![
+        site::site(),
+        site::zone(),
+        site::host(),
+        storage::pool(),
+        storage::image(),
+        vm::flavor(),
+        tenant::tenant(),
+        network::network(),
+        storage::volume(),
+        vm::vm(),
+        vm::disk(),
+        vm::nic(),
+    ]
+}
+
+/// The kinds whose objects hold data that cannot be made again.
+pub const HOLDS_DATA: [&str; 2] = ["volume", "disk"];
+
+fn schema(kind: &str, role: Role, doc: &str, example: &str) -> Schema {
+    Schema {
+        kind: Name::new(kind),
+        doc: doc.to_owned(),
+        example: example.to_owned(),
+        role,
+        within: Vec::new(),
+        top_level: false,
+        attributes: Vec::new(),
+        blocks: Vec::new(),
+        removal: Impact::None,
+    }
+}
+
+impl Schema {
+    fn at_top_level(mut self) -> Schema {
+        self.top_level = true;
+        self
+    }
+
+    fn inside(mut self, kinds: &[&str]) -> Schema {
+        self.within = kinds.iter().map(|kind| Name::new(kind)).collect();
+        self
+    }
+
+    fn removal(mut self, impact: Impact) -> Schema {
+        self.removal = impact;
+        self
+    }
+
+    fn attributes(mut self, attributes: Vec<Attribute>) -> Schema {
+        self.attributes.extend(attributes);
+        self
+    }
+
+    fn blocks(mut self, blocks: Vec<Block>) -> Schema {
+        self.blocks.extend(blocks);
+        self
+    }
+
+    /// Adds what every managed kind has, last in the reference.
+    fn with_lifecycle(self, protected: bool) -> Schema {
+        self.attributes(vec![
+            Attribute::new(
+                "after",
+                Type::list(Type::Ref(Vec::new())),
+                "Objects that have to be finished first.\n\n\
+                 Order only: it never makes a value unknown. References in attributes order by \
+                 themselves.",
+            )
+            .steering(),
+            Attribute::new(
+                "protect",
+                Type::Bool,
+                "Whether deleting it needs consent that names it.\n\n\
+                 The protection is remembered with the object, so that removing the block from \
+                 the text does not remove the protection.",
+            )
+            .default(Value::Bool(protected))
+            .steering(),
+            Attribute::new(
+                "create_first",
+                Type::Bool,
+                "Whether a replacement is created before the old object is deleted.",
+            )
+            .default(Value::Bool(false))
+            .steering(),
+            Attribute::new(
+                "ignore",
+                Type::list(Type::Text),
+                "Attributes whose differences are left alone, by their paths without quotes: \
+                 `ignore = [memory, nic.office.max_rate]`.",
+            )
+            .steering(),
+            Attribute::new(
+                "replace_when",
+                Type::list(Type::Unknown),
+                "Values whose change replaces the object.",
+            )
+            .steering(),
+        ])
+    }
+}

@@ -1,0 +1,127 @@
+//! Networks: who may reach whom.
+
+use super::schema;
+use crate::schema::{Attribute, Block, Role, Schema};
+use crate::{Impact, Type, Value};
+
+pub(super) fn network() -> Schema {
+    schema(
+        "network",
+        Role::PerHost,
+        "A network that guests have NICs in.\n\n\
+         Its guests reach each other and the outside; from elsewhere nothing comes in until an \
+         `allow` says so, and from another tenant only if the network is exposed to it besides. \
+         It exists on every host where one of its guests runs.",
+        "tenant rhoenblick {\n  network office {\n    cidr = 10.20.0.0/24\n    \
+         dhcp { range = 10.20.0.100..=10.20.0.199 }\n    \
+         allow ssh { from = 10.16.0.0/24, ports = [22/tcp] }\n  }\n}\n",
+    )
+    .inside(&["tenant", "site"])
+    .attributes(vec![
+        Attribute::new("cidr", Type::Cidr, "Its IPv4 addresses.")
+            .required()
+            .cost(Impact::RecreateKeep),
+        Attribute::new("cidr6", Type::Cidr, "Its IPv6 addresses.").cost(Impact::RecreateKeep),
+        Attribute::new(
+            "mode",
+            Type::one_of(&["isolated", "nat", "routed", "bridge"]),
+            "How it is joined to the outside.",
+        )
+        .default(Value::text("nat"))
+        .cost(Impact::RecreateKeep),
+        Attribute::new(
+            "gateway",
+            Type::Ip,
+            "The host's own address in it. Without it, the first address of `cidr`.",
+        )
+        .cost(Impact::RecreateKeep),
+        Attribute::new("vlan", Type::int(1, 4094), "VLAN tag, for mode `bridge`.")
+            .cost(Impact::RecreateKeep),
+        Attribute::new("bridge", Type::Text, "The host's bridge, for mode `bridge`.")
+            .cost(Impact::RecreateKeep),
+        Attribute::new("mtu", Type::int(576, 65_535), "Largest packet in bytes.")
+            .cost(Impact::RecreateKeep),
+        Attribute::new(
+            "expose_to",
+            Type::list(Type::reference(&["tenant"])),
+            "The tenants that may refer to it, and that its `allow` rules may let in.",
+        )
+        .cost(Impact::Live),
+        Attribute::new(
+            "zone",
+            Type::reference(&["zone"]),
+            "Keeps the guests of this network in one zone.",
+        )
+        .steering(),
+        Attribute::new("max_rate", Type::Rate, "The most that all its guests may use together.")
+            .cost(Impact::RecreateKeep),
+    ])
+    .blocks(vec![
+        Block::single(
+            "dhcp",
+            "Gives addresses to guests that have none in the text.",
+            vec![
+                Attribute::new("range", Type::IpRange, "The addresses to give.")
+                    .required()
+                    .cost(Impact::Live),
+                Attribute::new("lease", Type::Duration, "How long one is given for.")
+                    .default(Value::Duration(3_600_000))
+                    .cost(Impact::RecreateKeep),
+            ],
+        )
+        .cost(Impact::Live, Impact::Live),
+        Block::single(
+            "dns",
+            "Names for the guests.",
+            vec![
+                Attribute::new("domain", Type::Text, "The domain of the guests' names.")
+                    .cost(Impact::RecreateKeep),
+                Attribute::new("forward", Type::list(Type::Ip), "Where other names are asked for.")
+                    .cost(Impact::RecreateKeep),
+            ],
+        )
+        .cost(Impact::RecreateKeep, Impact::RecreateKeep),
+        Block::labelled(
+            "route",
+            "A way to another network.",
+            vec![
+                Attribute::new("to", Type::Cidr, "The other network.")
+                    .required()
+                    .cost(Impact::RecreateKeep),
+                Attribute::new("via", Type::Ip, "The router, inside this network.")
+                    .required()
+                    .cost(Impact::RecreateKeep),
+            ],
+        )
+        .cost(Impact::RecreateKeep, Impact::RecreateKeep),
+        allow("for all guests of the network"),
+    ])
+    .with_lifecycle(false)
+    .removal(Impact::RecreateKeep)
+}
+
+/// The rule that lets packets in, in networks and in VMs.
+pub(super) fn allow(whom: &str) -> Block {
+    Block::labelled(
+        "allow",
+        &format!("Lets packets in, {whom}."),
+        vec![
+            Attribute::new(
+                "from",
+                Type::Either(vec![
+                    Type::reference(&["network", "vm"]),
+                    Type::Cidr,
+                    Type::one_of(&["any"]),
+                ]),
+                "Where they come from: a network, a VM, a CIDR, or `\"any\"`.",
+            )
+            .required()
+            .cost(Impact::Live),
+            Attribute::new("to", Type::reference(&["vm"]), "Which guest; without it, every guest.")
+                .cost(Impact::Live),
+            Attribute::new("ports", Type::list(Type::Port), "The ports; without it, all of them.")
+                .cost(Impact::Live),
+        ],
+    )
+    .cost(Impact::Live, Impact::Live)
+}

@@ -1,0 +1,53 @@
+//! The nouns that every crate of tcloud shares. No I/O, no clock, no parser.
+//!
+//! This is also the glossary; the modules stand in reading order:
+//!
+//! * [`name`] – a kebab-case word of the language ([`Name`]).
+//! * [`address`] – where a resource stands in the text: a path of kind, name and key ([`Address`]).
+//! * [`value`] – what an attribute holds ([`Value`], [`Fields`]); [`wire`] is its JSON form.
+//! * [`types`] – what a value may be ([`Type`]).
+//! * [`schema`] – what a kind consists of and what changing it costs ([`Schema`], [`Cost`]).
+//! * [`impact`] – what a change does to a running guest ([`Impact`]).
+//! * [`kinds`] – the core kinds, as data ([`kinds::core`]).
+//! * [`span`] – a range of a source text ([`Span`], [`Sources`]).
+//! * [`diagnostic`] – something wrong with the text, with its place ([`Diagnostic`]).
+//! * [`codes`] – every stable diagnostic code with its page ([`codes::find`]).
+//! * [`desired`] – what the text asks for ([`DesiredGraph`], [`Evaluator`]).
+//! * [`identity`] – who an object is on a hypervisor ([`ObjectId`], [`Identity`], [`Stamp`]).
+//! * [`observed`] – what the hypervisors run ([`ObservedState`]).
+//! * [`record`] – what tcloud last did ([`State`], [`Record`]).
+//! * [`operation`] – one thing asked of a provider ([`Operation`]).
+
+pub mod address;
+pub mod codes;
+pub mod desired;
+pub mod diagnostic;
+pub mod identity;
+pub mod impact;
+pub mod kinds;
+pub mod name;
+pub mod observed;
+pub mod operation;
+pub mod record;
+pub mod schema;
+pub mod span;
+pub mod types;
+pub mod value;
+pub mod wire;
+
+pub use address::{Address, AddressError, AttrPath, Key, PathStep};
+pub use desired::{
+    Adoption, Assigned, Check, DesiredGraph, DesiredResource, Evaluator, Forgotten, Lifecycle,
+    Moved, Output,
+};
+pub use diagnostic::{Code, Diagnostic, Fix, Label, Severity};
+pub use identity::{Deployment, Digest, Identity, ObjectId, Stamp};
+pub use impact::Impact;
+pub use name::Name;
+pub use observed::{HostFacts, HostObservation, ObservedObject, ObservedState, PoolFacts};
+pub use operation::{HostTarget, Operation, OperationKind};
+pub use record::{Record, State};
+pub use schema::{Attribute, Block, Catalog, Cost, Role, Schema};
+pub use span::{FileId, Position, SourceFile, Sources, Span};
+pub use types::{Field, Type};
+pub use value::{Cidr, Fields, Money, Port, Protocol, Value};

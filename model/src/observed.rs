@@ -1,0 +1,87 @@
+//! What the hypervisors really run.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Address, Fields, Name, Stamp};
+
+/// The answer of every host that was asked, sorted by the host's address.
+#[derive(Clone, Debug, Default)]
+pub struct ObservedState {
+    /// One entry per host.
+    pub hosts: Vec<HostObservation>,
+}
+
+impl ObservedState {
+    /// The observation of a host.
+    pub fn host(&self, host: &Address) -> Option<&HostObservation> {
+        self.hosts.binary_search_by(|own| own.host.cmp(host)).ok().map(|at| &self.hosts[at])
+    }
+}
+
+/// What one host answered.
+#[derive(Clone, Debug)]
+pub struct HostObservation {
+    /// The host's address in the text.
+    pub host: Address,
+    /// What it has; `None` when it could not be asked at all.
+    pub facts: Option<HostFacts>,
+    /// Everything on it, ours and foreign, sorted by kind and name.
+    pub objects: Vec<ObservedObject>,
+    /// What could not be read, in words. When the host could not be reached, why.
+    pub problems: Vec<String>,
+}
+
+/// What a host has and can.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// Logical CPUs.
+    pub vcpus: u32,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Name and version of the hypervisor.
+    pub version: String,
+    /// The storage pools that it has, by the name on the host.
+    pub pools: Vec<PoolFacts>,
+}
+
+/// A storage pool of a host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PoolFacts {
+    /// Its name on the host.
+    pub name: Name,
+    /// Its size in bytes.
+    pub capacity: u64,
+    /// Bytes that are still free.
+    pub free: u64,
+}
+
+/// An object on a host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObservedObject {
+    /// Its kind: `vm`, `volume`, `disk`, `network`, `image`, `pool`. A foreign storage volume is a
+    /// `volume`.
+    pub kind: Name,
+    /// Its name on the hypervisor.
+    pub name: Name,
+    /// Its UUID, where it has one.
+    pub uuid: Option<Uuid>,
+    /// Our stamp, if it carries one – of any deployment.
+    pub stamp: Option<Stamp>,
+    /// What is in force now, in the words of its kind's schema: attributes that the schema knows
+    /// and the provider can read. References are addresses where the target is stamped, and texts
+    /// with the hypervisor's name where it is not.
+    pub attributes: Arc<Fields>,
+    /// Attributes whose persistent definition differs from what is in force: they take effect when
+    /// the guest is next stopped and started. Empty for most objects.
+    #[serde(default)]
+    pub pending: Arc<Fields>,
+    /// For what holds data: bytes really written, if known.
+    #[serde(default)]
+    pub written: Option<u64>,
+    /// For guests: whether it runs.
+    #[serde(default)]
+    pub running: Option<bool>,
+}

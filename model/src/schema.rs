@@ -1,0 +1,313 @@
+//! What a kind consists of: attributes, nested blocks, and what changing each of them costs. The
+//! checker, the planner, `tcloud explain` and the book's reference all read this one table.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::{Fields, Impact, Name, Type, Value};
+
+/// A kind of resource.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// The word that begins its blocks.
+    pub kind: Name,
+    /// What it is, as Markdown; the first line is a sentence that stands alone.
+    pub doc: String,
+    /// A small complete block that uses it, as `.tcloud` text.
+    pub example: String,
+    /// What tcloud does with it.
+    pub role: Role,
+    /// Kinds whose blocks it may stand in; empty means at the top level only.
+    pub within: Vec<Name>,
+    /// Whether it may stand at the top level.
+    pub top_level: bool,
+    /// Its attributes, in the order of the reference page.
+    pub attributes: Vec<Attribute>,
+    /// Its nested blocks.
+    pub blocks: Vec<Block>,
+    /// What creating and deleting it does: [`Impact::RecreateLose`] for what holds data.
+    pub removal: Impact,
+}
+
+/// What tcloud does with the resources of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A scope that other resources stand in: a site, a tenant. Nothing runs for it.
+    Scope,
+    /// A fact that others refer to: a host, a zone, a flavor. Nothing is created for it.
+    Fact,
+    /// An object on exactly one host: a VM, a volume.
+    Single,
+    /// An object on every host that needs it: a network, an image, a pool.
+    PerHost,
+    /// A part of the resource around it, changed together with it: a NIC.
+    Part,
+}
+
+impl Role {
+    /// Whether objects of this kind exist on hypervisors.
+    pub fn is_managed(self) -> bool {
+        matches!(self, Role::Single | Role::PerHost)
+    }
+}
+
+/// An attribute of a kind or of a nested block.
+#[derive(Clone, Debug)]
+pub struct Attribute {
+    /// Its name in snake_case.
+    pub name: Name,
+    /// What it takes.
+    pub ty: Type,
+    /// What it is, as Markdown; the first line is a sentence that stands alone.
+    pub doc: String,
+    /// Whether the text has to set it.
+    pub required: bool,
+    /// What holds when the text does not set it. Without a default, an attribute that the text
+    /// never set is left alone.
+    pub default: Option<Value>,
+    /// What changing it does.
+    pub cost: Cost,
+    /// Whether the planner gives it a value when the text does not (an address, a MAC).
+    pub assigned: bool,
+    /// Whether it only steers tcloud and is never sent to a hypervisor (`spread`, `restart`).
+    pub steering: bool,
+}
+
+/// A nested block: `quota { … }`, `dhcp { … }`, `nic office { … }`.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The word that begins it, and the field that holds it.
+    pub name: Name,
+    /// What it is, as Markdown.
+    pub doc: String,
+    /// Whether it has a name of its own. Labelled blocks may occur many times and become a map
+    /// from label (with key) to fields; others occur once and become an object.
+    pub labelled: bool,
+    /// What adding one to an existing resource does.
+    pub adding: Impact,
+    /// What removing one does.
+    pub removing: Impact,
+    /// Its attributes.
+    pub attributes: Vec<Attribute>,
+    /// Blocks inside it.
+    pub blocks: Vec<Block>,
+    /// Whether it only steers tcloud and is never sent to a hypervisor.
+    pub steering: bool,
+}
+
+/// What changing an attribute does to what runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// Always the same.
+    Always(Impact),
+    /// It depends on the direction; for types with an order.
+    Direction {
+        /// The new value is larger.
+        grow: Impact,
+        /// The new value is smaller.
+        shrink: Impact,
+    },
+    /// Growth is cheap up to what another attribute allowed when the guest was started.
+    Ceiling {
+        /// The attribute that holds the ceiling.
+        ceiling: Name,
+        /// The new value is larger, and within it.
+        within: Impact,
+        /// The new value is larger than the ceiling.
+        beyond: Impact,
+        /// The new value is smaller.
+        shrink: Impact,
+    },
+}
+
+impl Cost {
+    /// What a change from `before` to `after` costs; `old` are all fields that stand beside the
+    /// attribute before the change.
+    pub fn of(&self, before: Option<&Value>, after: Option<&Value>, old: &Fields) -> Impact {
+        let grows = || match (before, after) {
+            (Some(before), Some(after)) => before.partial_compare(after) == Some(Ordering::Less),
+            (None, Some(_)) => true,
+            _ => false,
+        };
+        match self {
+            Cost::Always(impact) => *impact,
+            Cost::Direction { grow, shrink } => {
+                if grows() {
+                    *grow
+                } else {
+                    *shrink
+                }
+            }
+            Cost::Ceiling { ceiling, within, beyond, shrink } => {
+                if !grows() {
+                    return *shrink;
+                }
+                let fits = match (old.get(ceiling), after) {
+                    (Some(ceiling), Some(after)) => {
+                        after.partial_compare(ceiling).is_some_and(Ordering::is_le)
+                    }
+                    _ => false,
+                };
+                if fits { *within } else { *beyond }
+            }
+        }
+    }
+
+    /// The worst that can happen, for documentation.
+    pub fn worst(&self) -> Impact {
+        match self {
+            Cost::Always(impact) => *impact,
+            Cost::Direction { grow, shrink } => *grow.max(shrink),
+            Cost::Ceiling { within, beyond, shrink, .. } => *within.max(beyond).max(shrink),
+        }
+    }
+}
+
+impl Attribute {
+    /// An optional attribute without a default whose change is only recorded.
+    pub fn new(name: &str, ty: Type, doc: &str) -> Attribute {
+        Attribute {
+            name: Name::new(name),
+            ty,
+            doc: doc.to_owned(),
+            required: false,
+            default: None,
+            cost: Cost::Always(Impact::None),
+            assigned: false,
+            steering: false,
+        }
+    }
+
+    /// Has to be set.
+    pub fn required(mut self) -> Attribute {
+        self.required = true;
+        self
+    }
+
+    /// Has a default.
+    pub fn default(mut self, value: Value) -> Attribute {
+        self.default = Some(value);
+        self
+    }
+
+    /// Every change has this impact.
+    pub fn cost(self, impact: Impact) -> Attribute {
+        self.costs(Cost::Always(impact))
+    }
+
+    /// What a change costs.
+    pub fn costs(mut self, cost: Cost) -> Attribute {
+        self.cost = cost;
+        self
+    }
+
+    /// The planner gives it a value.
+    pub fn assigned(mut self) -> Attribute {
+        self.assigned = true;
+        self
+    }
+
+    /// It only steers tcloud.
+    pub fn steering(mut self) -> Attribute {
+        self.steering = true;
+        self
+    }
+}
+
+impl Block {
+    /// A block that occurs at most once and costs nothing to add or remove.
+    pub fn single(name: &str, doc: &str, attributes: Vec<Attribute>) -> Block {
+        Block {
+            name: Name::new(name),
+            doc: doc.to_owned(),
+            labelled: false,
+            adding: Impact::None,
+            removing: Impact::None,
+            attributes,
+            blocks: Vec::new(),
+            steering: false,
+        }
+    }
+
+    /// A block with a name, any number of times.
+    pub fn labelled(name: &str, doc: &str, attributes: Vec<Attribute>) -> Block {
+        Block { labelled: true, ..Block::single(name, doc, attributes) }
+    }
+
+    /// What adding and removing one does.
+    pub fn cost(mut self, adding: Impact, removing: Impact) -> Block {
+        self.adding = adding;
+        self.removing = removing;
+        self
+    }
+
+    /// It only steers tcloud.
+    pub fn steering(mut self) -> Block {
+        self.steering = true;
+        self
+    }
+}
+
+impl Schema {
+    /// The attribute of this name.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// The nested block of this name.
+    pub fn block(&self, name: &str) -> Option<&Block> {
+        self.blocks.iter().find(|block| block.name == name)
+    }
+}
+
+/// Every kind that a run knows: the core kinds and those of its providers.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    kinds: IndexMap<Name, Arc<Schema>>,
+}
+
+impl Catalog {
+    /// The core kinds.
+    pub fn core() -> Catalog {
+        let kinds = crate::kinds::core();
+        Catalog { kinds: kinds.into_iter().map(|s| (s.kind.clone(), Arc::new(s))).collect() }
+    }
+
+    /// Adds or replaces a kind.
+    pub fn add(&mut self, schema: Schema) {
+        self.kinds.insert(schema.kind.clone(), Arc::new(schema));
+    }
+
+    /// A kind by its word.
+    pub fn get(&self, kind: &str) -> Option<&Arc<Schema>> {
+        self.kinds.get(kind)
+    }
+
+    /// All kinds, in the order of the reference.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Schema>> {
+        self.kinds.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_beyond_the_ceiling_costs_more() {
+        let cost = Cost::Ceiling {
+            ceiling: Name::new("max_memory"),
+            within: Impact::Live,
+            beyond: Impact::PowerCycle,
+            shrink: Impact::PowerCycle,
+        };
+        let old: Fields = [(Name::new("max_memory"), Value::Bytes(16))].into_iter().collect();
+        let of =
+            |before, after| cost.of(Some(&Value::Bytes(before)), Some(&Value::Bytes(after)), &old);
+        assert_eq!(of(8, 16), Impact::Live);
+        assert_eq!(of(8, 17), Impact::PowerCycle);
+        assert_eq!(of(8, 4), Impact::PowerCycle);
+    }
+}

@@ -1,0 +1,51 @@
+//! What a plan is made from.
+
+use std::collections::BTreeSet;
+
+use tcloud_model::{Address, Catalog, Deployment, Evaluator, ObservedState, Sources, State};
+
+/// The facts and wishes that a plan is a function of.
+pub struct Input<'a> {
+    /// Which deployment.
+    pub deployment: &'a Deployment,
+    /// What the text asks for.
+    pub evaluator: &'a dyn Evaluator,
+    /// The text, to say where causes are.
+    pub sources: &'a Sources,
+    /// What the kinds are and what changes cost.
+    pub catalog: &'a Catalog,
+    /// What was last applied.
+    pub state: &'a State,
+    /// What runs.
+    pub observed: &'a ObservedState,
+    /// What the user wants of this run.
+    pub wishes: &'a Wishes,
+}
+
+/// What the user wants of a run.
+#[derive(Clone, Debug)]
+pub struct Wishes {
+    /// Make it as the text says, take everything down, or only bring the record up to date.
+    pub goal: Goal,
+    /// Only these addresses, what lies in them and what they need; globs. Empty means everything.
+    pub target: Vec<String>,
+    /// Not these addresses, nor what needs them; globs.
+    pub exclude: Vec<String>,
+    /// Make these anew; globs.
+    pub replace: Vec<String>,
+    /// Data whose loss is agreed to, each named.
+    pub allow_data_loss: BTreeSet<Address>,
+    /// Protected objects whose destruction is agreed to, each named.
+    pub allow_destroy: BTreeSet<Address>,
+}
+
+/// What a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// What the text says.
+    Apply,
+    /// Nothing of ours is left.
+    Destroy,
+    /// The record matches what runs; nothing is changed on any host.
+    Refresh,
+}

@@ -1,0 +1,49 @@
+//! What can go wrong with a provider.
+
+use tcloud_model::ObservedObject;
+
+/// A failed call.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ProviderError {
+    /// What went wrong, in words an operator can act on.
+    pub message: String,
+    /// Whether trying again can help.
+    pub retry: Retry,
+    /// The newest known object, if there is one.
+    pub object: Option<Box<ObservedObject>>,
+}
+
+/// Whether trying again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// It failed for good: the same call will fail again.
+    Never,
+    /// Something was busy or away; the call had no effect and may be repeated.
+    Later,
+    /// Nobody knows whether the call had an effect; look before doing anything.
+    Unknown,
+}
+
+impl ProviderError {
+    /// A failure for good.
+    pub fn permanent(message: impl Into<String>) -> ProviderError {
+        ProviderError { message: message.into(), retry: Retry::Never, object: None }
+    }
+
+    /// A failure that may pass.
+    pub fn transient(message: impl Into<String>) -> ProviderError {
+        ProviderError { message: message.into(), retry: Retry::Later, object: None }
+    }
+
+    /// A failure whose effect is not known.
+    pub fn unknown(message: impl Into<String>) -> ProviderError {
+        ProviderError { message: message.into(), retry: Retry::Unknown, object: None }
+    }
+
+    /// Adds the newest known object.
+    pub fn with_object(mut self, object: ObservedObject) -> ProviderError {
+        self.object = Some(Box::new(object));
+        self
+    }
+}

@@ -1,0 +1,1 @@
+//! The journal, the state folded from it, leases and stores

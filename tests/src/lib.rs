@@ -1,0 +1,1 @@
+//! The suites that run the whole of tcloud
