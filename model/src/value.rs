@@ -461,7 +461,7 @@ pub const DURATIONS: [(&str, u64); 5] =
 
 /// Writes an amount in the largest unit that divides it.
 fn write_unit(f: &mut fmt::Formatter<'_>, amount: u64, units: &Units) -> fmt::Result {
-    let fitting = units.iter().find(|(_, factor)| amount != 0 && amount % factor == 0);
+    let fitting = units.iter().find(|(_, factor)| amount != 0 && amount.is_multiple_of(*factor));
     match fitting.or(units.last()) {
         Some((unit, factor)) => write!(f, "{}{unit}", amount / factor),
         None => write!(f, "{amount}"),

@@ -1,0 +1,183 @@
+//! Speed and memory, beside terraform with the same shape, in turn in the same run.
+
+pub(crate) mod measure;
+mod report;
+mod rival;
+mod shape;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Args;
+
+use self::measure::Measured;
+use self::report::{Line, Report};
+use self::shape::Shape;
+
+/// What to measure.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How many resources of the reference load, each
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 5_000, 50_000])]
+    sizes: Vec<usize>,
+    /// How often each is measured; the median counts
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// The largest number of resources that terraform plans (it needs a core-minute for 10,000)
+    #[arg(long, default_value_t = 5_000)]
+    rival_plan: usize,
+    /// The largest number of resources that terraform applies (it needs 13 minutes for 5,000)
+    #[arg(long, default_value_t = 1_000)]
+    rival_apply: usize,
+    /// Plan this many resources once, for the memory that it takes
+    #[arg(long)]
+    largest: Option<usize>,
+    /// Links of the chain and pairs that refer to each other by key
+    #[arg(long, default_value_t = 5_000)]
+    shapes: usize,
+}
+
+/// Where everything happens.
+struct Bench<'a> {
+    tcloud: PathBuf,
+    directory: &'a Path,
+    options: &'a Options,
+    report: Report,
+}
+
+/// Runs every measurement and writes `target/bench.json`.
+pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
+    build(root)?;
+    let directory = tempfile::tempdir().map_err(|error| format!("no directory: {error}"))?;
+    let mut bench = Bench {
+        tcloud: root.join("target/release/tcloud"),
+        directory: directory.path(),
+        options,
+        report: Report::default(),
+    };
+    bench.parsing(root)?;
+    let mut sizes = options.sizes.clone();
+    sizes.sort_unstable();
+    for size in sizes {
+        bench.shape(Shape::Reference, size)?;
+    }
+    for part in [5, 2, 1] {
+        bench.shape(Shape::Chain, options.shapes / part)?;
+        bench.shape(Shape::Pairs, options.shapes / part)?;
+    }
+    if let Some(size) = options.largest {
+        bench.largest(size)?;
+    }
+    bench.report.exponents();
+    bench.report.write(&root.join("target/bench.json"))
+}
+
+/// Builds what is measured, with the optimisations of a release.
+fn build(root: &Path) -> Result<(), String> {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--package", "tcloud"])
+        .args(["--package", "tcloud-syntax", "--bin", "tcloud", "--example", "parse_speed"])
+        .current_dir(root)
+        .status();
+    match built {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("the build failed: {status}")),
+        Err(error) => Err(format!("cargo cannot be run: {error}")),
+    }
+}
+
+impl Bench<'_> {
+    /// Megabytes per second of the parser alone.
+    fn parsing(&mut self, root: &Path) -> Result<(), String> {
+        let file = self.directory.join("parse.tcloud");
+        let text = Shape::Reference.tcloud(100_000);
+        std::fs::write(&file, &text).map_err(|error| format!("cannot write: {error}"))?;
+        let program = root.join("target/release/examples/parse_speed");
+        let runs = self.repeat(|| measure::command(&[program.as_os_str(), file.as_os_str()]))?;
+        let mut line = Line::new("parse", "reference", 100_000, &runs);
+        line.megabytes_per_second = Some(text.len() as f64 / 1e6 / line.seconds);
+        self.report.add(line);
+        Ok(())
+    }
+
+    /// Plan of everything, apply, plan of nothing to do – ours and terraform's in turn.
+    fn shape(&mut self, shape: Shape, size: usize) -> Result<(), String> {
+        let ours = self.directory.join(format!("{}-{size}", shape.word()));
+        make(&ours, "main.tcloud", &shape.tcloud(size))?;
+        let (plan, apply) = (["plan", "--quiet"], ["apply", "--yes", "--quiet"]);
+        let mut lines = Vec::new();
+        lines.push(("plan-all", self.repeat(|| self.tcloud(&ours, &plan))?));
+        let mut applied = Vec::new();
+        for _ in 0..self.options.runs {
+            clean(&ours)?;
+            applied.push(self.tcloud(&ours, &apply)?);
+        }
+        lines.push(("apply", applied));
+        lines.push(("plan-nothing", self.repeat(|| self.tcloud(&ours, &plan))?));
+        let rival = self.rival(shape, size)?;
+        for (name, runs) in lines {
+            let mut line = Line::new(name, shape.word(), size, &runs);
+            line.rival(rival.iter().find(|(own, _)| *own == name).map(|(_, runs)| &runs[..]));
+            self.report.add(line);
+        }
+        std::fs::remove_dir_all(&ours).map_err(|error| format!("cannot remove: {error}"))
+    }
+
+    /// One plan of many resources, for its memory.
+    fn largest(&mut self, size: usize) -> Result<(), String> {
+        let ours = self.directory.join("largest");
+        make(&ours, "main.tcloud", &Shape::Reference.tcloud(size))?;
+        let run = self.tcloud(&ours, &["plan", "--quiet"])?;
+        self.report.add(Line::new("plan-all", "reference", size, &[run]));
+        Ok(())
+    }
+
+    fn rival(
+        &self,
+        shape: Shape,
+        size: usize,
+    ) -> Result<Vec<(&'static str, Vec<Measured>)>, String> {
+        if size > self.options.rival_plan || !rival::is_there() {
+            return Ok(Vec::new());
+        }
+        let theirs = self.directory.join(format!("terraform-{}-{size}", shape.word()));
+        make(&theirs, "main.tf", &shape.terraform(size))?;
+        rival::init(&theirs)?;
+        let mut lines = vec![("plan-all", self.repeat(|| rival::plan(&theirs))?)];
+        if size <= self.options.rival_apply {
+            lines.push(("apply", vec![rival::apply(&theirs)?]));
+            lines.push(("plan-nothing", self.repeat(|| rival::plan(&theirs))?));
+        }
+        Ok(lines)
+    }
+
+    fn tcloud(&self, directory: &Path, arguments: &[&str]) -> Result<Measured, String> {
+        let mut command =
+            vec![self.tcloud.as_os_str(), arguments[0].as_ref(), directory.as_os_str()];
+        command.extend(arguments[1..].iter().map(|word| std::ffi::OsStr::new(*word)));
+        measure::command(&command)
+    }
+
+    fn repeat(
+        &self,
+        mut run: impl FnMut() -> Result<Measured, String>,
+    ) -> Result<Vec<Measured>, String> {
+        (0..self.options.runs.max(1)).map(|_| run()).collect()
+    }
+}
+
+fn make(directory: &Path, file: &str, text: &str) -> Result<(), String> {
+    std::fs::create_dir_all(directory)
+        .and_then(|()| std::fs::write(directory.join(file), text))
+        .map_err(|error| format!("{}: {error}", directory.display()))
+}
+
+/// Removes what a run left, so that the next one begins with nothing.
+fn clean(directory: &Path) -> Result<(), String> {
+    match std::fs::remove_dir_all(directory.join(".tcloud")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("cannot remove: {error}"))
+        }
+        _ => Ok(()),
+    }
+}

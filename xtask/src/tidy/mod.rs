@@ -1,0 +1,21 @@
+//! The house rules of ARCHITECTURE.md that a program can check.
+
+mod dependencies;
+mod files;
+
+use std::path::Path;
+
+/// Checks every rule and prints what breaks one.
+pub(crate) fn run(root: &Path) -> Result<(), String> {
+    let mut broken = files::check(root)?;
+    broken.extend(dependencies::check(root)?);
+    broken.sort();
+    if broken.is_empty() {
+        crate::say("tidy: every rule holds");
+        return Ok(());
+    }
+    for rule in &broken {
+        crate::report(rule);
+    }
+    Err(format!("tidy: {} places break a house rule", broken.len()))
+}
