@@ -17,7 +17,14 @@ pub(super) fn network() -> Schema {
          allow ssh { from = 10.16.0.0/24, ports = [22/tcp] }\n  }\n}\n",
     )
     .inside(&["tenant", "site"])
-    .attributes(vec![
+    .attributes(attributes())
+    .blocks(blocks())
+    .with_lifecycle(false)
+    .removal(Impact::RecreateKeep)
+}
+
+fn attributes() -> Vec<Attribute> {
+    vec![
         Attribute::new("cidr", Type::Cidr, "Its IPv4 addresses.")
             .required()
             .cost(Impact::RecreateKeep),
@@ -55,8 +62,11 @@ pub(super) fn network() -> Schema {
         .steering(),
         Attribute::new("max_rate", Type::Rate, "The most that all its guests may use together.")
             .cost(Impact::RecreateKeep),
-    ])
-    .blocks(vec![
+    ]
+}
+
+fn blocks() -> Vec<Block> {
+    vec![
         Block::single(
             "dhcp",
             "Gives addresses to guests that have none in the text.",
@@ -95,9 +105,7 @@ pub(super) fn network() -> Schema {
         )
         .cost(Impact::RecreateKeep, Impact::RecreateKeep),
         allow("for all guests of the network"),
-    ])
-    .with_lifecycle(false)
-    .removal(Impact::RecreateKeep)
+    ]
 }
 
 /// The rule that lets packets in, in networks and in VMs.
