@@ -4,14 +4,17 @@
 //! compared with what was planned, and a failed call still reports the newest known object.
 
 mod error;
+mod registry;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tcloud_model::{Address, Fields, HostObservation, ObservedObject, Operation, Schema};
+use uuid::Uuid;
 
 pub use error::{ProviderError, Retry};
+pub use registry::{Registry, UnknownProvider};
 
 /// What a provider is and can, without any connection.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ pub struct Description {
 pub struct HostConfig {
     /// Its address in the text: `site.meiningen.host.kvm1`.
     pub host: Address,
+    /// Whose run this is: only objects with a stamp of this deployment may be changed.
+    pub deployment: Uuid,
     /// The attributes of its block.
     pub attributes: Arc<Fields>,
     /// Where the provider may keep its own files, below the deployment's directory.
