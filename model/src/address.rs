@@ -47,6 +47,19 @@ impl Address {
         Address::build(Some(self.clone()), kind.into(), name.into(), key)
     }
 
+    /// This address with one more segment whose name may carry a key, as the labels of nested
+    /// blocks do: `web[1]`. What is not a name with a key is taken as it is.
+    pub fn labelled(&self, kind: impl Into<Name>, label: &Name) -> Address {
+        let kind = kind.into();
+        if label.contains('[') {
+            let segment = format!("{kind}.{label}").parse::<Address>();
+            if let Some(one) = segment.ok().filter(|segment| segment.depth() == 1) {
+                return self.child(kind, one.name().clone(), one.key().cloned());
+            }
+        }
+        self.child(kind, label.clone(), None)
+    }
+
     fn build(parent: Option<Address>, kind: Name, name: Name, key: Option<Key>) -> Address {
         let mut hasher = Fnv(parent.as_ref().map_or(0xcbf2_9ce4_8422_2325, |p| p.0.hash));
         kind.hash(&mut hasher);
@@ -470,6 +483,17 @@ mod tests {
             "vm.x[site.m.zone.a].nic.n[-3]",
         ] {
             assert_eq!(address(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_label_with_a_key_becomes_a_segment() {
+        let vm = address("tenant.a.vm.web");
+        for label in ["office", "office[1]", "data[\"a.b\"]", "n[site.m.zone.a]"] {
+            let text = format!("tenant.a.vm.web.nic.{label}");
+            let built = vm.labelled("nic", &Name::new(label));
+            assert_eq!(built, address(&text));
+            assert_eq!(built.last_name(), label);
         }
     }
 

@@ -26,7 +26,10 @@ macro_rules! pages {
     };
 }
 
-pages! {}
+pages! {
+    E0502
+    E0503
+}
 
 /// The page of a code, in any case.
 pub fn find(code: &str) -> Option<&'static CodePage> {
