@@ -215,6 +215,12 @@ pub struct Stamp {
     pub create_first: bool,
     /// What it depends on, so that it is deleted before them.
     pub dependencies: Vec<Address>,
+    /// Digest of the values of `replace_when` that it was made under; `None` when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub triggers: Option<Digest>,
+    /// The address that it had before its last `moved`, so that a swap is not done twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Address>,
 }
 
 #[cfg(test)]

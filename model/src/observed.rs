@@ -71,7 +71,8 @@ pub struct ObservedObject {
     /// Our stamp, if it carries one – of any deployment.
     pub stamp: Option<Stamp>,
     /// What is in force now, in the words of its kind's schema: attributes that the schema knows
-    /// and the provider can read. References are addresses where the target is stamped, and texts
+    /// and the provider can read. [`Value::None`] says that one was read and is not set; a missing
+    /// one could not be read, and what was last applied is believed to hold. References are addresses where the target is stamped, and texts
     /// with the hypervisor's name where it is not.
     pub attributes: Arc<Fields>,
     /// Attributes whose persistent definition differs from what is in force: they take effect when
