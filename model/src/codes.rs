@@ -29,6 +29,18 @@ macro_rules! pages {
 pages! {
     E0502
     E0503
+    E0210
+    E0211
+    E0212
+    E0213
+    E0214
+    E0215
+    E0216
+    E0217
+    E0220
+    E0221
+    E0222
+    E0223
 }
 
 /// The page of a code, in any case.
