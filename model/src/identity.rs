@@ -146,6 +146,11 @@ impl Digest {
 
     /// The digest of attributes.
     pub fn of_fields(fields: &Fields) -> Digest {
+        Digest::of_json(fields)
+    }
+
+    /// The digest of the JSON form of something.
+    pub fn of_json(what: &(impl Serialize + ?Sized)) -> Digest {
         struct Hash(blake3::Hasher);
         impl std::io::Write for Hash {
             fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -157,8 +162,8 @@ impl Digest {
             }
         }
         let mut hash = Hash(blake3::Hasher::new());
-        let written = serde_json::to_writer(&mut hash, fields);
-        assert!(written.is_ok(), "BUG: attributes have a JSON form");
+        let written = serde_json::to_writer(&mut hash, what);
+        assert!(written.is_ok(), "BUG: what is digested has a JSON form");
         let mut digest = [0; 16];
         digest.copy_from_slice(&hash.0.finalize().as_bytes()[..16]);
         Digest(digest)

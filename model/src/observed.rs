@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Address, Fields, Name, Stamp, Value};
+use crate::{Address, Digest, Fields, Identity, Name, Stamp, Value};
 
 /// The answer of every host that was asked, sorted by the host's address.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +95,23 @@ impl ObservedObject {
             return Arc::clone(&self.attributes);
         }
         Arc::new(self.attributes.overlaid(&self.pending))
+    }
+
+    /// Whether the hypervisor knows it as this object: by its UUID, or by its name where it has no
+    /// UUID. Says nothing about whose it is; see the stamp.
+    pub fn is(&self, kind: &str, identity: &Identity) -> bool {
+        self.kind == *kind
+            && match self.uuid {
+                Some(uuid) => uuid == identity.uuid,
+                None => self.name == identity.name,
+            }
+    }
+
+    /// What a plan expects to find when it is applied: changes with the stamp, the attributes, what
+    /// is pending, and with the first byte of data that is written; not with every byte after it.
+    pub fn digest(&self) -> Digest {
+        let may_hold_data = self.written != Some(0);
+        Digest::of_json(&(&self.stamp, &*self.attributes, &*self.pending, may_hold_data))
     }
 }
 
