@@ -12,9 +12,10 @@ mod relation;
 use tcloud_model::{Code, Type, Value};
 use tcloud_syntax::ast::{BinaryOp, UnaryOp};
 
+pub(crate) use arithmetic::shift;
 pub(crate) use class::Class;
 pub(crate) use errors::shown;
-pub(crate) use relation::{equal, in_collection, ordered};
+pub(crate) use relation::{comparable, equal, in_collection, may_contain, ordered, same};
 
 /// Why an operator cannot be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]

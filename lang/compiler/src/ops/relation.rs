@@ -9,7 +9,7 @@ use tcloud_syntax::ast::BinaryOp;
 use super::{Class, OpError, errors};
 
 /// Whether two sorts may be compared at all.
-pub(super) fn comparable(left: Class, right: Class) -> bool {
+pub(crate) fn comparable(left: Class, right: Class) -> bool {
     let secret = left == Class::Secret || right == Class::Secret;
     let absent = left == Class::Absent || right == Class::Absent;
     !secret
@@ -95,7 +95,7 @@ pub(crate) fn in_range(ip: IpAddr, range: &(IpAddr, IpAddr)) -> bool {
 }
 
 /// Whether `in` has a meaning for an element and a collection of these types.
-pub(super) fn may_contain(element: &Type, collection: &Type) -> bool {
+pub(crate) fn may_contain(element: &Type, collection: &Type) -> bool {
     let Some(class) = Class::of_type(element) else { return true };
     match collection {
         Type::List(of) => Class::of_type(of).is_none_or(|of| comparable(class, of)),

@@ -3,7 +3,7 @@
 use tcloud_model::{Address, Catalog, DesiredGraph, Diagnostic, Span};
 
 /// Where in the text the values of resources stand.
-pub trait Places {
+pub(crate) trait Places {
     /// The range of the value that the text gives an attribute: `nic.office[1].address`, with the
     /// label and key of a nested block as one step. Falls back to the head of the resource's block,
     /// also for an empty path.
