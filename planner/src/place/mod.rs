@@ -1,12 +1,24 @@
 //! Chooses the host of every VM and volume. A guest stays where it is; what is new goes to the host
 //! with the most room, and the choice is the same every time.
 
+mod board;
+mod demand;
+mod explain;
+pub(crate) mod inventory;
+mod stay;
+mod wide;
+
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use tcloud_model::{
-    Address, Catalog, Deployment, DesiredGraph, Diagnostic, Evaluator, Fields, ObservedState,
+    Address, Deployment, DesiredGraph, Diagnostic, Evaluator, Fields, ObservedState,
 };
+
+use board::Board;
+use demand::{Group, Home, Refusal, groups};
+use inventory::Inventory;
 
 /// What placement is a function of.
 pub(crate) struct PlaceInput<'a> {
@@ -20,8 +32,6 @@ pub(crate) struct PlaceInput<'a> {
     pub current: &'a dyn Fn(&Address) -> Option<Place>,
     /// The attributes that a VM, volume or disk has now, to tell growth from what was there.
     pub applied: &'a dyn Fn(&Address) -> Option<Arc<Fields>>,
-    /// What the kinds are.
-    pub catalog: &'a Catalog,
     /// Where attributes stand in the text, for messages.
     pub evaluator: &'a dyn Evaluator,
 }
@@ -44,32 +54,94 @@ pub(crate) struct Place {
     pub pool: Option<Address>,
 }
 
-/// Places everything that is managed.
+/// Places everything that is managed. What may stay, stays; then what has to leave its host is
+/// placed, then what is new – first what has few hosts to choose from, then what is large.
 ///
 /// # Errors
-/// One diagnostic for each VM or volume that fits nowhere.
+/// One diagnostic for each VM or volume that fits nowhere, or outgrows its host.
 pub(crate) fn place(input: &PlaceInput<'_>) -> Result<Placement, Vec<Diagnostic>> {
-    let _ = (input.observed, input.deployment, input.applied, input.catalog, input.evaluator);
-    let resources = &input.desired.resources;
-    let of_kind = |kind: &'static str| resources.keys().filter(move |a| a.kind() == kind);
-    let (Some(host), pool) = (of_kind("host").next(), of_kind("pool").next()) else {
-        return Ok(Placement::default());
-    };
-    let mut placement = Placement::default();
-    for (address, resource) in resources.iter().filter(|(_, r)| !r.lifecycle.existing) {
-        let _ = resource;
-        match address.kind().as_str() {
-            "vm" | "volume" | "disk" => {
-                let pool = pool.filter(|_| address.kind() != "vm").cloned();
-                let fallback = || Place { host: host.clone(), pool };
-                let place = (input.current)(address).unwrap_or_else(fallback);
-                placement.hosts.insert(address.clone(), place);
-            }
-            "network" | "image" | "pool" => {
-                placement.spread.insert(address.clone(), vec![host.clone()]);
-            }
-            _ => {}
+    let inventory = Inventory::new(input.desired, input.observed, input.deployment);
+    let groups = groups(input.desired, input.current, &inventory);
+    let mut board = Board::new(input.desired, inventory);
+    let mut problems = explain::Problems::new(input.evaluator);
+
+    let mut waiting = Vec::new();
+    let mut growing = Vec::new();
+    for group in &groups {
+        let candidates = board.candidates(group.constraint(input.desired));
+        match board.stays(group, candidates) {
+            Some(host) => growing.extend(stay::keep(&mut board, group, host, input.applied)),
+            None => waiting.push((group, candidates)),
         }
     }
-    Ok(placement)
+    for growth in &growing {
+        if let Err(shortage) = growth.give(&mut board) {
+            problems.outgrows(&mut board, growth, shortage);
+        }
+    }
+    waiting.sort_by_cached_key(|(group, candidates)| {
+        let few = board.hosts(*candidates).1.len();
+        let size = (group.memory, group.vcpus, group.storage());
+        (group.vm.is_none(), group.home == Home::New, few, Reverse(size))
+    });
+    for (group, candidates) in waiting {
+        match choose(&board, group, candidates) {
+            Some((host, pools)) => board.set(group, host, &pools),
+            None => problems.fits_nowhere(&board, group, candidates),
+        }
+    }
+    problems.finish()?;
+    Ok(finish(&board, input))
+}
+
+/// The best host for a group that cannot stay.
+fn choose<'a>(
+    board: &Board<'a>,
+    group: &Group<'a>,
+    candidates: usize,
+) -> Option<(usize, Vec<usize>)> {
+    let (_, hosts) = board.hosts(candidates);
+    match pin(board, group, candidates) {
+        Pin::Free => board.best(group, hosts, None),
+        Pin::To(host) if hosts.contains(&host) => board.best(group, &[host], None),
+        Pin::To(_) | Pin::Torn => None,
+    }
+}
+
+/// What the volumes of a group leave of its choice: a volume cannot move to another host alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pin {
+    /// Everything is in one place, or nothing is anywhere.
+    Free,
+    /// The VM has to go where its volume is.
+    To(usize),
+    /// Volumes are on different hosts, or the VM would have to be moved, and nobody said so.
+    Torn,
+}
+
+fn pin<'a>(board: &Board<'a>, group: &Group<'a>, candidates: usize) -> Pin {
+    let mut homes = group.outside().map(|(_, home)| home);
+    let Some(first) = homes.next() else { return Pin::Free };
+    let may_leave = match group.home {
+        Home::At(home) => !matches!(
+            board.hosts(candidates).0.refuses(&board.inventory, home),
+            None | Some(Refusal::Silent)
+        ),
+        Home::New | Home::Gone(_) => true,
+    };
+    if may_leave && homes.all(|home| home == first) { Pin::To(first) } else { Pin::Torn }
+}
+
+fn finish(board: &Board<'_>, input: &PlaceInput<'_>) -> Placement {
+    let inventory = &board.inventory;
+    let mut hosts = IndexMap::new();
+    for (address, spot) in input.desired.resources.keys().zip(&board.places) {
+        if let Some(spot) = spot {
+            let host = inventory.hosts[spot.host].address.clone();
+            let pool = spot.pool.map(|pool| inventory.pools[pool].address.clone());
+            hosts.insert(address.clone(), Place { host, pool });
+        }
+    }
+    let spread = wide::wide(input.desired, inventory, &board.places, input.current);
+    Placement { hosts, spread }
 }

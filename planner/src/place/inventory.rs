@@ -1,0 +1,291 @@
+//! What the hosts and pools have, and how much of it is given out.
+
+use indexmap::IndexMap;
+use tcloud_model::{
+    Address, Deployment, DesiredGraph, DesiredResource, Fields, HostObservation, ObservedObject,
+    ObservedState, Value,
+};
+
+/// All hosts and pools that the text declares.
+pub(crate) struct Inventory<'a> {
+    /// Sorted by address; their positions stand for them everywhere in placement.
+    pub hosts: Vec<Host<'a>>,
+    /// Sorted by address.
+    pub pools: Vec<Pool<'a>>,
+    host_positions: IndexMap<&'a Address, usize>,
+    pool_positions: IndexMap<&'a Address, usize>,
+}
+
+/// A host.
+pub(crate) struct Host<'a> {
+    pub address: &'a Address,
+    pub zone: Option<&'a Address>,
+    pub availability: Availability,
+    pub vcpus: Room,
+    pub memory: Room,
+    /// The pools that it has: position in [`Inventory::pools`] and room, sorted by position.
+    pub stores: Vec<(usize, Room)>,
+}
+
+/// Whether something new may be placed on a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Availability {
+    Open,
+    /// It is being emptied.
+    Drained,
+    /// It did not answer, so that nothing may be placed on it, and nothing can be moved away.
+    Silent,
+}
+
+/// An amount of something: how much of it there is, and how much is given out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// The most that may be given out; `None` when it is not known.
+    pub limit: Option<u64>,
+    /// What is given out; more than the limit, when the limit was lowered afterwards.
+    pub used: u64,
+}
+
+/// A pool.
+pub(crate) struct Pool<'a> {
+    pub address: &'a Address,
+    pub class: Option<&'a str>,
+    /// Whether its hosts see the same volumes, so that a volume is not bound to one of them.
+    pub shared: bool,
+    /// The hosts that have it, sorted.
+    pub hosts: Vec<usize>,
+}
+
+impl Room {
+    fn of(limit: Option<u64>) -> Room {
+        Room { limit, used: 0 }
+    }
+
+    /// What is left; `u64::MAX` without a limit.
+    pub(crate) fn free(&self) -> u64 {
+        self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.used))
+    }
+
+    /// Gives out an amount, whether or not there is room.
+    pub(crate) fn take(&mut self, amount: u64) {
+        self.used = self.used.saturating_add(amount);
+    }
+
+    /// What is left, in parts of 2^32: a measure that is the same for large and small hosts.
+    pub(crate) fn free_share(&self) -> u64 {
+        match self.limit {
+            None => 1 << 32,
+            Some(0) => 0,
+            Some(limit) => {
+                let share = (u128::from(self.free()) << 32) / u128::from(limit);
+                u64::try_from(share).unwrap_or(1 << 32)
+            }
+        }
+    }
+}
+
+impl<'a> Inventory<'a> {
+    /// Reads the hosts and pools of the text. What others run on the hosts is given out already.
+    pub(crate) fn new(
+        desired: &'a DesiredGraph,
+        observed: &ObservedState,
+        deployment: &Deployment,
+    ) -> Inventory<'a> {
+        let of_kind = |kind: &'static str| {
+            desired.resources.values().filter(move |r| r.address.kind() == kind)
+        };
+        let mut hosts: Vec<Host<'a>> =
+            of_kind("host").map(|host| Host::new(host, observed.host(&host.address))).collect();
+        let host_positions: IndexMap<&Address, usize> =
+            hosts.iter().enumerate().map(|(at, host)| (host.address, at)).collect();
+        let mut of_site: IndexMap<&Address, Vec<usize>> = IndexMap::new();
+        for (at, host) in hosts.iter().enumerate() {
+            of_site.entry(host.site()).or_default().push(at);
+        }
+        let mut pools = Vec::new();
+        for (at, declared) in of_kind("pool").enumerate() {
+            let pool = Pool::new(declared, &host_positions, &of_site);
+            for host in &pool.hosts {
+                let limit = declared.attributes.number("capacity");
+                hosts[*host].stores.push((at, Room::of(limit)));
+            }
+            pools.push(pool);
+        }
+        let pool_positions =
+            pools.iter().enumerate().map(|(at, pool)| (pool.address, at)).collect();
+        let mut inventory = Inventory { hosts, pools, host_positions, pool_positions };
+        for observation in &observed.hosts {
+            if let Some(host) = inventory.host(&observation.host) {
+                let names = inventory.names(host, observation);
+                inventory.measure(host, &names, observation);
+                inventory.add_foreign(host, &names, observation, deployment);
+            }
+        }
+        inventory
+    }
+
+    /// What the pools of a host are called there: like the object with the pool's stamp. A pool
+    /// that is somebody else's, or is still to be made, goes by its name in the text.
+    fn names<'o>(&self, host: usize, observation: &'o HostObservation) -> IndexMap<&'o str, usize>
+    where
+        'a: 'o,
+    {
+        let stores = self.hosts[host].stores.iter();
+        let by_word = stores.map(|(pool, _)| (self.pools[*pool].address.name().as_str(), *pool));
+        let mut names: IndexMap<&str, usize> = by_word.collect();
+        for object in observation.objects.iter().filter(|object| object.kind == "pool") {
+            let pool = object.stamp.as_ref().and_then(|stamp| self.pool(&stamp.address));
+            if let Some(pool) = pool {
+                names.insert(&object.name, pool);
+            }
+        }
+        names
+    }
+
+    /// Pools without a capacity in the text are as large as their host says.
+    fn measure(
+        &mut self,
+        host: usize,
+        names: &IndexMap<&str, usize>,
+        observation: &HostObservation,
+    ) {
+        for facts in observation.facts.iter().flat_map(|facts| &facts.pools) {
+            let pool = names.get(facts.name.as_str());
+            if let Some(room) = pool.and_then(|pool| self.store(host, *pool)) {
+                room.limit = room.limit.or(Some(facts.capacity));
+            }
+        }
+    }
+
+    /// The position of a host.
+    pub(crate) fn host(&self, address: &Address) -> Option<usize> {
+        self.host_positions.get(address).copied()
+    }
+
+    /// The position of a pool.
+    pub(crate) fn pool(&self, address: &Address) -> Option<usize> {
+        self.pool_positions.get(address).copied()
+    }
+
+    /// What a pool has on a host; `None` when the host does not have the pool.
+    pub(crate) fn store(&mut self, host: usize, pool: usize) -> Option<&mut Room> {
+        let stores = &mut self.hosts[host].stores;
+        let at = stores.binary_search_by_key(&pool, |(pool, _)| *pool).ok()?;
+        Some(&mut stores[at].1)
+    }
+
+    /// Guests of others count while they run, their volumes always.
+    fn add_foreign(
+        &mut self,
+        host: usize,
+        names: &IndexMap<&str, usize>,
+        observation: &HostObservation,
+        deployment: &Deployment,
+    ) {
+        let ours = |object: &ObservedObject| {
+            object.stamp.as_ref().is_some_and(|stamp| stamp.deployment == deployment.id)
+        };
+        for object in observation.objects.iter().filter(|object| !ours(object)) {
+            let fields = &object.attributes;
+            match object.kind.as_str() {
+                "vm" if object.running != Some(false) => {
+                    self.hosts[host].vcpus.take(fields.number("vcpus").unwrap_or(0));
+                    self.hosts[host].memory.take(fields.number("memory").unwrap_or(0));
+                }
+                "volume" | "disk" => {
+                    let pool = match fields.get("pool") {
+                        Some(Value::Ref(address)) => self.pool(address),
+                        Some(Value::Text(name)) => names.get(&**name).copied(),
+                        _ => None,
+                    };
+                    if let Some(room) = pool.and_then(|pool| self.store(host, pool)) {
+                        room.take(fields.number("size").unwrap_or(0));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl<'a> Host<'a> {
+    fn new(declared: &'a DesiredResource, observation: Option<&HostObservation>) -> Host<'a> {
+        let fields = &declared.attributes;
+        let facts = observation.and_then(|observation| observation.facts.as_ref());
+        let (capacity, overcommit) = (fields.map("capacity"), fields.map("overcommit"));
+        let has = |name: &str, measured: Option<u64>| {
+            capacity.and_then(|capacity| capacity.number(name)).or(measured)
+        };
+        let vcpus = has("vcpus", facts.map(|facts| u64::from(facts.vcpus)));
+        let memory = has("memory", facts.map(|facts| facts.memory));
+        let reserve = fields.map("reserve").and_then(|reserve| reserve.number("memory"));
+        let vcpus = vcpus.map(|vcpus| times(vcpus, overcommit.map(|o| &**o), "vcpus", 4.0));
+        let memory = memory
+            .map(|memory| times(memory, overcommit.map(|o| &**o), "memory", 1.0))
+            .map(|memory| memory.saturating_sub(reserve.unwrap_or(0)));
+        let availability = match (facts, fields.flag("drain")) {
+            (None, _) => Availability::Silent,
+            (Some(_), Some(true)) => Availability::Drained,
+            (Some(_), _) => Availability::Open,
+        };
+        Host {
+            address: &declared.address,
+            zone: fields.reference("zone"),
+            availability,
+            vcpus: Room::of(vcpus),
+            memory: Room::of(memory),
+            stores: Vec::new(),
+        }
+    }
+
+    /// The site that it stands in.
+    pub(crate) fn site(&self) -> &'a Address {
+        self.address.parent().unwrap_or(self.address)
+    }
+}
+
+impl<'a> Pool<'a> {
+    fn new(
+        declared: &'a DesiredResource,
+        positions: &IndexMap<&'a Address, usize>,
+        of_site: &IndexMap<&'a Address, Vec<usize>>,
+    ) -> Pool<'a> {
+        let fields = &declared.attributes;
+        let mut hosts: Vec<usize> = match fields.get("hosts") {
+            Some(Value::List(named)) => {
+                let named = named.iter().filter_map(Value::as_ref_address);
+                named.filter_map(|host| positions.get(host).copied()).collect()
+            }
+            _ => {
+                let site = declared.address.parent();
+                site.and_then(|site| of_site.get(site)).cloned().unwrap_or_default()
+            }
+        };
+        hosts.sort_unstable();
+        hosts.dedup();
+        Pool {
+            address: &declared.address,
+            class: fields.text("class"),
+            shared: matches!(fields.text("type"), Some("nfs" | "rbd")),
+            hosts,
+        }
+    }
+}
+
+/// An amount times its overcommit, rounded down.
+fn times(amount: u64, overcommit: Option<&Fields>, name: &str, default: f64) -> u64 {
+    let factor = match overcommit.and_then(|overcommit| overcommit.get(name)) {
+        Some(Value::Float(factor)) => *factor,
+        #[expect(clippy::cast_precision_loss, reason = "factors are small")]
+        Some(Value::Int(factor)) => *factor as f64,
+        _ => default,
+    };
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "amounts stay exact below 8 PiB, and the cast back saturates"
+    )]
+    let product = (amount as f64 * factor) as u64;
+    product
+}
