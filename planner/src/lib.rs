@@ -6,6 +6,8 @@ pub mod input;
 #[allow(dead_code, reason = "called by the planner's core, which comes next")]
 mod place;
 pub mod plan;
+#[cfg(test)]
+mod sketch;
 #[allow(dead_code, reason = "called by the planner's core, which comes next")]
 mod usage;
 

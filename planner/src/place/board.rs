@@ -14,8 +14,6 @@ pub(crate) struct Board<'a> {
     pub inventory: Inventory<'a>,
     /// By position in [`DesiredGraph::resources`].
     pub places: Vec<Option<Spot>>,
-    /// How much memory is free on each host; see [`super::inventory::Room::free_share`].
-    shares: Vec<u64>,
     /// The guests with a `spread` word, by the word.
     words: IndexMap<Word<'a>, Mates<'a>>,
     /// The hosts that a constraint leaves.
@@ -65,16 +63,33 @@ struct Mates<'a> {
     zones: IndexMap<Option<&'a Address>, usize>,
 }
 
-/// How good a host is: whether it is in another site than the group is now, how many guests with
-/// the same `spread` word are in its zone, how much is free, its address. Smaller is better.
-type Rank = (bool, usize, Reverse<u64>, usize);
+/// How good a host is for a group.
+#[derive(Clone, Copy)]
+struct Rank {
+    /// Whether it is in another site than the group is now.
+    far: bool,
+    /// How many guests with the same `spread` word are in its zone.
+    mates: usize,
+    /// What is left when the group is there, of how much: memory for guests, storage for volumes.
+    left: (u64, u64),
+}
+
+impl Rank {
+    /// Whether this host is better than another whose address is smaller. Shares are compared
+    /// without dividing: a/b > c/d is a·d > c·b.
+    fn beats(&self, other: &Rank) -> bool {
+        let share = |left: (u64, u64), of: (u64, u64)| u128::from(left.0) * u128::from(of.1.max(1));
+        let shares = share(other.left, self.left).cmp(&share(self.left, other.left));
+        let places = (self.far, self.mates).cmp(&(other.far, other.mates));
+        places.then(shares).is_lt()
+    }
+}
 
 impl<'a> Board<'a> {
     pub(crate) fn new(desired: &'a DesiredGraph, inventory: Inventory<'a>) -> Board<'a> {
         Board {
             desired,
             places: vec![None; desired.resources.len()],
-            shares: inventory.hosts.iter().map(|host| host.memory.free_share()).collect(),
             inventory,
             words: IndexMap::new(),
             candidates: IndexMap::new(),
@@ -127,37 +142,47 @@ impl<'a> Board<'a> {
             Home::At(home) => Some(self.inventory.hosts[*home].site()),
             Home::Gone(host) => host.parent(),
         };
-        let zones = self.mates(group).map(|mates| &mates.zones);
-        let mut best: Option<(Rank, Vec<usize>)> = None;
+        let mates = self.mates(group);
+        let mut best: Option<(Rank, usize, Vec<usize>)> = None;
         for &host in hosts.iter().filter(|host| Some(**host) != except) {
             let at = &self.inventory.hosts[host];
-            let far = near.is_some_and(|near| near != at.site());
-            let in_zone = zones.and_then(|zones| zones.get(&at.zone)).copied().unwrap_or(0);
-            let share = if group.vm.is_some() { self.shares[host] } else { self.most(group, host) };
-            let rank = (far, in_zone, Reverse(share), host);
-            if best.as_ref().is_some_and(|(best, _)| *best <= rank) {
-                continue;
-            }
-            if let Ok(pools) = self.fits(group, host) {
-                best = Some((rank, pools));
+            let in_zone = mates.and_then(|mates| mates.zones.get(&at.zone));
+            let rank = Rank {
+                far: near.is_some_and(|near| near != at.site()),
+                mates: in_zone.copied().unwrap_or(0),
+                left: match group.vm {
+                    Some(_) => at.memory.left_after(group.memory),
+                    None => (self.most(group, host), 1),
+                },
+            };
+            // The comparison is cheap and the test for room is not.
+            if best.as_ref().is_none_or(|(best, ..)| rank.beats(best))
+                && let Ok(pools) = self.room(group, host, mates)
+            {
+                best = Some((rank, host, pools));
             }
         }
-        best.map(|((_, _, _, host), pools)| (host, pools))
+        best.map(|(_, host, pools)| (host, pools))
     }
 
     /// The most room of a pool for a lone volume.
     fn most(&self, group: &Group<'a>, host: usize) -> u64 {
-        let disks = group.disks.iter();
-        disks
-            .filter_map(|disk| self.pool_for(disk, host, &[]))
-            .map(|(_, free)| free)
-            .max()
-            .unwrap_or(0)
+        let pools = group.disks.iter().filter_map(|disk| self.pool_for(disk, host, &[]));
+        pools.map(|(_, free)| free).max().unwrap_or(0)
     }
 
     /// Whether there is room for a group on a host: a pool for each of its disks.
     pub(crate) fn fits(&self, group: &Group<'a>, host: usize) -> Result<Vec<usize>, Shortage<'a>> {
-        if let Some(mate) = self.mate(group, host) {
+        self.room(group, host, self.mates(group))
+    }
+
+    fn room(
+        &self,
+        group: &Group<'a>,
+        host: usize,
+        mates: Option<&Mates<'a>>,
+    ) -> Result<Vec<usize>, Shortage<'a>> {
+        if let Some(mate) = mates.and_then(|mates| mates.hosts.get(&host)) {
             return Err(Shortage::Spread(mate));
         }
         let at = &self.inventory.hosts[host];
@@ -227,7 +252,6 @@ impl<'a> Board<'a> {
         let at = &mut self.inventory.hosts[host];
         at.vcpus.take(vcpus);
         at.memory.take(memory);
-        self.shares[host] = at.memory.free_share();
     }
 
     /// Puts a disk into a pool and gives out this much of it.

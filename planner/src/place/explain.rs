@@ -73,15 +73,15 @@ impl<'a> Problems<'a> {
     ) {
         let Some(head) = self.next(board, growth.group) else { return };
         let host = board.inventory.hosts[growth.host].address;
-        let (attribute, more) = match shortage {
-            Shortage::Vcpus { .. } => ("vcpus", "more "),
-            Shortage::Memory { .. } => ("memory", "more "),
-            _ => ("disk", ""),
+        let attribute = match shortage {
+            Shortage::Vcpus { .. } => "vcpus",
+            Shortage::Memory { .. } => "memory",
+            _ => "size",
         };
         let message = format!(
             "{} outgrows its host\n  {host}: {}",
             name(&head.address),
-            Told { shortage, more }
+            Told { shortage, more: "more " }
         );
         let candidates = board.candidates(growth.group.constraint(board.desired));
         let (_, hosts) = board.hosts(candidates);
@@ -182,11 +182,16 @@ fn size(board: &Board<'_>, group: &Group<'_>) -> String {
     if group.machine(board.desired).is_none() {
         return storage;
     }
-    let mut text = format!("{} vCPUs, {} of memory", group.vcpus, human_size(group.memory));
+    let mut text = format!("{}, {} of memory", vcpus(group.vcpus, ""), human_size(group.memory));
     if !group.disks.is_empty() {
         text.push_str(&format!(", {storage} on disks"));
     }
     text
+}
+
+fn vcpus(count: u64, more: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {more}vCPU{plural}")
 }
 
 /// `vm `web[1]``: how a message calls a resource.
@@ -225,7 +230,9 @@ impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let more = self.more;
         match self.shortage {
-            Shortage::Vcpus { needs, free } => write!(f, "needs {needs} {more}vCPUs, {free} free"),
+            Shortage::Vcpus { needs, free } => {
+                write!(f, "needs {}, {free} free", vcpus(needs, more))
+            }
             Shortage::Memory { needs, free } => {
                 write!(f, "needs {} {more}of memory, {} free", human_size(needs), human_size(free))
             }

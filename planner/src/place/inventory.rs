@@ -71,16 +71,9 @@ impl Room {
         self.used = self.used.saturating_add(amount);
     }
 
-    /// What is left, in parts of 2^32: a measure that is the same for large and small hosts.
-    pub(crate) fn free_share(&self) -> u64 {
-        match self.limit {
-            None => 1 << 32,
-            Some(0) => 0,
-            Some(limit) => {
-                let share = (u128::from(self.free()) << 32) / u128::from(limit);
-                u64::try_from(share).unwrap_or(1 << 32)
-            }
-        }
+    /// What is left when this much more is given out, and of how much.
+    pub(crate) fn left_after(&self, amount: u64) -> (u64, u64) {
+        (self.free().saturating_sub(amount), self.limit.unwrap_or(u64::MAX))
     }
 }
 

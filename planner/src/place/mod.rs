@@ -6,6 +6,8 @@ mod demand;
 mod explain;
 pub(crate) mod inventory;
 mod stay;
+#[cfg(test)]
+mod tests;
 mod wide;
 
 use std::cmp::Reverse;

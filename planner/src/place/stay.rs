@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tcloud_model::{Address, Fields};
 
 use super::board::{Board, Shortage};
-use super::demand::Group;
+use super::demand::{Group, Store};
 
 /// What a group that stays needs more than it has.
 pub(crate) struct Growth<'g, 'a> {
@@ -79,7 +79,9 @@ impl<'a> Growth<'_, 'a> {
             };
             let (pool, free) = room.unwrap_or((0, 0));
             if *more > free {
-                return Err(Shortage::Storage { store: disk.store, needs: *more, free });
+                let store = own.map(|own| Store::Named(board.inventory.pools[own].address));
+                let store = store.unwrap_or(disk.store);
+                return Err(Shortage::Storage { store, needs: *more, free });
             }
             board.store(disk, self.host, pool, *more);
         }
