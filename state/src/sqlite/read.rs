@@ -1,0 +1,199 @@
+//! Reads the file: the state, the open intents, the journal.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use tcloud_model::{Address, ObjectId, Record};
+
+use super::record;
+use super::{Database, Failure};
+use crate::Selection;
+use crate::store::Stored;
+use crate::{Body, Entry, Filter, Hash, Head, IntentId, Loaded, Logged, OpenIntent, Scope};
+
+pub(super) fn load(database: &mut Database, selection: &Selection) -> Result<Loaded, Failure> {
+    // One transaction, so that everything is of the same moment.
+    let transaction = database.connection.transaction()?;
+    let scopes = scopes(&transaction, selection)?;
+    let only = match selection {
+        Selection::All => None,
+        Selection::Only(_) => Some(scopes.keys().copied().collect::<Vec<i64>>()),
+    };
+    let mut loaded = Loaded::default();
+    loaded.state.records = records(&transaction, only.as_deref())?;
+    loaded.intents = intents(&transaction, &scopes)?;
+    loaded.heads = scopes.into_values().collect();
+    Ok(loaded)
+}
+
+/// The chosen scopes by their row numbers.
+fn scopes(
+    connection: &Connection,
+    selection: &Selection,
+) -> Result<BTreeMap<i64, (Scope, Head)>, Failure> {
+    let mut all = BTreeMap::new();
+    let mut add = |row: &Row<'_>| -> Result<(), Failure> {
+        let name: String = row.get(1)?;
+        let scope: Scope = name.parse().map_err(Failure::damaged)?;
+        all.insert(row.get(0)?, (scope, Head { serial: row.get(2)?, hash: Hash(row.get(3)?) }));
+        Ok(())
+    };
+    match selection {
+        Selection::All => {
+            let mut select = connection.prepare("SELECT id, name, serial, head FROM scopes")?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                add(row)?;
+            }
+        }
+        Selection::Only(scopes) => {
+            let sql = "SELECT id, name, serial, head FROM scopes WHERE name = ?1";
+            let mut select = connection.prepare(sql)?;
+            for scope in scopes {
+                let mut rows = select.query([scope.to_string()])?;
+                if let Some(row) = rows.next()? {
+                    add(row)?;
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn records(
+    connection: &Connection,
+    only: Option<&[i64]>,
+) -> Result<BTreeMap<ObjectId, Record>, Failure> {
+    const COLUMNS: &str = "SELECT address, host, incarnation, body FROM records";
+    let mut reader = Reader::default();
+    match only {
+        None => reader.read(connection, COLUMNS, &[])?,
+        Some(scopes) => {
+            let sql = format!("{COLUMNS} WHERE scope = ?1");
+            for scope in scopes {
+                reader.read(connection, &sql, &[Sql::Integer(*scope)])?;
+            }
+        }
+    }
+    Ok(BTreeMap::from_iter(reader.records))
+}
+
+/// Reads records, sharing the addresses of hosts and the parents of addresses: most of them occur
+/// many times.
+#[derive(Default)]
+struct Reader {
+    hosts: HashMap<String, Address>,
+    records: Vec<(ObjectId, Record)>,
+}
+
+impl Reader {
+    fn read(&mut self, connection: &Connection, sql: &str, values: &[Sql]) -> Result<(), Failure> {
+        let mut select = connection.prepare_cached(sql)?;
+        let mut rows = select.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            self.add(row)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, row: &Row<'_>) -> Result<(), Failure> {
+        let text = |column: usize| row.get_ref(column)?.as_str().map_err(Failure::damaged);
+        let (address, host) = (text(0)?, text(1)?);
+        let host = match self.hosts.get(host) {
+            Some(known) => known.clone(),
+            None => {
+                let new: Address = host.parse().map_err(Failure::damaged)?;
+                self.hosts.insert(host.to_owned(), new.clone());
+                new
+            }
+        };
+        let address: Address = address.parse().map_err(Failure::damaged)?;
+        let object = ObjectId { address, host, incarnation: row.get(2)? };
+        let record = record::from_json(&object, text(3)?)
+            .map_err(|error| Failure::damaged(format!("the record of {object}: {error}")))?;
+        self.records.push((object, record));
+        Ok(())
+    }
+}
+
+fn intents(
+    connection: &Connection,
+    scopes: &BTreeMap<i64, (Scope, Head)>,
+) -> Result<Vec<(Scope, OpenIntent)>, Failure> {
+    let mut select = connection.prepare_cached("SELECT scope, body FROM intents")?;
+    let mut rows = select.query([])?;
+    let mut intents = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        let Some((scope, _)) = scopes.get(&id) else { continue };
+        let entry = Entry::from_json(row.get_ref(1)?.as_str().map_err(Failure::damaged)?)
+            .map_err(|error| Failure::damaged(format!("an open intent in {scope}: {error}")))?;
+        let Entry { run, time, body } = entry;
+        let Body::Intent(intent) = body else {
+            return Err(Failure::damaged(format!("an open intent is stored as {}", body.word())));
+        };
+        let id = IntentId { run, step: intent.step };
+        intents.push((scope.clone(), OpenIntent { id, time, intent }));
+    }
+    intents.sort_by(|(a, left), (b, right)| (a, left.id).cmp(&(b, right.id)));
+    Ok(intents)
+}
+
+pub(super) fn history(database: &mut Database, filter: &Filter) -> Result<Vec<Logged>, Failure> {
+    let mut sql = "SELECT scopes.name, entries.serial, entries.generation, body FROM entries \
+                   JOIN scopes ON scopes.id = entries.scope WHERE 1"
+        .to_owned();
+    let mut values = Vec::new();
+    let Filter { scope, run, address, details, limit } = filter;
+    // What is filtered here only saves work: `accepts` has the last word.
+    if let Some(scope) = scope {
+        sql.push_str(" AND scopes.name = ?");
+        values.push(Sql::Text(scope.to_string()));
+    }
+    if let Some(run) = run {
+        sql.push_str(" AND entries.run = ?");
+        values.push(Sql::Blob(run.as_bytes().to_vec()));
+    }
+    if !*details && address.is_none() {
+        sql.push_str(" AND summary = 1");
+    }
+    sql.push_str(" ORDER BY seq DESC");
+    let mut select = database.connection.prepare(&sql)?;
+    let mut rows = select.query(params_from_iter(&values))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if limit.is_some_and(|limit| found.len() >= limit) {
+            break;
+        }
+        let name: String = row.get(0)?;
+        let scope: Scope = name.parse().map_err(Failure::damaged)?;
+        let serial = row.get(1)?;
+        let entry = Entry::from_json(row.get_ref(3)?.as_str().map_err(Failure::damaged)?)
+            .map_err(|error| Failure::damaged(format!("entry {serial} of {scope}: {error}")))?;
+        if filter.accepts(&scope, &entry) {
+            found.push(Logged { scope, serial, generation: row.get(2)?, entry });
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn entries(
+    database: &mut Database,
+    scope: &Scope,
+    from: u64,
+    limit: u32,
+) -> Result<Vec<Stored>, Failure> {
+    let sql = "SELECT id FROM scopes WHERE name = ?1";
+    let id: Option<i64> =
+        database.connection.query_row(sql, [scope.to_string()], |row| row.get(0)).optional()?;
+    let Some(id) = id else { return Ok(Vec::new()) };
+    let sql = "SELECT serial, generation, hash, body FROM entries \
+               WHERE scope = ?1 AND serial >= ?2 ORDER BY serial LIMIT ?3";
+    let mut select = database.connection.prepare_cached(sql)?;
+    let rows = select.query_map((id, from, limit), |row| {
+        let (serial, generation, hash) = (row.get(0)?, row.get(1)?, Hash(row.get(2)?));
+        Ok(Stored { serial, generation, hash, json: row.get(3)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
