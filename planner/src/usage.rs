@@ -1,27 +1,221 @@
 //! The table of quotas and capacities, before and after.
 
-use tcloud_model::{Address, DesiredGraph, Fields, ObservedState};
+use indexmap::IndexMap;
+use tcloud_model::{Address, Deployment, DesiredGraph, Fields, Name, ObservedState, Value};
 
+use crate::place::inventory::{Inventory, Room};
 use crate::plan::Usage;
 
 /// An object that takes up room: a VM, a volume or a disk, as it is or as it will be.
 #[derive(Clone, Copy)]
 pub(crate) struct Holding<'a> {
-    /// Its address.
+    /// Its address; its kind says what it takes up.
     pub address: &'a Address,
     /// Its host.
     pub host: &'a Address,
-    /// Its attributes; a volume's or disk's with `pool`.
+    /// Its attributes; a volume's or disk's with `pool`, a VM's with the addresses of its NICs.
     pub attributes: &'a Fields,
 }
 
 /// The lines of the table that have a limit or are in use, sorted by owner, host and resource.
+/// What others run on the hosts counts for hosts and pools, before and after.
 pub(crate) fn usage<'a>(
     desired: &'a DesiredGraph,
-    observed: &'a ObservedState,
+    observed: &ObservedState,
+    deployment: &Deployment,
     before: impl Iterator<Item = Holding<'a>>,
     after: impl Iterator<Item = Holding<'a>>,
 ) -> Vec<Usage> {
-    let _ = (desired, observed, before.count(), after.count());
-    Vec::new()
+    let mut table = Table::default();
+    before.for_each(|holding| table.add(holding, |line, amount| line.before += amount));
+    after.for_each(|holding| table.add(holding, |line, amount| line.after += amount));
+    table.add_quotas(desired);
+    table.add_capacities(&Inventory::new(desired, observed, deployment));
+    table.finish()
+}
+
+/// A tenant, a host or a pool, and for pools the host.
+type Owner<'a> = (&'a Address, Option<&'a Address>);
+
+#[derive(Default)]
+struct Table<'a> {
+    owners: IndexMap<Owner<'a>, [Line; RESOURCES.len()]>,
+}
+
+/// What is counted, and whether in bytes, sorted by name.
+const RESOURCES: [(&str, bool); 5] =
+    [("addresses", false), ("memory", true), ("storage", true), ("vcpus", false), ("vms", false)];
+const ADDRESSES: usize = 0;
+const MEMORY: usize = 1;
+const STORAGE: usize = 2;
+const VCPUS: usize = 3;
+const VMS: usize = 4;
+
+#[derive(Clone, Copy, Default)]
+struct Line {
+    before: u64,
+    after: u64,
+    limit: Option<u64>,
+}
+
+impl<'a> Table<'a> {
+    fn line(&mut self, owner: Owner<'a>, resource: usize) -> &mut Line {
+        &mut self.owners.entry(owner).or_default()[resource]
+    }
+
+    fn add(&mut self, holding: Holding<'a>, count: fn(&mut Line, u64)) {
+        let Holding { address, host, attributes } = holding;
+        let tenant = address.tenant().map(|tenant| (tenant, None));
+        match address.kind().as_str() {
+            "vm" => {
+                let number = |name| attributes.number(name).unwrap_or(0);
+                let (vcpus, memory) = (number("vcpus"), number("memory"));
+                count(self.line((host, None), VCPUS), vcpus);
+                count(self.line((host, None), MEMORY), memory);
+                if let Some(tenant) = tenant {
+                    count(self.line(tenant, VCPUS), vcpus);
+                    count(self.line(tenant, MEMORY), memory);
+                    count(self.line(tenant, VMS), 1);
+                    count(self.line(tenant, ADDRESSES), addresses(attributes));
+                }
+            }
+            "volume" | "disk" => {
+                let size = attributes.number("size").unwrap_or(0);
+                if let Some(pool) = attributes.reference("pool") {
+                    count(self.line((pool, Some(host)), STORAGE), size);
+                }
+                if let Some(tenant) = tenant {
+                    count(self.line(tenant, STORAGE), size);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add_quotas(&mut self, desired: &'a DesiredGraph) {
+        for (tenant, declared) in desired.resources.iter().filter(|(a, _)| a.kind() == "tenant") {
+            let Some(quota) = declared.attributes.map("quota") else { continue };
+            for (resource, (name, _)) in RESOURCES.iter().enumerate() {
+                if let Some(limit) = quota.number(name) {
+                    self.line((tenant, None), resource).limit = Some(limit);
+                }
+            }
+        }
+    }
+
+    fn add_capacities(&mut self, inventory: &Inventory<'a>) {
+        let add = |line: &mut Line, room: &Room| {
+            line.before += room.used;
+            line.after += room.used;
+            line.limit = room.limit;
+        };
+        for host in &inventory.hosts {
+            add(self.line((host.address, None), VCPUS), &host.vcpus);
+            add(self.line((host.address, None), MEMORY), &host.memory);
+            for (pool, room) in &host.stores {
+                let pool = inventory.pools[*pool].address;
+                add(self.line((pool, Some(host.address)), STORAGE), room);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Vec<Usage> {
+        self.owners.sort_unstable_keys();
+        let names = RESOURCES.map(|(name, bytes)| (Name::new(name), bytes));
+        let mut table = Vec::new();
+        for ((owner, host), lines) in &self.owners {
+            for ((resource, bytes), line) in names.iter().zip(lines) {
+                let Line { before, after, limit } = *line;
+                if before > 0 || after > 0 || limit.is_some() {
+                    table.push(Usage {
+                        owner: (*owner).clone(),
+                        host: host.cloned(),
+                        resource: resource.clone(),
+                        before,
+                        after,
+                        limit,
+                        bytes: *bytes,
+                    });
+                }
+            }
+        }
+        table
+    }
+}
+
+/// How many NICs of a VM have an address.
+fn addresses(vm: &Fields) -> u64 {
+    let nics = vm.map("nic").into_iter().flat_map(|nics| nics.iter());
+    let with_address = nics.filter(|(_, nic)| match nic {
+        Value::Map(nic) => matches!(nic.get("address"), Some(Value::Ip(_))),
+        _ => false,
+    });
+    u64::try_from(with_address.count()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use tcloud_model::value::human_size;
+
+    use super::*;
+    use crate::sketch::{address, desired, observed};
+
+    fn holdings<'a>(
+        graph: &'a DesiredGraph,
+        host: &'a Address,
+    ) -> impl Iterator<Item = Holding<'a>> {
+        graph.resources.values().map(move |resource| Holding {
+            address: &resource.address,
+            host,
+            attributes: &resource.attributes,
+        })
+    }
+
+    #[test]
+    fn quotas_hosts_and_pools_are_counted_before_and_after() {
+        let scope = "
+            site.m.host.h capacity.vcpus=2 capacity.memory=8GiB reserve.memory=1GiB
+            site.m.pool.p capacity=100GiB
+            tenant.t quota.vcpus=6 quota.storage=50GiB
+            tenant.t.network.n cidr=10.0.0.0/24
+        ";
+        let before = "tenant.t.vm.a vcpus=1 memory=1GiB nic.n.address=10.0.0.2
+            tenant.gone.volume.v size=5GiB pool=@site.m.pool.p";
+        let after =
+            "tenant.t.vm.a vcpus=2 memory=3GiB nic.n.address=10.0.0.2 nic.o.address=10.0.0.3
+            tenant.t.vm.a.disk.root size=20GiB pool=@site.m.pool.p";
+        let (graph, before, after) = (desired(scope), desired(before), desired(after));
+        let host = address("site.m.host.h");
+        let table = usage(
+            &graph,
+            &observed(&graph, &[]),
+            &Deployment::new("t"),
+            holdings(&before, &host),
+            holdings(&after, &host),
+        );
+        let told: Vec<String> = table
+            .iter()
+            .map(|line| {
+                assert!(line.host.as_ref().is_none_or(|own| *own == host));
+                let amount = |n: u64| if line.bytes { human_size(n) } else { n.to_string() };
+                let limit = line.limit.map_or("-".to_owned(), amount);
+                let (before, after) = (amount(line.before), amount(line.after));
+                format!("{} {} {before} {after} {limit}", line.owner.name(), line.resource)
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "h memory 1 GiB 3 GiB 7 GiB",
+                "h vcpus 1 2 8",
+                "p storage 5 GiB 20 GiB 100 GiB",
+                "gone storage 5 GiB 0 B -",
+                "t addresses 1 2 -",
+                "t memory 1 GiB 3 GiB -",
+                "t storage 0 B 20 GiB 50 GiB",
+                "t vcpus 1 2 6",
+                "t vms 1 1 -",
+            ]
+        );
+    }
 }

@@ -1,0 +1,189 @@
+//! Gives every NIC its address and its MAC. An address once given stays: what other guests come
+//! and go never changes it.
+
+mod network;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use indexmap::{IndexMap, IndexSet};
+use tcloud_model::{
+    Address, Deployment, DesiredGraph, DesiredResource, Diagnostic, Evaluator, Fields, Identity,
+    Name, Value,
+};
+
+use network::Network;
+
+/// What allocation is a function of.
+pub(crate) struct AllocateInput<'a> {
+    /// What the text asks for.
+    pub desired: &'a DesiredGraph,
+    /// What MACs are derived from.
+    pub deployment: &'a Deployment,
+    /// Where attributes stand in the text, for messages.
+    pub evaluator: &'a dyn Evaluator,
+    /// The attributes that a VM has now, by the address that it has in the text.
+    pub current: &'a dyn Fn(&Address) -> Option<Arc<Fields>>,
+    /// The attributes of VMs that this run removes. Their addresses are given out again only when
+    /// nothing else is left, so that no guest starts with an address that another still uses.
+    pub leaving: &'a [Arc<Fields>],
+}
+
+/// What was given out.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Allocation {
+    /// By the address of the NIC: its address in the network and its MAC.
+    pub nics: IndexMap<Address, (IpAddr, [u8; 6])>,
+}
+
+/// Gives an address and a MAC to each NIC of a managed VM. What the text says wins; what a NIC has
+/// and may keep comes next; then the lowest free address of the network.
+///
+/// # Errors
+/// One diagnostic for each network without enough addresses.
+pub(crate) fn allocate(input: &AllocateInput<'_>) -> Result<Allocation, Vec<Diagnostic>> {
+    let mut networks = networks(input);
+    let mut seats = seats(input, &networks);
+    for seat in &mut seats {
+        seat.address = seat.wanted.address;
+        if let Some(address) = seat.address {
+            networks[seat.network].taken.insert(number(address));
+        }
+    }
+    for seat in seats.iter_mut().filter(|seat| seat.address.is_none()) {
+        let network = &mut networks[seat.network];
+        let own = seat.had.address.filter(|own| own.is_ipv6() == network.is_v6());
+        seat.address = own.filter(|own| network.take(number(*own)));
+    }
+    for seat in seats.iter_mut().filter(|seat| seat.address.is_none() && seat.managed) {
+        let network = &mut networks[seat.network];
+        seat.address = network.next_free().map(|free| ip(free, network.is_v6()));
+        if seat.address.is_none() {
+            network.missing.push(seat.vm);
+        }
+    }
+    let problems: Vec<Diagnostic> = networks
+        .values()
+        .filter(|network| !network.missing.is_empty())
+        .map(|network| network.exhausted(input.evaluator))
+        .collect();
+    if problems.is_empty() { Ok(finish(&seats, input.deployment)) } else { Err(problems) }
+}
+
+/// An address and a MAC that are known already.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    address: Option<IpAddr>,
+    mac: Option<[u8; 6]>,
+}
+
+impl Known {
+    fn of(nic: &Fields) -> Known {
+        Known {
+            address: match nic.get("address") {
+                Some(Value::Ip(ip)) => Some(*ip),
+                _ => None,
+            },
+            mac: match nic.get("mac") {
+                Some(Value::Mac(mac)) => Some(*mac),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// A NIC on its way to an address.
+struct Seat<'a> {
+    nic: Address,
+    vm: &'a DesiredResource,
+    managed: bool,
+    network: usize,
+    wanted: Known,
+    had: Known,
+    address: Option<IpAddr>,
+}
+
+fn seats<'a>(
+    input: &AllocateInput<'a>,
+    networks: &IndexMap<&'a Address, Network<'a>>,
+) -> Vec<Seat<'a>> {
+    let kind = Name::new("nic");
+    let mut seats = Vec::new();
+    for vm in input.desired.resources.values().filter(|vm| vm.address.kind() == "vm") {
+        let Some(nics) = vm.attributes.map("nic") else { continue };
+        let managed = !vm.lifecycle.existing;
+        let current = if managed { (input.current)(&vm.address) } else { None };
+        let current = current.as_ref().and_then(|fields| fields.map("nic"));
+        for (label, nic) in nics.iter() {
+            let Value::Map(nic) = nic else { continue };
+            let Some(network) = nic.reference("network").and_then(|n| networks.get_index_of(n))
+            else {
+                continue;
+            };
+            let had = current.and_then(|nics| nics.map(label)).map(|nic| Known::of(nic));
+            seats.push(Seat {
+                nic: vm.address.labelled(kind.clone(), label),
+                vm,
+                managed,
+                network,
+                wanted: Known::of(nic),
+                had: had.unwrap_or_default(),
+                address: None,
+            });
+        }
+    }
+    seats
+}
+
+/// MACs last: those of the text, then those that are in use, then derived ones that nobody has.
+fn finish(seats: &[Seat<'_>], deployment: &Deployment) -> Allocation {
+    let mut macs: IndexSet<[u8; 6]> = seats.iter().filter_map(|seat| seat.wanted.mac).collect();
+    let kept: Vec<Option<[u8; 6]>> = seats
+        .iter()
+        .map(|seat| seat.wanted.mac.or(seat.had.mac.filter(|mac| macs.insert(*mac))))
+        .collect();
+    let mut nics = IndexMap::with_capacity(seats.len());
+    for (seat, kept) in seats.iter().zip(kept).filter(|(seat, _)| seat.managed) {
+        let mac = kept.unwrap_or_else(|| fresh_mac(deployment, &seat.nic, &mut macs));
+        let Some(address) = seat.address else { continue };
+        nics.insert(seat.nic.clone(), (address, mac));
+    }
+    Allocation { nics }
+}
+
+fn fresh_mac(deployment: &Deployment, nic: &Address, macs: &mut IndexSet<[u8; 6]>) -> [u8; 6] {
+    let mut attempts = (0..=u32::MAX).map(|attempt| Identity::mac(deployment, nic, attempt));
+    attempts.find(|mac| macs.insert(*mac)).expect("BUG: there are fewer NICs than MAC addresses")
+}
+
+fn networks<'a>(input: &AllocateInput<'a>) -> IndexMap<&'a Address, Network<'a>> {
+    let declared = input.desired.resources.values().filter(|r| r.address.kind() == "network");
+    let mut networks: IndexMap<&Address, Network<'_>> =
+        declared.filter_map(|network| Some((&network.address, Network::new(network)?))).collect();
+    for vm in input.leaving {
+        for (_, nic) in vm.map("nic").into_iter().flat_map(|nics| nics.iter()) {
+            let Value::Map(nic) = nic else { continue };
+            let network = nic.reference("network").and_then(|network| networks.get_mut(network));
+            if let (Some(network), Some(address)) = (network, Known::of(nic).address) {
+                network.leaving.insert(number(address));
+            }
+        }
+    }
+    networks
+}
+
+fn number(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => u128::from(ip.to_bits()),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+fn ip(number: u128, v6: bool) -> IpAddr {
+    match u32::try_from(number) {
+        Ok(bits) if !v6 => Ipv4Addr::from_bits(bits).into(),
+        _ => Ipv6Addr::from_bits(number).into(),
+    }
+}
