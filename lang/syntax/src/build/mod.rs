@@ -1,0 +1,153 @@
+//! From nodes of the grammar to the tree: one builder for each item.
+
+mod block;
+mod bracketed;
+mod broken;
+mod expression;
+mod statement;
+mod text;
+mod types;
+
+use std::sync::Arc;
+
+use tcloud_model::{Diagnostic, Name, Span};
+
+use crate::ast::{Expr, Ident, Scope, Statement};
+use crate::parse::{Node, Nodes};
+use crate::repair::Place;
+
+/// How deep an expression may be: brackets, operators and path steps together. It keeps every
+/// later walk over the tree, and dropping it, within a thread's stack.
+pub(crate) const MAX_DEPTH: usize = 500;
+
+/// Builds the tree of one item.
+pub(crate) struct Builder<'t, 'd> {
+    /// The text that was parsed.
+    text: &'t str,
+    /// Where its bytes stand in the file.
+    place: Place<'t>,
+    diagnostics: &'d mut Vec<Diagnostic>,
+    /// How many diagnostics there were before this item.
+    before: usize,
+    /// `in tenant x`, when the item has it.
+    pub(crate) scope: Option<Scope>,
+}
+
+impl<'t, 'd> Builder<'t, 'd> {
+    pub(crate) fn new(
+        text: &'t str,
+        place: Place<'t>,
+        diagnostics: &'d mut Vec<Diagnostic>,
+        before: usize,
+    ) -> Builder<'t, 'd> {
+        Builder { text, place, diagnostics, before, scope: None }
+    }
+
+    /// The statements of an item.
+    pub(crate) fn item(&mut self, nodes: Nodes<'t>) -> Vec<Statement> {
+        self.statements(nodes, 0)
+    }
+
+    /// A text that holds one expression and nothing else.
+    pub(crate) fn lone(&mut self, mut nodes: Nodes<'t>) -> Expr {
+        let Some(value) = nodes.next() else {
+            return self.bad_expression(0, self.text.len());
+        };
+        let expr = self.value(value, 0);
+        if let Some(rest) = nodes.next() {
+            self.explain_bad(rest.start(), rest.end());
+        }
+        expr
+    }
+
+    /// The file's range of these bytes of the parsed text.
+    fn span(&self, start: usize, end: usize) -> Span {
+        self.place.span(start, end)
+    }
+
+    fn node_span(&self, node: &Node<'t>) -> Span {
+        self.span(node.start(), node.end())
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Reports what only echoes an error on the same lines unless there is one already.
+    fn report_bad(&mut self, diagnostic: Diagnostic) {
+        let at = diagnostic.primary.span;
+        let known = self.diagnostics[self.before..].iter().any(|other| {
+            let other = other.primary.span;
+            let (first, last) = (at.start.min(other.start), at.start.max(other.start));
+            let (first, last) = (self.place.local(first), self.place.local(last));
+            self.text.get(first..last).is_none_or(|between| !between.contains('\n'))
+        });
+        if !known {
+            self.report(diagnostic);
+        }
+    }
+
+    fn ident(&self, node: &Node<'t>) -> Ident {
+        Ident { name: Name::new(node.text()), span: self.node_span(node) }
+    }
+
+    /// The word that begins at a byte.
+    fn word_at(&self, start: usize) -> Ident {
+        let rest = self.text.get(start..).unwrap_or("");
+        let word = &rest[..word_length(rest)];
+        Ident { name: Name::new(word), span: self.span(start, start + word.len()) }
+    }
+
+    /// What separates two neighbours: commas and newlines outside comments.
+    fn gap(&self, from: usize, to: usize) -> Gap {
+        let mut gap = Gap { commas: 0, newline: false };
+        let mut rest = self.text.get(from..to).unwrap_or("").bytes().peekable();
+        let mut comment = false;
+        while let Some(byte) = rest.next() {
+            match byte {
+                b'\n' => {
+                    comment = false;
+                    gap.newline = true;
+                }
+                b'#' => comment = true,
+                b'/' if rest.peek() == Some(&b'/') => comment = true,
+                b',' if !comment => gap.commas += 1,
+                _ => {}
+            }
+        }
+        gap
+    }
+}
+
+/// See [`Builder::gap`].
+struct Gap {
+    commas: usize,
+    newline: bool,
+}
+
+/// The bytes of the word that a text begins with. A minus belongs to it before a letter or digit.
+pub(crate) fn word_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let letter = |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let mut end = 0;
+    if bytes.first().is_some_and(u8::is_ascii_digit) {
+        return 0;
+    }
+    while letter(end) || (end > 0 && bytes.get(end) == Some(&b'-') && letter(end + 1)) {
+        end += 1;
+    }
+    end
+}
+
+/// The `///` lines above a statement, joined by newlines, without the marks.
+fn join_docs(lines: &[&str]) -> Option<Arc<str>> {
+    if lines.is_empty() {
+        return None;
+    }
+    let lines: Vec<&str> = lines
+        .iter()
+        .map(|line| line.strip_prefix("///").unwrap_or(line).trim_end())
+        .map(|line| line.strip_prefix(' ').unwrap_or(line))
+        .collect();
+    Some(Arc::from(lines.join("\n")))
+}

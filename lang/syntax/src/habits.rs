@@ -1,0 +1,103 @@
+//! Words and forms of other tools, and how tcloud says the same.
+
+use tcloud_model::{Diagnostic, Name, Span, codes};
+
+use crate::ast::Ident;
+
+/// A block in another tool's form.
+pub(crate) struct BlockHabit {
+    pub(crate) diagnostic: Diagnostic,
+    /// The kind that was probably meant.
+    pub(crate) kind: Ident,
+    /// The name that was given.
+    pub(crate) name: Option<Ident>,
+}
+
+/// Recognises `resource "vm" "web" {`, `variable "env" {` and the like by their heads.
+pub(crate) fn block(kind: &Ident, labels: &[Ident], head: Span) -> Option<BlockHabit> {
+    let quoted = |ident: &Ident| ident.span.length() == ident.name.len() + 2;
+    let word = |ident: &Ident| Ident {
+        name: Name::from(as_word(&ident.name).unwrap_or_else(|| ident.name.to_string())),
+        span: ident.span,
+    };
+    let error =
+        |message: String, help: String| Diagnostic::error(codes::E0010, head, message).help(help);
+    let (diagnostic, kind, name) = match (&*kind.name, labels) {
+        ("resource", [of, name]) if quoted(of) => {
+            let (of, name) = (word(of), word(name));
+            let written = format!("{} {}", of.name, name.name);
+            let message = format!("tcloud writes `{written} {{ … }}`");
+            let help = "the kind comes first, and names stand without quotes".to_owned();
+            (error(message, help).fix(head, written), of, Some(name))
+        }
+        ("data", [of, name]) if quoted(of) => {
+            let (of, name) = (word(of), word(name));
+            let written = format!("existing {} {}", of.name, name.name);
+            let message = "what exists already is declared with `existing`".to_owned();
+            let help = format!("write `{written} {{ … }}`");
+            (error(message, help).fix(head, written), of, Some(name))
+        }
+        ("variable", [name]) => {
+            let message = "a variable is declared with `param`".to_owned();
+            let help = format!("write `param {}: String = \"…\"`", snake(&name.name));
+            (error(message, help), kind.clone(), Some(name.clone()))
+        }
+        ("output", [name]) => {
+            let message = "an output is one line".to_owned();
+            let help = format!("write `output {} = …`", snake(&name.name));
+            (error(message, help), kind.clone(), Some(name.clone()))
+        }
+        ("locals", []) => {
+            let message = "names for values are given one by one with `let`".to_owned();
+            (error(message, "write `let name = value` for each".to_owned()), kind.clone(), None)
+        }
+        ("module", [name]) if quoted(name) => {
+            let name = word(name);
+            let message = "a component is used like a kind".to_owned();
+            let help =
+                format!("write `use \"…\"` for its source, and `COMPONENT {} {{ … }}`", name.name);
+            (error(message, help), kind.clone(), Some(name))
+        }
+        ("provider" | "terraform", _) if labels.iter().all(quoted) => {
+            let message = "providers are set up in `tcloud.toml`".to_owned();
+            let help = "remove this block; a host names its provider: `provider = \"libvirt\"`";
+            (error(message, help.to_owned()), kind.clone(), labels.first().cloned())
+        }
+        _ => return None,
+    };
+    Some(BlockHabit { diagnostic, kind, name })
+}
+
+/// The nearest text that may be a name: `Web_1` becomes `web-1`.
+pub(crate) fn as_word(text: &str) -> Option<String> {
+    let mut word = String::new();
+    for c in text.chars() {
+        match c {
+            'a'..='z' | '0'..='9' | '-' => word.push(c),
+            'A'..='Z' => word.push(c.to_ascii_lowercase()),
+            '_' | ' ' | '.' | '/' => word.push('-'),
+            'ä' | 'Ä' => word.push_str("ae"),
+            'ö' | 'Ö' => word.push_str("oe"),
+            'ü' | 'Ü' => word.push_str("ue"),
+            'ß' => word.push_str("ss"),
+            _ => return None,
+        }
+    }
+    let word = word.trim_matches('-').to_owned();
+    Name::is_word(&word).then_some(word)
+}
+
+fn snake(text: &str) -> String {
+    text.replace('-', "_")
+}
+
+/// The name of a type that another tool calls differently.
+pub(crate) fn type_name(word: &str) -> Option<&'static str> {
+    match word {
+        "string" | "str" | "Str" | "Text" => Some("String"),
+        "number" | "int" | "integer" | "Integer" | "Number" => Some("Int"),
+        "bool" | "boolean" | "Boolean" => Some("Bool"),
+        "float" | "double" => Some("Float"),
+        _ => None,
+    }
+}

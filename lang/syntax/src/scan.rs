@@ -1,0 +1,270 @@
+//! The few things of a text that matter before it is parsed: brackets, lines, and texts that are
+//! not closed. One pass over bytes; everything inside texts and comments is skipped.
+
+/// How deep `${…}` with texts in them may stand in each other before it counts as a mistake.
+const MAX_TEXT_DEPTH: usize = 16;
+
+/// Something that the structure of a text depends on. Positions are bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// `{`, `[` or `(`.
+    Open(usize),
+    /// `}`, `]` or `)`.
+    Close(usize),
+    /// A line starts here; also given for the first one.
+    Line(usize),
+    /// A text that begins at the quote `at` is not closed; it is taken to end before `end`.
+    OpenText {
+        /// The opening quote.
+        at: usize,
+        /// Where the closing quote is supposed to be.
+        end: usize,
+        /// Whether it is a block text.
+        block: bool,
+    },
+    /// A line of a block text begins in column 0.
+    FlatText(usize),
+    /// `/*`, which is no comment here.
+    SlashStar(usize),
+}
+
+/// The events of a text, in order.
+pub(crate) struct Scan<'t> {
+    bytes: &'t [u8],
+    at: usize,
+    /// The opening brackets of the current line that are still open.
+    opened: Vec<u8>,
+    begun: bool,
+    flat: Vec<usize>,
+}
+
+impl<'t> Scan<'t> {
+    /// Starts at the first byte.
+    pub(crate) fn new(text: &'t str) -> Scan<'t> {
+        Scan { bytes: text.as_bytes(), at: 0, opened: Vec::new(), begun: false, flat: Vec::new() }
+    }
+
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or(0)
+    }
+
+    fn quote(&mut self, at: usize) -> Option<Event> {
+        let raw = at > 0 && self.byte(at - 1) == b'r' && (at < 2 || !is_word(self.byte(at - 2)));
+        if self.bytes[at..].starts_with(b"\"\"\"") {
+            return self.block(at, raw);
+        }
+        match text_end(self.bytes, at, raw, 0) {
+            Ok(end) => {
+                self.at = end;
+                None
+            }
+            Err(line_end) => {
+                let end = self.before_closers(at + 1, line_end);
+                self.at = end;
+                Some(Event::OpenText { at, end, block: false })
+            }
+        }
+    }
+
+    /// Where an unclosed text probably ends: at the end of its line, but before the brackets there
+    /// that close what the line opened.
+    fn before_closers(&self, from: usize, line_end: usize) -> usize {
+        let mut end = line_end;
+        let mut kept = end;
+        for open in self.opened.iter().rev() {
+            while end > from && matches!(self.byte(end - 1), b' ' | b'\t' | b'\r' | b',') {
+                end -= 1;
+            }
+            if end <= from || self.byte(end - 1) != closer(*open) {
+                break;
+            }
+            end -= 1;
+            kept = end;
+        }
+        while kept > from && matches!(self.byte(kept - 1), b' ' | b'\t' | b'\r') {
+            kept -= 1;
+        }
+        kept
+    }
+
+    fn block(&mut self, at: usize, raw: bool) -> Option<Event> {
+        let mut to = at + 3;
+        while to < self.bytes.len() {
+            match self.byte(to) {
+                b'"' if self.bytes[to..].starts_with(b"\"\"\"") => {
+                    self.at = to + 3;
+                    return None;
+                }
+                b'\\' if !raw => to += 1 + usize::from(self.byte(to + 1) != b'\n'),
+                b'\n' => {
+                    to += 1;
+                    match self.byte(to) {
+                        b' ' | b'\t' | b'\r' | b'\n' | b'"' | 0 => {}
+                        _ if is_head(&self.bytes[to..]) => {
+                            return self.open_block(at, to);
+                        }
+                        _ => self.flat.push(to),
+                    }
+                }
+                _ => to += 1,
+            }
+        }
+        self.open_block(at, self.bytes.len())
+    }
+
+    /// A block text without end: it is taken to end with the last line before `to`.
+    fn open_block(&mut self, at: usize, to: usize) -> Option<Event> {
+        self.flat.clear();
+        let mut end = to.min(self.bytes.len());
+        while end > at + 3 && self.byte(end - 1).is_ascii_whitespace() {
+            end -= 1;
+        }
+        self.at = end;
+        Some(Event::OpenText { at, end, block: true })
+    }
+}
+
+impl Iterator for Scan<'_> {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        if !self.begun {
+            self.begun = true;
+            return Some(Event::Line(0));
+        }
+        if let Some(at) = self.flat.pop() {
+            return Some(Event::FlatText(at));
+        }
+        while let Some(&byte) = self.bytes.get(self.at) {
+            let at = self.at;
+            self.at += 1;
+            match byte {
+                b'\n' => {
+                    self.opened.clear();
+                    return Some(Event::Line(self.at));
+                }
+                b'{' | b'[' | b'(' => {
+                    self.opened.push(byte);
+                    return Some(Event::Open(at));
+                }
+                b'}' | b']' | b')' => {
+                    self.opened.pop();
+                    return Some(Event::Close(at));
+                }
+                b'"' => {
+                    if let Some(event) = self.quote(at) {
+                        return Some(event);
+                    }
+                    if let Some(at) = self.flat.pop() {
+                        return Some(Event::FlatText(at));
+                    }
+                }
+                b'#' => self.at = line_end(self.bytes, at),
+                b'/' if self.byte(self.at) == b'/' => self.at = line_end(self.bytes, at),
+                b'/' if self.byte(self.at) == b'*' => {
+                    self.at += 1;
+                    return Some(Event::SlashStar(at));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+/// The bracket that closes this one.
+pub(crate) fn closer(open: u8) -> u8 {
+    match open {
+        b'{' => b'}',
+        b'[' => b']',
+        _ => b')',
+    }
+}
+
+/// The end of the line that `at` stands in, without the newline.
+pub(crate) fn line_end(bytes: &[u8], at: usize) -> usize {
+    bytes[at..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |length| at + length)
+}
+
+/// Whether a byte may stand in a word.
+pub(crate) fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+/// The end of a text in quotes that begins at `at`, or the end of its line when it is not closed.
+fn text_end(bytes: &[u8], at: usize, raw: bool, depth: usize) -> Result<usize, usize> {
+    let mut to = at + 1;
+    while let Some(byte) = bytes.get(to) {
+        match byte {
+            b'"' => return Ok(to + 1),
+            b'\n' => return Err(to),
+            b'\\' if !raw => to += 1 + usize::from(bytes.get(to + 1) != Some(&b'\n')),
+            b'$' if !raw && bytes.get(to + 1) == Some(&b'{') => {
+                to = interpolation_end(bytes, to + 1, depth + 1).ok_or(line_end(bytes, at))?;
+            }
+            _ => to += 1,
+        }
+    }
+    Err(bytes.len())
+}
+
+/// The end of `{…}` after a dollar sign; it has to close on its line.
+fn interpolation_end(bytes: &[u8], at: usize, depth: usize) -> Option<usize> {
+    let mut open = 0_usize;
+    let mut to = at;
+    while let Some(byte) = bytes.get(to) {
+        match byte {
+            b'{' => open += 1,
+            b'}' => {
+                open -= 1;
+                if open == 0 {
+                    return Some(to + 1);
+                }
+            }
+            b'"' if depth < MAX_TEXT_DEPTH => {
+                to = text_end(bytes, to, false, depth).ok()?;
+                continue;
+            }
+            b'"' | b'\n' => return None,
+            _ => {}
+        }
+        to += 1;
+    }
+    None
+}
+
+/// Statements that begin with a word of the language and have no body that must follow.
+const KEYWORDS: [&[u8]; 12] = [
+    b"let",
+    b"param",
+    b"output",
+    b"type",
+    b"use",
+    b"fn",
+    b"moved",
+    b"adopt",
+    b"forget",
+    b"in",
+    b"existing",
+    b"import",
+];
+
+/// Whether a line looks like the first one of a top-level item: a keyword and a name, or a block
+/// with its opening brace. An attribute does not.
+pub(crate) fn is_head(line: &[u8]) -> bool {
+    if !line.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') {
+        return false;
+    }
+    let word = &line[..line.iter().position(|b| !is_word(*b)).unwrap_or(line.len())];
+    let rest = &line[word.len()..line_end(line, 0)];
+    let blank = rest.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(rest.len());
+    let (named, next) = (blank > 0, rest.get(blank).copied().unwrap_or(0));
+    if KEYWORDS.contains(&word) {
+        return named && (next.is_ascii_alphabetic() || next == b'_' || next == b'"');
+    }
+    match next {
+        b'{' => true,
+        b'"' | b'_' => named && rest.contains(&b'{'),
+        next => named && next.is_ascii_alphabetic() && rest.contains(&b'{'),
+    }
+}
