@@ -3,6 +3,7 @@
 //! A provider describes, observes and acts; it never decides. It is not trusted: what it answers is
 //! compared with what was planned, and a failed call still reports the newest known object.
 
+pub mod conformance;
 mod error;
 mod registry;
 

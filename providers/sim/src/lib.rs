@@ -1,1 +1,43 @@
-//! The embedded hypervisor
+//! The embedded hypervisor: a data centre on a laptop, with capacities that run out, changes that
+//! wait for a power cycle, names that clash, and whatever trouble a script asks for.
+//!
+//! Each host is one SQLite file that outlives the process. The modules stand in reading order:
+//!
+//! * `provider` – the provider `sim`, which opens hosts ([`SimProvider`]).
+//! * `queue` – calls to a host, in order, on a blocking thread.
+//! * `perform` – one batch of calls: latency, faults, the call itself, the log.
+//! * `host` – a host during a batch; who owns what, and what references mean here.
+//! * `apply` – what the operations do; `migrate` – the one that needs two hosts.
+//! * `change` – what takes effect at once, what waits, and what cannot be done.
+//! * `guest`, `storage`, `link` – memory, room and attachments.
+//! * `attributes` – whether a request is well-formed.
+//! * `observe` – the sweep over everything.
+//! * `object`, `class`, `reference` – how the file keeps objects; `database` – the file.
+//! * `control` – what a person does behind tcloud's back ([`Control`]); `fill` – hand-made objects.
+//! * `script` – sizes, latencies and faults ([`Fault`], [`Latency`]).
+
+mod apply;
+mod attributes;
+mod change;
+mod class;
+mod control;
+mod database;
+mod failure;
+mod fill;
+mod guest;
+mod host;
+mod link;
+mod migrate;
+mod object;
+mod observe;
+mod perform;
+mod provider;
+mod queue;
+mod reference;
+mod script;
+mod storage;
+
+pub use control::{Contents, Control, ControlError, Listing, Logged};
+pub use fill::Filling;
+pub use provider::SimProvider;
+pub use script::{Fault, How, Latency};

@@ -1,0 +1,198 @@
+//! One object as the host's file keeps it, read and written whole.
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use tcloud_model::{Address, Fields, Name, Stamp, Value};
+use uuid::Uuid;
+
+use crate::class::Class;
+use crate::failure::Failure;
+use crate::link;
+use crate::reference::held;
+
+/// The pool of volumes that name none. Every host has it, as every libvirt has one.
+pub(crate) const DEFAULT_POOL: &str = "default";
+
+/// One object. References in its fields are kept as `reference.rs` describes.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    /// Its row; 0 while it has none.
+    pub(crate) id: i64,
+    /// Its sort.
+    pub(crate) class: Class,
+    /// Its kind: that of its stamp, or its class.
+    pub(crate) kind: Name,
+    /// Its name on the host.
+    pub(crate) name: Name,
+    /// Its UUID.
+    pub(crate) uuid: Uuid,
+    /// Whose it is.
+    pub(crate) stamp: Option<Stamp>,
+    /// What is in force.
+    pub(crate) live: Fields,
+    /// What the next stop and start changes.
+    pub(crate) pending: Fields,
+    /// Bytes really written, for volumes.
+    pub(crate) written: Option<u64>,
+    /// Whether it runs, for guests.
+    pub(crate) running: Option<bool>,
+    /// How often the guest was started.
+    pub(crate) boots: u64,
+    /// The number of the last start, counted over all guests of the host: like the id of a
+    /// process, it stays while the guest keeps running.
+    pub(crate) started: Option<u64>,
+    /// The host that it is moving to. Once it is there, it is no longer here.
+    pub(crate) leaving: Option<Address>,
+}
+
+/// All objects, in the columns that [`Object::read`] expects.
+pub(crate) const ALL: &str = "SELECT id, class, kind, name, uuid, stamp, attributes, pending, \
+     written, running, boots, started, leaving FROM object";
+
+const BY_UUID: &str = "SELECT id, class, kind, name, uuid, stamp, attributes, pending, \
+     written, running, boots, started, leaving FROM object WHERE uuid = ?1";
+
+const BY_NAME: &str = "SELECT id, class, kind, name, uuid, stamp, attributes, pending, \
+     written, running, boots, started, leaving FROM object WHERE class = ?1 AND name = ?2";
+
+impl Object {
+    /// The object of this UUID.
+    pub(crate) fn find(file: &Connection, uuid: Uuid) -> Result<Option<Object>, Failure> {
+        Object::one(file.prepare_cached(BY_UUID)?, params![uuid.as_bytes().as_slice()])
+    }
+
+    /// The object of this name.
+    pub(crate) fn named(
+        file: &Connection,
+        class: Class,
+        name: &str,
+    ) -> Result<Option<Object>, Failure> {
+        Object::one(file.prepare_cached(BY_NAME)?, params![class.word(), name])
+    }
+
+    fn one(
+        mut statement: CachedStatement<'_>,
+        what: impl rusqlite::Params,
+    ) -> Result<Option<Object>, Failure> {
+        statement.query_row(what, |row| Ok(Object::read(row))).optional()?.transpose()
+    }
+
+    /// Reads a row of [`ALL`].
+    pub(crate) fn read(row: &Row<'_>) -> Result<Object, Failure> {
+        let text = |at: usize| row.get_ref(at).map(|value| value.as_str_or_null().ok().flatten());
+        let json = |at| -> Result<&str, Failure> { Ok(text(at)?.unwrap_or("{}")) };
+        let kind = Name::new(json(2)?);
+        let Some(class) = Class::of(json(1)?) else {
+            return Failure::refused(
+                "the file of the simulated host holds an unknown sort of object",
+            );
+        };
+        let leaving = text(12)?.map(|host| host.parse::<Address>()).transpose();
+        Ok(Object {
+            id: row.get(0)?,
+            class,
+            kind,
+            name: Name::new(json(3)?),
+            uuid: Uuid::from_bytes(row.get(4)?),
+            stamp: text(5)?.map(serde_json::from_str).transpose()?,
+            live: serde_json::from_str(json(6)?)?,
+            pending: serde_json::from_str(json(7)?)?,
+            written: number(row, 8)?,
+            running: row.get(9)?,
+            boots: number(row, 10)?.unwrap_or(0),
+            started: number(row, 11)?,
+            leaving: leaving.map_err(|error| Failure::Refused(error.message))?,
+        })
+    }
+
+    /// Writes the object: a new row when it has none yet.
+    pub(crate) fn write(&mut self, file: &Connection) -> Result<(), Failure> {
+        let size = if self.class == Class::Volume { self.live.number("size") } else { None };
+        let size = count(size.unwrap_or(0), "size")?;
+        let memory = if self.running == Some(true) { self.live.number("memory") } else { None };
+        let memory = count(memory.unwrap_or(0), "memory")?;
+        let stamp = self.stamp.as_ref();
+        let pending = if self.pending.is_empty() {
+            None
+        } else {
+            Some(serde_json::to_string(&self.pending)?)
+        };
+        let id = if self.id == 0 { None } else { Some(self.id) };
+        let sql = if id.is_none() { INSERT } else { UPDATE };
+        file.prepare_cached(sql)?.execute(params![
+            id,
+            self.class.word(),
+            self.kind.as_str(),
+            self.name.as_str(),
+            self.uuid.as_bytes().as_slice(),
+            stamp.map(|stamp| stamp.deployment.as_bytes().as_slice()),
+            stamp.map(|stamp| stamp.address.to_string()),
+            stamp.map(serde_json::to_string).transpose()?,
+            serde_json::to_string(&self.live)?,
+            pending,
+            self.written.map(|bytes| count(bytes, "written")).transpose()?,
+            self.running,
+            count(self.boots, "boots")?,
+            self.started.map(|serial| count(serial, "started")).transpose()?,
+            self.pool(),
+            size,
+            memory,
+            self.leaving.as_ref().map(Address::to_string),
+        ])?;
+        let fresh = id.is_none();
+        if fresh {
+            self.id = file.last_insert_rowid();
+        }
+        if self.class == Class::Vm { link::write(file, self, fresh) } else { Ok(()) }
+    }
+
+    /// Removes the object.
+    pub(crate) fn delete(&self, file: &Connection) -> Result<(), Failure> {
+        file.prepare_cached("DELETE FROM object WHERE id = ?1")?.execute([self.id])?;
+        Ok(())
+    }
+
+    /// The name of the pool that it takes room in.
+    pub(crate) fn pool(&self) -> Option<&str> {
+        if self.class != Class::Volume {
+            return None;
+        }
+        match self.live.get("pool") {
+            Some(Value::Ref(address)) => held(address).map(|held| held.name.as_str()),
+            Some(Value::Text(name)) => Some(name),
+            _ => Some(DEFAULT_POOL),
+        }
+    }
+
+    /// What is in force after the next stop and start.
+    pub(crate) fn persistent(&self) -> Fields {
+        self.live.overlaid(&self.pending)
+    }
+
+    /// Whether it carries the stamp of this deployment.
+    pub(crate) fn belongs_to(&self, deployment: Uuid) -> bool {
+        self.stamp.as_ref().is_some_and(|stamp| stamp.deployment == deployment)
+    }
+
+    /// Whether it is a guest that runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.running == Some(true)
+    }
+}
+
+const INSERT: &str = "INSERT INTO object (id, class, kind, name, uuid, deployment, address, \
+     stamp, attributes, pending, written, running, boots, started, pool, size, memory, leaving) \
+     VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)";
+
+const UPDATE: &str = "UPDATE object SET class=?2, kind=?3, name=?4, uuid=?5, deployment=?6, \
+     address=?7, stamp=?8, attributes=?9, pending=?10, written=?11, running=?12, boots=?13, \
+     started=?14, pool=?15, size=?16, memory=?17, leaving=?18 WHERE id=?1";
+
+/// SQLite counts with a sign.
+fn count(number: u64, what: &str) -> Result<i64, Failure> {
+    i64::try_from(number).map_err(|_| Failure::Refused(format!("{what} is too large: {number}")))
+}
+
+fn number(row: &Row<'_>, at: usize) -> Result<Option<u64>, Failure> {
+    let number: Option<i64> = row.get(at)?;
+    Ok(number.and_then(|number| u64::try_from(number).ok()))
+}

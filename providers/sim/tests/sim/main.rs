@@ -1,0 +1,6 @@
+//! The embedded hypervisor, used as a run uses it.
+
+mod limits;
+mod power;
+mod rig;
+mod round_trip;
