@@ -1,0 +1,206 @@
+//! A plan that has a bit of everything, for tests.
+
+use tcloud_model::value::SecretPart;
+use tcloud_model::{
+    Address, AttrPath, Deployment, Impact, Name, ObjectId, Output, Position, Value,
+};
+use tcloud_planner::Plan;
+use tcloud_planner::plan::{
+    Action, AttributeChange, Change, Decision, DecisionKind, Drift, Expectation, Pending, Reason,
+    Step, StepId, Usage,
+};
+
+fn address(text: &str) -> Address {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn object(text: &str) -> ObjectId {
+    ObjectId { address: address(text), host: address("site.mitte.host.kvm1"), incarnation: 0 }
+}
+
+fn at(line: u32, column: u32) -> Position {
+    Position { path: "tenants/musterhausen.tcloud".into(), line, column }
+}
+
+fn attribute(path: &str, values: [Value; 2], impact: Impact, line: u32) -> AttributeChange {
+    let [before, after] = values;
+    AttributeChange {
+        path: AttrPath::parse(path),
+        before: Some(before),
+        after: Some(after),
+        impact,
+        drift: false,
+        causes: vec![at(line, 3)],
+    }
+}
+
+/// A plan with nothing in it.
+pub(crate) fn empty() -> Plan {
+    Plan {
+        deployment: Deployment::new("rz-mitte"),
+        configuration: None,
+        changes: Vec::new(),
+        drift: Vec::new(),
+        decisions: Vec::new(),
+        steps: Vec::new(),
+        usage: Vec::new(),
+        pending: Vec::new(),
+        outputs: Vec::new(),
+        unchanged: 0,
+        foreign: 0,
+        unchecked: Vec::new(),
+    }
+}
+
+/// A change with nothing special about it.
+pub(crate) fn change(text: &str, action: Action, impact: Impact) -> Change {
+    let object = object(text);
+    Change {
+        kind: object.address.kind().clone(),
+        object,
+        action,
+        impact,
+        waits: false,
+        reason: Reason::Text,
+        attributes: Vec::new(),
+        causes: Vec::new(),
+        previous_address: None,
+        previous_host: None,
+        guests: Vec::new(),
+        written: None,
+    }
+}
+
+fn changes() -> Vec<Change> {
+    let gib = |n: u64| Value::Bytes(n << 30);
+    let image = |name: &str| Value::Ref(Address::root("image", name, None));
+    let vm = "tenant.musterhausen.vm.app[1]";
+    let live = Change {
+        attributes: vec![
+            attribute("memory", [gib(8), gib(12)], Impact::Live, 42),
+            attribute("vcpus", [Value::Int(4), Value::Int(6)], Impact::Live, 43),
+        ],
+        causes: vec![at(42, 3)],
+        guests: vec![address(vm)],
+        ..change(vm, Action::Update, Impact::Live)
+    };
+    let lost = Change {
+        attributes: vec![attribute(
+            "image",
+            [image("debian-12"), image("debian-13")],
+            Impact::RecreateLose,
+            71,
+        )],
+        causes: vec![at(71, 3)],
+        guests: vec![address("tenant.musterhausen.vm.geo-db")],
+        written: Some(23 << 30),
+        ..change(
+            "tenant.musterhausen.vm.geo-db.disk.root",
+            Action::ReplaceDeleteFirst,
+            Impact::RecreateLose,
+        )
+    };
+    let waiting = Change {
+        waits: true,
+        attributes: vec![attribute(
+            "firmware",
+            [Value::text("bios"), Value::text("uefi")],
+            Impact::PowerCycle,
+            80,
+        )],
+        ..change("tenant.musterhausen.vm.old", Action::Update, Impact::PowerCycle)
+    };
+    let created = AttributeChange {
+        before: None,
+        ..attribute("size", [Value::None, gib(500)], Impact::None, 17)
+    };
+    let created = Change {
+        reason: Reason::New,
+        attributes: vec![created],
+        ..change("tenant.musterhausen.volume.archive", Action::Create, Impact::None)
+    };
+    let moved = Change {
+        reason: Reason::Statement,
+        previous_address: Some(address("tenant.musterhausen.vm.fileserver")),
+        ..change("tenant.musterhausen.vm.files", Action::Move, Impact::None)
+    };
+    vec![live, moved, lost, waiting, created]
+}
+
+fn usage() -> Vec<Usage> {
+    vec![
+        Usage {
+            owner: address("site.mitte.pool.fast"),
+            host: Some(address("site.mitte.host.kvm1")),
+            resource: Name::new("storage"),
+            before: 10 << 40,
+            after: 11 << 40,
+            limit: Some(12 << 40),
+            bytes: true,
+        },
+        Usage {
+            owner: address("tenant.musterhausen"),
+            host: None,
+            resource: Name::new("vcpus"),
+            before: 90,
+            after: 92,
+            limit: None,
+            bytes: false,
+        },
+    ]
+}
+
+fn secret() -> Value {
+    let parts = [SecretPart::Text("postgres://app:".into()), SecretPart::Source("env:DB".into())];
+    Value::Secret(parts.into())
+}
+
+/// A plan that has a bit of everything.
+pub(crate) fn plan() -> Plan {
+    let changes = changes();
+    let steps = (0..5).map(|n: u32| Step {
+        id: StepId(n),
+        change: n,
+        operation: None,
+        expects: Expectation::Absent,
+        records: Vec::new(),
+        after: if n == 3 { vec![StepId(0), StepId(2)] } else { Vec::new() },
+    });
+    let by_hand = AttributeChange {
+        drift: true,
+        causes: Vec::new(),
+        ..attribute("memory", [Value::Bytes(4 << 30), Value::Bytes(6 << 30)], Impact::Live, 1)
+    };
+    Plan {
+        steps: steps.collect(),
+        drift: vec![Drift {
+            object: object("tenant.musterhausen.vm.eakte"),
+            kind: Name::new("vm"),
+            attributes: vec![by_hand.clone()],
+            vanished: false,
+        }],
+        decisions: vec![Decision {
+            id: "D1".to_owned(),
+            kind: DecisionKind::DataLoss,
+            address: address("tenant.musterhausen.vm.geo-db.disk.root"),
+            message: "23 GiB of data on the root disk of geo-db are lost".to_owned(),
+            help: "agree with `--allow data-loss=…`".to_owned(),
+            agreed: false,
+        }],
+        usage: usage(),
+        pending: vec![Pending {
+            object: object("tenant.musterhausen.vm.dms"),
+            attributes: vec![AttributeChange { drift: false, ..by_hand }],
+        }],
+        outputs: vec![Output {
+            name: Name::new("tenant.musterhausen.db-url"),
+            doc: "Where the database is.".to_owned(),
+            value: secret(),
+        }],
+        changes,
+        unchanged: 102,
+        foreign: 3,
+        unchecked: vec!["site.mitte.host.kvm9 did not answer: \u{1b}[31mtimeout".to_owned()],
+        ..empty()
+    }
+}
