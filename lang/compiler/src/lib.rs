@@ -1,8 +1,35 @@
-//! Trees to a checked program to desired resources
+//! Trees to a checked program to desired resources. Pure: files and environment are seen only
+//! through [`World`].
+//!
+//! In the order in which a compilation goes through them:
+//!
+//! * `world` – files and environment ([`World`], [`MemoryWorld`]).
+//! * `program` – the whole way ([`compile`], [`Settings`], [`Program`]).
+//! * `tree`, `lower` – all files as flat tables.
+//! * `shapes` – what each kind and nested block may hold, from the catalog.
+//! * `types`, `variable` – types and parameters as written.
+//! * `check` – structure, recursion, order.
+//! * `eval` – lazy evaluation to desired resources.
+//! * `ops`, `methods` – what operators and methods do with values and types.
+//! * `semantic` – checks on the finished graph: addresses, quotas, tenancy.
+//! * `causes` – which ranges of the text give an attribute its value.
 
-#[allow(dead_code, reason = "the evaluator is being wired to it")]
+mod causes;
+mod check;
+mod eval;
+mod lower;
+#[allow(dead_code, reason = "the checker is being wired to it")]
 mod methods;
-#[allow(dead_code, reason = "the evaluator is being wired to it")]
+#[allow(dead_code, reason = "the checker is being wired to it")]
 mod ops;
-#[allow(dead_code, reason = "the evaluator is being wired to it")]
+mod program;
 mod semantic;
+mod shapes;
+mod tree;
+mod types;
+mod variable;
+mod world;
+
+pub use eval::Variable;
+pub use program::{Compiled, Limits, Program, Settings, compile};
+pub use world::{MemoryWorld, World, WorldError};

@@ -1,0 +1,63 @@
+//! Words of other tools that parse as ours: how the same is written here.
+
+use tcloud_model::{Diagnostic, codes};
+use tcloud_syntax::ast::Ident;
+
+use crate::tree::Block;
+
+/// A block of another tool: `variable env { … }`.
+pub(crate) fn block(block: &Block) -> Option<Diagnostic> {
+    let name = block.name.as_ref().map_or("NAME", |name| name.name.as_str());
+    let (word, ours) = match block.kind.name.as_str() {
+        "resource" | "data" => ("resource", format!("KIND {name} {{ … }}")),
+        "variable" => ("variable", format!("param {name}: String")),
+        "locals" => ("locals", "let NAME = …".to_owned()),
+        "module" => ("module", format!("COMPONENT {name} {{ … }}")),
+        "terraform" | "provider" => ("provider", "provider = \"…\"` in a `host".to_owned()),
+        "dynamic" => ("dynamic", format!("{name} LABEL for x in xs {{ … }}")),
+        "lifecycle" => ("lifecycle", "protect = true".to_owned()),
+        "provisioner" => ("provisioner", "cloud_init = { … }".to_owned()),
+        _ => return None,
+    };
+    let message = format!("tcloud has no `{}` blocks", block.kind.name);
+    let help = match word {
+        "data" => format!("what others made is `existing {ours}`"),
+        _ => format!("write `{ours}`"),
+    };
+    Some(Diagnostic::error(codes::E0010, block.head, message).help(help))
+}
+
+/// An attribute of another tool: `count = 3`.
+pub(crate) fn attribute(name: &Ident) -> Option<Diagnostic> {
+    let ours = match name.name.as_str() {
+        "count" => "vm web for n in 1..=3 { … }",
+        "for_each" => "vm web for name in names { … }",
+        "depends_on" => "after = [volume.archive]",
+        "prevent_destroy" => "protect = true",
+        "create_before_destroy" => "create_first = true",
+        "ignore_changes" => "ignore = [memory]",
+        "replace_triggered_by" => "replace_when = [image.debian-12]",
+        _ => return None,
+    };
+    let message = format!("tcloud has no `{}`", name.name);
+    Some(Diagnostic::error(codes::E0010, name.span, message).help(format!("write `{ours}`")))
+}
+
+/// The first word of a path of another tool: `var.env`.
+pub(crate) fn path(first: &str, second: Option<&str>) -> Option<String> {
+    match first {
+        "var" | "local" | "each" | "count" | "module" | "data" | "self" | "path" => {}
+        _ => return None,
+    }
+    let name = second.unwrap_or("NAME");
+    Some(match first {
+        "var" | "local" => format!("write `{name}`: parameters and `let` are used by their names"),
+        "each" | "count" => {
+            "name the variable of the repetition: `for n in 1..=3`, then use `n`".to_owned()
+        }
+        "module" => format!("write `COMPONENT.{name}`"),
+        "data" => "declare it with `existing KIND NAME { … }`, then write `KIND.NAME`".to_owned(),
+        "path" => "paths in `file(\"…\")` begin at the root of the project".to_owned(),
+        _ => "write the whole path: `network.office.cidr`".to_owned(),
+    })
+}

@@ -1,0 +1,308 @@
+//! Calls: functions of the program, `secret` and `file`, and methods on values.
+
+use std::sync::Arc;
+
+use tcloud_model::diagnostic::nearest;
+use tcloud_model::value::SecretPart;
+use tcloud_model::{Diagnostic, Name, Span, Value, codes};
+use tcloud_syntax::ast::{Argument, Expr, ExprKind, Ident};
+
+use super::expr::worst;
+use super::{Env, Eval, Evaluated, Frame, InstanceId, Node, Stop};
+use crate::methods::{self, MethodError};
+use crate::ops::shown;
+use crate::tree::{Function, FunctionId, Named};
+
+/// Where a secret may come from.
+pub(crate) const SECRET_SCHEMES: [&str; 4] = ["env", "file", "age", "exec"];
+
+impl<'p> Eval<'p> {
+    pub(super) fn call(
+        &mut self,
+        env: Env<'_>,
+        expr: &'p Expr,
+        callee: &'p Expr,
+        arguments: &'p [Argument],
+    ) -> Evaluated<Value> {
+        match &callee.kind {
+            ExprKind::Field(base, name) => self.method(env, expr, base, name, arguments),
+            ExprKind::Name(name) => match self.function(env.scope, name) {
+                Some((id, scope)) => self.user_function(env, expr, id, scope, arguments),
+                None => self.builtin(env, callee.span, name, expr, arguments),
+            },
+            _ => Err(self.report(
+                Diagnostic::error(codes::E0208, callee.span, "this cannot be called")
+                    .help("a call is `function(…)` or `value.method(…)`"),
+            )),
+        }
+    }
+
+    /// A function and the instance of the scope that it was written in.
+    fn function(&self, from: InstanceId, name: &str) -> Option<(FunctionId, InstanceId)> {
+        self.lexical(from).find_map(|scope| {
+            let named = self.tree.named(self.body_of(scope), name);
+            named.iter().find_map(|(_, named)| match named {
+                Named::Function(id) => Some((*id, scope)),
+                _ => None,
+            })
+        })
+    }
+
+    fn user_function(
+        &mut self,
+        env: Env<'_>,
+        expr: &'p Expr,
+        id: FunctionId,
+        scope: InstanceId,
+        arguments: &'p [Argument],
+    ) -> Evaluated<Value> {
+        let function = &self.tree.functions[id.index()];
+        let values = self.arguments(env, expr, function, scope, arguments)?;
+        let frame = Frame { bindings: &values, outer: None };
+        self.asking = expr.span;
+        self.enter(Node::Call(id))?;
+        let value = self.eval(Env { frame: Some(&frame), scope }, &function.ast.body);
+        self.leave();
+        match &function.ast.result {
+            Some(ty) => self.conform(scope, ty, value?, &function.ast.body),
+            None => value,
+        }
+    }
+
+    /// The arguments of a call of a function, in the order of its parameters.
+    fn arguments(
+        &mut self,
+        env: Env<'_>,
+        expr: &'p Expr,
+        function: &'p Function,
+        scope: InstanceId,
+        arguments: &'p [Argument],
+    ) -> Evaluated<Vec<(&'p Name, Value)>> {
+        let given = match_arguments(function, arguments, expr.span)
+            .map_err(|diagnostic| self.report(*diagnostic))?;
+        let mut values = Vec::with_capacity(given.len());
+        let mut stop = None;
+        for ((parameter, ty), argument) in function.ast.params.iter().zip(given) {
+            let value = self.eval(env, argument).and_then(|v| self.conform(scope, ty, v, argument));
+            match value {
+                Ok(value) => values.push((&parameter.name, value)),
+                Err(error) => worst(&mut stop, error),
+            }
+        }
+        stop.map_or(Ok(values), Err)
+    }
+
+    fn builtin(
+        &mut self,
+        env: Env<'_>,
+        at: Span,
+        name: &Name,
+        expr: &'p Expr,
+        arguments: &'p [Argument],
+    ) -> Evaluated<Value> {
+        let [Argument { name: None, value: argument }] = arguments else {
+            if matches!(name.as_str(), "secret" | "file") {
+                return Err(self.report(
+                    Diagnostic::error(codes::E0208, expr.span, format!("`{name}` takes one text"))
+                        .help(format!("write `{name}(\"…\")`")),
+                ));
+            }
+            return Err(self.unknown_function(env, at, name));
+        };
+        match name.as_str() {
+            "secret" => self.secret(env, argument),
+            "file" => self.file(env, argument),
+            _ => Err(self.unknown_function(env, at, name)),
+        }
+    }
+
+    fn unknown_function(&mut self, env: Env<'_>, at: Span, name: &Name) -> Stop {
+        if self.is_bad(env.scope, name) {
+            return Stop::Reported;
+        }
+        let mut known = vec!["secret", "file"];
+        for scope in self.lexical(env.scope) {
+            let names = &self.tree.body(self.body_of(scope)).names;
+            let functions = names.iter().filter(|(_, n)| matches!(n, Named::Function(_)));
+            known.extend(functions.map(|(name, _)| name.as_str()));
+        }
+        let help = match nearest(name, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("functions here: {}", known.join(", ")),
+        };
+        self.report(
+            Diagnostic::error(codes::E0301, at, format!("there is no function `{name}`"))
+                .help(help),
+        )
+    }
+
+    fn literal_text(&mut self, env: Env<'_>, argument: &'p Expr) -> Evaluated<Arc<str>> {
+        match self.eval(env, argument)? {
+            Value::Text(text) => Ok(text),
+            other => {
+                let message = format!("a text is needed here, not {}", shown(&other));
+                Err(self.report(
+                    Diagnostic::error(codes::E0201, argument.span, message)
+                        .help("write it in quotes: `\"…\"`"),
+                ))
+            }
+        }
+    }
+
+    /// `secret("env:NAME")`: only where it comes from is remembered.
+    fn secret(&mut self, env: Env<'_>, argument: &'p Expr) -> Evaluated<Value> {
+        let source = self.literal_text(env, argument)?;
+        let known = source
+            .split_once(':')
+            .is_some_and(|(scheme, rest)| SECRET_SCHEMES.contains(&scheme) && !rest.is_empty());
+        if !known {
+            let message = format!("{} says not where the secret is", Value::Text(source));
+            return Err(self.report(
+                Diagnostic::error(codes::E0804, argument.span, message)
+                    .help("write `env:NAME`, `file:PATH`, `age:PATH#KEY` or `exec:COMMAND`"),
+            ));
+        }
+        Ok(Value::Secret([SecretPart::Source(source)].into()))
+    }
+
+    /// `file("…")`: a text inside the project.
+    fn file(&mut self, env: Env<'_>, argument: &'p Expr) -> Evaluated<Value> {
+        let path = self.literal_text(env, argument)?;
+        if let Some(known) = self.state.files.get(&*path) {
+            return known.clone().ok_or(Stop::Reported);
+        }
+        let read = match self.world {
+            Some(world) => world.read(&path).map_err(|error| error.0),
+            None => Err("it was not read when the program was compiled".to_owned()),
+        };
+        let text = read.and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
+        });
+        match text {
+            Ok(text) => {
+                let value = Value::Text(Arc::from(text));
+                self.state.files.insert(path.to_string(), Some(value.clone()));
+                Ok(value)
+            }
+            Err(why) => {
+                let message = format!("{} cannot be read: {why}", Value::Text(path));
+                Err(self.report(
+                    Diagnostic::error(codes::E0307, argument.span, message)
+                        .help("paths begin at the root of the project and stay inside it"),
+                ))
+            }
+        }
+    }
+
+    fn method(
+        &mut self,
+        env: Env<'_>,
+        expr: &'p Expr,
+        base: &'p Expr,
+        name: &'p Ident,
+        arguments: &'p [Argument],
+    ) -> Evaluated<Value> {
+        let receiver = self.eval(env, base)?;
+        self.refuse_secret(&receiver, base.span)?;
+        let mut values = Vec::with_capacity(arguments.len());
+        let mut stop = None;
+        for argument in arguments {
+            if matches!(argument.value.kind, ExprKind::Lambda(..)) {
+                values.push(Value::None);
+                continue;
+            }
+            match self.eval(env, &argument.value) {
+                Ok(value) => values.push(value),
+                Err(error) => worst(&mut stop, error),
+            }
+        }
+        if let Some(stop) = stop {
+            return Err(stop);
+        }
+        let mut failed = None;
+        let result = methods::method(&receiver, &name.name, &values, &mut |at, value| {
+            let lambda = arguments.get(at).map(|argument| &argument.value);
+            self.lambda(env, lambda, value).map_err(|error| {
+                worst(&mut failed, error);
+                Vec::new()
+            })
+        });
+        match result {
+            Ok(value) => {
+                self.charge(&value, expr.span)?;
+                Ok(value)
+            }
+            Err(MethodError::Lambda(diagnostics)) => {
+                diagnostics.into_iter().for_each(|diagnostic| self.sink.push(diagnostic));
+                Err(failed.unwrap_or(Stop::Reported))
+            }
+            Err(MethodError::Failed(error)) => Err(self.operation_failed(error, name.span)),
+        }
+    }
+
+    fn lambda(
+        &mut self,
+        env: Env<'_>,
+        lambda: Option<&'p Expr>,
+        value: &Value,
+    ) -> Evaluated<Value> {
+        let Some(expr) = lambda else { return Err(Stop::Reported) };
+        let ExprKind::Lambda(variable, body) = &expr.kind else {
+            return Err(self.report(
+                Diagnostic::error(codes::E0208, expr.span, "a function is needed here")
+                    .help("write `x => …`"),
+            ));
+        };
+        let bindings = [(&variable.name, value.clone())];
+        let frame = Frame { bindings: &bindings, outer: env.frame };
+        self.eval(Env { frame: Some(&frame), scope: env.scope }, body)
+    }
+}
+
+/// Brings arguments, by position and by name, into the order of a function's parameters.
+pub(crate) fn match_arguments<'a>(
+    function: &Function,
+    arguments: &'a [Argument],
+    at: Span,
+) -> Result<Vec<&'a Expr>, Box<Diagnostic>> {
+    let params = &function.ast.params;
+    let mut given: Vec<Option<&Expr>> = vec![None; params.len()];
+    let signature = || {
+        let list: Vec<&str> = params.iter().map(|(param, _)| param.name.as_str()).collect();
+        format!("{}({})", function.ast.name.name, list.join(", "))
+    };
+    for (at, argument) in arguments.iter().enumerate() {
+        let place = match &argument.name {
+            None => given.get_mut(at),
+            Some(name) => {
+                let found = params.iter().position(|(param, _)| param.name == name.name);
+                found.and_then(|at| given.get_mut(at))
+            }
+        };
+        match place {
+            Some(place) if place.is_none() => *place = Some(&argument.value),
+            _ => {
+                let span = argument.name.as_ref().map_or(argument.value.span, |name| name.span);
+                let message = format!("`{}` takes no such argument", function.ast.name.name);
+                let wrong = Diagnostic::error(codes::E0208, span, message)
+                    .also(function.ast.name.span, "the function")
+                    .help(format!("it is `{}`", signature()));
+                return Err(Box::new(wrong));
+            }
+        }
+    }
+    let missing: Vec<String> = params
+        .iter()
+        .zip(&given)
+        .filter(|(_, given)| given.is_none())
+        .map(|((param, ty), _)| format!("`{}: {}`", param.name, crate::types::written(ty)))
+        .collect();
+    if !missing.is_empty() {
+        let message = format!("`{}` lacks {}", function.ast.name.name, missing.join(" and "));
+        let wrong = Diagnostic::error(codes::E0208, at, message)
+            .also(function.ast.name.span, "the function")
+            .help(format!("it is `{}`", signature()));
+        return Err(Box::new(wrong));
+    }
+    Ok(given.into_iter().flatten().collect())
+}

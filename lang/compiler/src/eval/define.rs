@@ -1,0 +1,348 @@
+//! Definitions: `let`, `param`, `output`, attributes. Each is computed once and remembered.
+
+use std::sync::Arc;
+
+use tcloud_model::{Diagnostic, Name, Span, Type, Value, codes};
+use tcloud_syntax::ast::{Expr, ExprKind, TypeExpr, TypeExprKind};
+
+use super::fit::{fit, named};
+use super::state::{InstanceId, Slot};
+use super::{Env, Eval, Evaluated, Frame, Node, Stop, Variable};
+use crate::ops::shown;
+use crate::tree::{BodyId, Def, DefId, DefKind, Named, Shape};
+use crate::types::Reader;
+
+impl<'p> Eval<'p> {
+    /// The value of a definition. `holder` is the instance whose body holds it, or the scope of the
+    /// `defaults` that do; `expected` is what an attribute takes.
+    pub(super) fn definition(
+        &mut self,
+        holder: InstanceId,
+        id: DefId,
+        expected: Option<&'p Type>,
+    ) -> Evaluated<Value> {
+        match self.state.slot(self.tree, holder, id) {
+            Slot::Done(value) => return Ok(value.clone()),
+            Slot::Failed => return Err(Stop::Reported),
+            Slot::Late | Slot::Fresh => {}
+        }
+        self.enter(Node::Def(holder, id))?;
+        let result = self.compute(holder, id, expected);
+        self.leave();
+        if self.assigned.is_none() {
+            let slot = match &result {
+                Ok(value) => Slot::Done(value.clone()),
+                Err(Stop::Reported) => Slot::Failed,
+                Err(Stop::Late) => Slot::Late,
+            };
+            self.state.remember(self.tree, holder, id, slot);
+        }
+        result
+    }
+
+    fn compute(
+        &mut self,
+        holder: InstanceId,
+        id: DefId,
+        expected: Option<&'p Type>,
+    ) -> Evaluated<Value> {
+        let def = self.tree.def(id);
+        match def.kind {
+            DefKind::Param => self.parameter(holder, id, def),
+            DefKind::Attribute => {
+                let Some(expr) = &def.value else { return Err(Stop::Reported) };
+                let value = self.eval(Env::of(holder), expr)?;
+                match expected {
+                    Some(ty) => self.fitted(ty, value, &def.name.name, expr),
+                    None => Ok(value),
+                }
+            }
+            DefKind::Let | DefKind::Output => {
+                let Some(expr) = &def.value else { return Err(Stop::Reported) };
+                let value = self.eval(Env::of(holder), expr)?;
+                if let Some(written) = &def.ty {
+                    let body = self.body_of(holder);
+                    let ty = self.type_of(id, written, body)?;
+                    let value = self.fitted_to(&ty, value, &def.name.name, expr)?;
+                    self.conditions(holder, written, &value, expr.span)?;
+                    return Ok(value);
+                }
+                if def.kind == DefKind::Output && contains_secret(&value) {
+                    return Err(self.visible_secret(def, expr.span));
+                }
+                Ok(value)
+            }
+        }
+    }
+
+    fn visible_secret(&mut self, def: &Def, at: Span) -> Stop {
+        let name = &def.name.name;
+        self.report(
+            Diagnostic::error(
+                codes::E0801,
+                at,
+                format!("a secret would become visible in output `{name}`"),
+            )
+            .help(format!("declare `output {name}: Secret<String>`")),
+        )
+    }
+
+    /// A written type, understood; mistakes in it are reported where it stands.
+    pub(super) fn type_of(
+        &mut self,
+        id: DefId,
+        written: &TypeExpr,
+        scope: BodyId,
+    ) -> Evaluated<Arc<Type>> {
+        if let Some(known) = self.state.types.get(&id) {
+            return Ok(known.clone());
+        }
+        let ty = Arc::new(self.read_type(written, scope));
+        self.state.types.insert(id, ty.clone());
+        Ok(ty)
+    }
+
+    fn read_type(&mut self, written: &TypeExpr, scope: BodyId) -> Type {
+        let mut reader = Reader::new(self.tree, self.shapes, scope);
+        let ty = reader.read(written);
+        reader.diagnostics.into_iter().for_each(|diagnostic| self.sink.push(diagnostic));
+        ty
+    }
+
+    /// Makes a value one of a type that an attribute takes.
+    pub(super) fn fitted(
+        &mut self,
+        ty: &Type,
+        value: Value,
+        subject: &str,
+        expr: &Expr,
+    ) -> Evaluated<Value> {
+        fit(ty, value, subject).map_err(|misfit| self.report(misfit.into_diagnostic(expr)))
+    }
+
+    fn fitted_to(
+        &mut self,
+        ty: &Arc<Type>,
+        value: Value,
+        subject: &Name,
+        expr: &Expr,
+    ) -> Evaluated<Value> {
+        self.fitted(ty, value, subject, expr)
+    }
+
+    /// Makes a value one of a written type, conditions included.
+    pub(super) fn conform(
+        &mut self,
+        scope: InstanceId,
+        written: &'p TypeExpr,
+        value: Value,
+        expr: &'p Expr,
+    ) -> Evaluated<Value> {
+        let ty = self.read_type(written, self.body_of(scope));
+        let value = self.fitted(&ty, value, "this", expr)?;
+        self.conditions(scope, written, &value, expr.span)?;
+        Ok(value)
+    }
+
+    /// A parameter: of the use of a component, or of the whole program.
+    fn parameter(&mut self, holder: InstanceId, id: DefId, def: &'p Def) -> Evaluated<Value> {
+        let Some(written) = &def.ty else { return Err(Stop::Reported) };
+        let ty = self.type_of(id, written, self.body_of(holder))?;
+        let instance = self.state.get(holder);
+        let Some(block) = instance.block.map(|block| self.tree.block(block)) else {
+            return self.variable(holder, def, written, &ty);
+        };
+        let parent = instance.parent.unwrap_or(holder);
+        if let Shape::Use(_) = block.shape {
+            for argument in self.tree.attributes(block.body, &def.name.name) {
+                let argument = self.tree.def(argument);
+                if !self.guards_hold(parent, argument.guard)? {
+                    continue;
+                }
+                let Some(expr) = &argument.value else { return Err(Stop::Reported) };
+                let value = self.in_use(holder, parent, expr)?;
+                let value = fit(&ty, value, &def.name.name).map_err(|misfit| {
+                    let diagnostic = misfit.into_diagnostic(expr);
+                    self.report(diagnostic.also(def.span, "the parameter"))
+                })?;
+                self.conditions(holder, written, &value, expr.span)?;
+                return Ok(value);
+            }
+        }
+        if def.value.is_none() {
+            if matches!(ty.as_ref(), Type::Optional(_)) {
+                return Ok(Value::None);
+            }
+            let message =
+                format!("{} lacks `{}`", crate::check::structure::describe(block), def.name.name);
+            let diagnostic = Diagnostic::error(codes::E0102, block.head, message)
+                .label(format!("required: {} ({})", def.name.name, ty))
+                .also(def.span, "the parameter")
+                .help(format!("add `{} = …`, {}", def.name.name, named(&ty)));
+            return Err(self.report(diagnostic));
+        }
+        self.default_of(holder, def, written, &ty)
+    }
+
+    /// An expression in the use of a component: it sees the scope around and its own repetition.
+    fn in_use(
+        &mut self,
+        holder: InstanceId,
+        parent: InstanceId,
+        expr: &'p Expr,
+    ) -> Evaluated<Value> {
+        let bindings = self.state.get(holder).bindings.clone();
+        let bindings: Vec<(&Name, Value)> =
+            bindings.iter().map(|(name, value)| (name, value.clone())).collect();
+        let frame = Frame { bindings: &bindings, outer: None };
+        self.eval(Env { frame: Some(&frame), scope: parent }, expr)
+    }
+
+    fn default_of(
+        &mut self,
+        holder: InstanceId,
+        def: &'p Def,
+        written: &'p TypeExpr,
+        ty: &Type,
+    ) -> Evaluated<Value> {
+        let Some(expr) = &def.value else { return Err(Stop::Reported) };
+        let value = self.eval(Env::of(holder), expr)?;
+        let value = self.fitted(ty, value, &def.name.name, expr)?;
+        self.conditions(holder, written, &value, expr.span)?;
+        Ok(value)
+    }
+
+    /// A parameter of the program.
+    fn variable(
+        &mut self,
+        holder: InstanceId,
+        def: &'p Def,
+        written: &'p TypeExpr,
+        ty: &Arc<Type>,
+    ) -> Evaluated<Value> {
+        let name = &def.name.name;
+        let value = match self.variables.get(name) {
+            None if def.value.is_none() && matches!(ty.as_ref(), Type::Optional(_)) => {
+                return Ok(Value::None);
+            }
+            None if def.value.is_none() => {
+                return Err(self.report(
+                    Diagnostic::error(
+                        codes::E0207,
+                        def.name.span,
+                        format!("parameter `{name}` has no value"),
+                    )
+                    .label(format!("needs {}", named(ty)))
+                    .help(format!("give it: `--var {name}=…`, or a default here: `= …`")),
+                ));
+            }
+            None => return self.default_of(holder, def, written, ty),
+            Some(Variable::Value(value)) => Some(value.clone()),
+            Some(Variable::Text(text)) => crate::variable::read(text, ty),
+        };
+        let fitted = match value {
+            Some(value) => {
+                let fallback = Expr { kind: ExprKind::Bad, span: def.name.span };
+                fit(ty, value, &format!("parameter `{name}`"))
+                    .map_err(|misfit| misfit.into_diagnostic(&fallback))
+            }
+            None => {
+                let text = match self.variables.get(name) {
+                    Some(Variable::Text(text)) => shown(&Value::text(text)),
+                    _ => String::new(),
+                };
+                let message =
+                    format!("parameter `{name}` needs {}, it is given as {text}", named(ty));
+                Err(Diagnostic::error(codes::E0207, def.name.span, message)
+                    .help(format!("write the value as in the language: `--var {name}=…`")))
+            }
+        };
+        let value = fitted.map_err(|diagnostic| {
+            self.report(Diagnostic { code: codes::E0207, fix: None, ..diagnostic })
+        })?;
+        self.conditions(holder, written, &value, def.name.span)?;
+        Ok(value)
+    }
+
+    /// Checks the `where` conditions of a written type, however deep they stand.
+    pub(super) fn conditions(
+        &mut self,
+        scope: InstanceId,
+        written: &'p TypeExpr,
+        value: &Value,
+        at: Span,
+    ) -> Evaluated<()> {
+        match (&written.kind, value) {
+            (TypeExprKind::Where(of, condition), _) => {
+                self.conditions(scope, of, value, at)?;
+                self.one_condition(scope, condition, value, at)
+            }
+            (TypeExprKind::Paren(of), _) => self.conditions(scope, of, value, at),
+            (TypeExprKind::Optional(of), value) if *value != Value::None => {
+                self.conditions(scope, of, value, at)
+            }
+            (TypeExprKind::List(of), Value::List(items)) => {
+                items.iter().try_for_each(|item| self.conditions(scope, of, item, at))
+            }
+            (TypeExprKind::Generic(_, of), Value::Map(fields)) => {
+                fields.iter().try_for_each(|(_, item)| self.conditions(scope, of, item, at))
+            }
+            (TypeExprKind::Object(known), Value::Map(fields)) => {
+                for (name, _, of) in known {
+                    if let Some(value) = fields.get(&name.name) {
+                        self.conditions(scope, of, value, at)?;
+                    }
+                }
+                Ok(())
+            }
+            (TypeExprKind::Name(name), _) => {
+                let alias = self.lexical(scope).find_map(|scope| {
+                    let named = self.tree.named(self.body_of(scope), name);
+                    named.iter().find_map(|(_, named)| match named {
+                        Named::Alias(alias) => Some((*alias, scope)),
+                        _ => None,
+                    })
+                });
+                match alias {
+                    Some((alias, scope)) => {
+                        self.spend(1, at)?;
+                        self.conditions(scope, &self.tree.aliases[alias.index()].ty, value, at)
+                    }
+                    None => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn one_condition(
+        &mut self,
+        scope: InstanceId,
+        condition: &'p Expr,
+        value: &Value,
+        at: Span,
+    ) -> Evaluated<()> {
+        let this = Name::new("this");
+        let bindings = [(&this, value.clone())];
+        let frame = Frame { bindings: &bindings, outer: None };
+        let result = self.eval(Env { frame: Some(&frame), scope }, condition)?;
+        if self.truth(&result, condition.span)? {
+            return Ok(());
+        }
+        Err(self.report(
+            Diagnostic::error(codes::E0205, at, format!("{} is not allowed here", shown(value)))
+                .also(condition.span, "this condition has to hold")
+                .help("choose a value that fulfils the condition of the type"),
+        ))
+    }
+}
+
+/// Whether a secret is anywhere in a value.
+pub(crate) fn contains_secret(value: &Value) -> bool {
+    match value {
+        Value::Secret(_) => true,
+        Value::List(items) => items.iter().any(contains_secret),
+        Value::Map(fields) => fields.iter().any(|(_, item)| contains_secret(item)),
+        _ => false,
+    }
+}

@@ -1,0 +1,327 @@
+//! Files to a [`Program`]: read, parse, lower, check, evaluate. All mistakes of all files are
+//! collected; there is a program only when there are none.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tcloud_model::{
+    Address, Assigned, AttrPath, Catalog, Check, Deployment, DesiredGraph, Diagnostic, Digest,
+    Evaluator, Fields, FileId, Name, Output, Severity, Sources, Span, codes,
+};
+use tcloud_syntax::ast;
+
+use crate::eval::{Bounds, Collected, Eval, InstanceId, State, Variable};
+use crate::shapes::Shapes;
+use crate::tree::Tree;
+use crate::{World, causes, check, lower, semantic};
+
+/// What a compilation is given besides the files.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The kinds of resources.
+    pub catalog: Arc<Catalog>,
+    /// Whose resources these are.
+    pub deployment: Deployment,
+    /// Values of the program's parameters.
+    pub variables: BTreeMap<Name, Variable>,
+    /// What is too much.
+    pub limits: Limits,
+}
+
+/// What is too much for one program.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of one file.
+    pub file_bytes: usize,
+    /// Steps of evaluation: about one for each part of an expression and each value made.
+    pub steps: u64,
+    /// Resources, with NICs and other nested blocks that have names.
+    pub resources: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { file_bytes: 16 << 20, steps: 500_000_000, resources: 4_000_000 }
+    }
+}
+
+impl Settings {
+    /// The core kinds, no variables, the usual limits.
+    pub fn new(deployment: Deployment) -> Settings {
+        Settings {
+            catalog: Arc::new(Catalog::core()),
+            deployment,
+            variables: BTreeMap::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What came of a compilation.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The files, for messages.
+    pub sources: Sources,
+    /// The program, when there is no error.
+    pub program: Option<Program>,
+    /// Everything that is wrong or doubtful, sorted by file and position.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A configuration without errors, evaluated.
+#[derive(Debug)]
+pub struct Program {
+    tree: Tree,
+    shapes: Shapes,
+    variables: BTreeMap<Name, Variable>,
+    limits: Limits,
+    graph: DesiredGraph,
+    outputs: Vec<InstanceId>,
+    checks: Vec<(Name, InstanceId)>,
+    state: Mutex<State>,
+}
+
+/// Compiles a project.
+pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
+    let mut sources = Sources::new();
+    let mut diagnostics = Vec::new();
+    let files = read_all(world, settings, &mut sources, &mut diagnostics);
+    let mut tree = lower::lower(files, &mut diagnostics);
+    let shapes = Shapes::new(&settings.catalog);
+    check::structure::check(&mut tree, &shapes, &mut diagnostics);
+    let sound = check::recursion::check(&tree, &mut diagnostics);
+    report_unknown_variables(&tree, settings, &mut diagnostics);
+    let mut program = Program {
+        tree,
+        shapes,
+        variables: settings.variables.clone(),
+        limits: settings.limits,
+        graph: DesiredGraph::default(),
+        outputs: Vec::new(),
+        checks: Vec::new(),
+        state: Mutex::new(State::new()),
+    };
+    if sound {
+        program.evaluate(world, &mut diagnostics);
+        program.graph.digest = Some(digest(&sources, settings));
+        let found = semantic::check(&program.graph, &settings.catalog, &program);
+        diagnostics.extend(found);
+    }
+    tidy(&mut diagnostics);
+    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    Compiled { sources, program: (!failed).then_some(program), diagnostics }
+}
+
+fn read_all(
+    world: &dyn World,
+    settings: &Settings,
+    sources: &mut Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<ast::File> {
+    let mut paths = match world.files() {
+        Ok(paths) => paths,
+        Err(error) => {
+            let id = sources.add(".", "");
+            let message = format!("the project cannot be read: {error}");
+            let at = Span::new(id, 0, 0);
+            diagnostics
+                .push(Diagnostic::error(codes::E0309, at, message).help("check its permissions"));
+            return Vec::new();
+        }
+    };
+    paths.sort();
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        let text = world.read(&path).map_err(|error| error.0).and_then(|bytes| {
+            if bytes.len() > settings.limits.file_bytes {
+                return Err(format!("it has more than {} bytes", settings.limits.file_bytes));
+            }
+            String::from_utf8(bytes).map_err(|error| {
+                format!("it is not UTF-8 text (byte {})", error.utf8_error().valid_up_to())
+            })
+        });
+        match text {
+            Ok(text) => {
+                let id = sources.add(&path, &text);
+                let parsed = tcloud_syntax::parse(id, &text);
+                diagnostics.extend(parsed.diagnostics);
+                files.push(parsed.file);
+            }
+            Err(why) => {
+                let id = sources.add(&path, "");
+                let message = format!("this file cannot be read: {why}");
+                let at = Span::new(id, 0, 0);
+                diagnostics.push(
+                    Diagnostic::error(codes::E0309, at, message)
+                        .help("repair the file, or take it out of the project"),
+                );
+            }
+        }
+    }
+    files
+}
+
+/// Values for parameters that the program does not have.
+fn report_unknown_variables(tree: &Tree, settings: &Settings, diagnostics: &mut Vec<Diagnostic>) {
+    let params = || {
+        let defs = tree.defs_of(Tree::ROOT);
+        defs.filter(|(_, def)| def.kind == crate::tree::DefKind::Param).map(|(_, def)| def)
+    };
+    for name in settings.variables.keys() {
+        if params().any(|param| param.name.name == *name) {
+            continue;
+        }
+        let known: Vec<&str> = params().map(|param| param.name.name.as_str()).collect();
+        let help = match tcloud_model::diagnostic::nearest(name, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if known.is_empty() => "the program has no parameters".to_owned(),
+            None => format!("its parameters: {}", known.join(", ")),
+        };
+        let at = Span::new(FileId(0), 0, 0);
+        let shown = tcloud_model::Value::text(name);
+        let message = format!("a value is given for {shown}, which is no parameter");
+        diagnostics.push(Diagnostic::error(codes::E0207, at, message).help(help));
+    }
+}
+
+fn digest(sources: &Sources, settings: &Settings) -> Digest {
+    let mut text = String::new();
+    for (_, file) in sources.iter() {
+        text.push_str(&format!("{}\0{}\0", file.path, Digest::of_bytes(file.text.as_bytes())));
+    }
+    for (name, value) in &settings.variables {
+        text.push_str(&format!("{name}\0{value:?}\0"));
+    }
+    Digest::of_bytes(text.as_bytes())
+}
+
+/// Sorts, and drops what is said twice: the same place and code, or a consequence at a place that
+/// already has an error inside it.
+fn tidy(diagnostics: &mut Vec<Diagnostic>) {
+    let mut order: Vec<(usize, Diagnostic)> = diagnostics.drain(..).enumerate().collect();
+    order.sort_by(|(a, left), (b, right)| {
+        let key = |d: &Diagnostic| (d.primary.span.file, d.primary.span.start, d.primary.span.end);
+        key(left).cmp(&key(right)).then(a.cmp(b))
+    });
+    for (_, diagnostic) in order {
+        let said = diagnostics.iter().rev().take(8).any(|earlier| {
+            earlier.primary.span == diagnostic.primary.span
+                && (earlier.code == diagnostic.code || earlier.severity == diagnostic.severity)
+        });
+        if !said {
+            diagnostics.push(diagnostic);
+        }
+    }
+}
+
+impl Program {
+    fn evaluate(&mut self, world: &dyn World, diagnostics: &mut Vec<Diagnostic>) {
+        let mut state = State::new();
+        let mut eval =
+            Eval::new(&self.tree, &self.shapes, &mut state, &self.variables, self.bounds());
+        eval.world = Some(world);
+        let mut found = Collected::default();
+        eval.walk(State::ROOT, &mut found);
+        diagnostics.append(&mut eval.sink.diagnostics);
+        let Collected { mut resources, moved, adopted, forgotten, mut outputs, mut checks } = found;
+        resources.sort_by(|a, b| a.address.cmp(&b.address));
+        self.graph = DesiredGraph {
+            resources: resources.into_iter().map(|r| (r.address.clone(), r)).collect(),
+            moved,
+            adopted,
+            forgotten,
+            digest: None,
+        };
+        outputs.sort_unstable();
+        checks.sort();
+        (self.outputs, self.checks) = (outputs, checks);
+        self.state = Mutex::new(state);
+        diagnostics.extend(check::order::check(&self.graph, self));
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds { steps: self.limits.steps, resources: self.limits.resources }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_assigned<T>(
+        &self,
+        assigned: &Assigned,
+        ask: impl FnOnce(&mut Eval<'_>) -> T,
+    ) -> (T, Vec<Diagnostic>) {
+        let mut state = self.state();
+        let mut eval =
+            Eval::new(&self.tree, &self.shapes, &mut state, &self.variables, self.bounds());
+        eval.assigned = Some(assigned);
+        let answer = ask(&mut eval);
+        let diagnostics = std::mem::take(&mut eval.sink.diagnostics);
+        (answer, diagnostics)
+    }
+
+    /// The parameters of the program with their values as texts, for reports: name, type, value.
+    pub fn graph(&self) -> &DesiredGraph {
+        &self.graph
+    }
+}
+
+impl Evaluator for Program {
+    fn desired(&self) -> &DesiredGraph {
+        &self.graph
+    }
+
+    fn configure(
+        &self,
+        address: &Address,
+        assigned: &Assigned,
+    ) -> Result<Arc<Fields>, Vec<Diagnostic>> {
+        let Some(resource) = self.graph.resources.get(address) else {
+            return Ok(Arc::new(Fields::new()));
+        };
+        if !resource.deferred {
+            return Ok(resource.attributes.clone());
+        }
+        let Some(id) = self.state().at(address) else { return Ok(resource.attributes.clone()) };
+        let (fields, diagnostics) = self.with_assigned(assigned, |eval| eval.configure(id));
+        if diagnostics.is_empty() { Ok(Arc::new(fields)) } else { Err(diagnostics) }
+    }
+
+    fn causes(&self, address: &Address, path: Option<&AttrPath>) -> Vec<Span> {
+        let state = self.state();
+        causes::of(&self.tree, &self.shapes, &state, address, path)
+    }
+
+    fn outputs(&self, assigned: &Assigned) -> Result<Vec<Output>, Vec<Diagnostic>> {
+        let (mut outputs, diagnostics) = self.with_assigned(assigned, |eval| {
+            let mut outputs = Vec::new();
+            self.outputs.iter().for_each(|id| eval.outputs(*id, &mut outputs));
+            outputs
+        });
+        if !diagnostics.is_empty() {
+            return Err(diagnostics);
+        }
+        outputs.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(outputs)
+    }
+
+    fn checks(&self, assigned: &Assigned) -> Vec<Check> {
+        let ask = |(name, id): &(Name, InstanceId)| {
+            let (mut check, diagnostics) =
+                self.with_assigned(assigned, |eval| eval.check(name, *id));
+            check.failures.extend(diagnostics);
+            check
+        };
+        self.checks.iter().map(ask).collect()
+    }
+}
+
+impl semantic::Places for Program {
+    fn span(&self, address: &Address, path: &str) -> Span {
+        let wanted = (!path.is_empty()).then(|| AttrPath::parse(path));
+        let spans = self.causes(address, wanted.as_ref());
+        let head = || self.graph.resources.get(address).map(|resource| resource.span);
+        spans.first().copied().or_else(head).unwrap_or(Span::new(FileId(0), 0, 0))
+    }
+}
