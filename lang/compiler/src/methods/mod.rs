@@ -16,6 +16,7 @@ mod text;
 use tcloud_model::{Diagnostic, Type, Value, codes, diagnostic};
 
 use crate::ops::{Class, OpError};
+pub(crate) use parts::hosts as host_bounds;
 pub(crate) use table::MethodDoc;
 use table::{Method, Property, Shape};
 

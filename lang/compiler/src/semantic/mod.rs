@@ -1,6 +1,20 @@
-//! What has to hold between resources: addresses, quotas, tenancy. Works on the finished graph.
+//! What has to hold between resources: addresses, sizes, sites, tenancy, quotas. Works on the
+//! finished graph, in time that grows like n log n; texts are only made for what is wrong.
+
+mod addresses;
+mod attachment;
+mod facts;
+mod machine;
+mod names;
+mod overlap;
+mod quota;
+mod sites;
+mod tenancy;
+mod vlan;
 
 use tcloud_model::{Address, Catalog, DesiredGraph, Diagnostic, Span};
+
+use facts::Facts;
 
 /// Where in the text the values of resources stand.
 pub(crate) trait Places {
@@ -12,9 +26,28 @@ pub(crate) trait Places {
 
 /// Checks everything that concerns more than one value. Sorted by place.
 pub(crate) fn check(
-    _graph: &DesiredGraph,
-    _catalog: &Catalog,
-    _places: &dyn Places,
+    graph: &DesiredGraph,
+    catalog: &Catalog,
+    places: &dyn Places,
 ) -> Vec<Diagnostic> {
-    Vec::new()
+    let facts = Facts::collect(graph, catalog, places);
+    let mut found = Vec::new();
+    for check in [
+        tenancy::check,
+        sites::check,
+        overlap::check,
+        addresses::check,
+        vlan::check,
+        names::check,
+        machine::check,
+        attachment::check,
+        quota::check,
+    ] {
+        check(&facts, &mut found);
+    }
+    found.sort_by_key(|diagnostic| (diagnostic.primary.span, diagnostic.code));
+    found
 }
+
+#[cfg(test)]
+mod tests;
