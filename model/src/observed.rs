@@ -72,8 +72,8 @@ pub struct ObservedObject {
     pub stamp: Option<Stamp>,
     /// What is in force now, in the words of its kind's schema: attributes that the schema knows
     /// and the provider can read. [`Value::None`] says that one was read and is not set; a missing
-    /// one could not be read, and what was last applied is believed to hold. References are addresses where the target is stamped, and texts
-    /// with the hypervisor's name where it is not.
+    /// one could not be read, and what was last applied is believed to hold. References are
+    /// addresses where the target is stamped, and texts with the hypervisor's name where it is not.
     pub attributes: Arc<Fields>,
     /// Attributes whose persistent definition differs from what is in force: they take effect when
     /// the guest is next stopped and started. Only what differs, in the shape of `attributes`;
@@ -89,6 +89,11 @@ pub struct ObservedObject {
 }
 
 impl ObservedObject {
+    /// Whether people would call it that: its name, or its UUID as a text.
+    pub fn is_called(&self, name_or_uuid: &str) -> bool {
+        self.name == *name_or_uuid || self.uuid.is_some_and(|uuid| name_or_uuid.parse() == Ok(uuid))
+    }
+
     /// What is in force after the next stop and start.
     pub fn persistent(&self) -> Arc<Fields> {
         if self.pending.is_empty() {

@@ -100,6 +100,9 @@ pub struct Money {
 pub struct Fields(Vec<(Name, Value)>);
 
 impl Fields {
+    /// No fields, as a constant.
+    pub const EMPTY: Fields = Fields(Vec::new());
+
     /// No fields.
     pub fn new() -> Fields {
         Fields::default()

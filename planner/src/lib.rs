@@ -1,15 +1,41 @@
-//! Facts to a plan, pure and synchronous.
+//! Facts to a plan, pure and synchronous. The modules stand in reading order:
+//!
+//! * [`input`] – what a plan is made from; [`plan`](mod@plan) – what it is.
+//! * `make` – the order of the work.
+//! * `moves`, `facts` – what exists, under the address that it has now.
+//! * `place`, `allocate`, `layout` – what is to exist, to the last attribute.
+//! * `select` – which addresses a run is about.
+//! * `same`, `diff` – what differs; `decide`, `draft`, `remember` – what follows from it.
+//! * `follow` – what is dragged along; `consent` – what has to be agreed to.
+//! * `graph`, `steps` – what to ask of whom, in which order.
+//! * `refresh` – the record brought up to date; `usage` – how full everything is.
+//! * [`check`](mod@check) – the finished plan, looked at again.
 
-#[allow(dead_code, reason = "called by the planner's core, which comes next")]
 mod allocate;
+pub mod check;
+mod consent;
+mod decide;
+mod diff;
+mod draft;
+mod facts;
+mod follow;
+mod graph;
 pub mod input;
-#[allow(dead_code, reason = "called by the planner's core, which comes next")]
+mod layout;
+mod make;
+mod moves;
 mod place;
 pub mod plan;
+mod refresh;
+mod remember;
+mod same;
+mod select;
 #[cfg(test)]
 mod sketch;
-#[allow(dead_code, reason = "called by the planner's core, which comes next")]
+mod steps;
 mod usage;
 
+pub use check::check;
 pub use input::{Goal, Input, Wishes};
+pub use make::plan;
 pub use plan::Plan;

@@ -1,0 +1,269 @@
+//! Looks at a finished plan again, apart from how it was made: no plan that breaks these rules is
+//! shown or applied.
+
+use indexmap::{IndexMap, IndexSet};
+use tcloud_model::{
+    Address, DesiredGraph, Identity, ObjectId, ObservedObject, Operation, OperationKind, Stamp,
+    kinds,
+};
+
+use crate::input::{Goal, Input};
+use crate::plan::{Action, DecisionKind, Expectation, Plan, Step};
+
+/// The rules that a plan breaks, in words; empty for every plan that is right.
+pub fn check(plan: &Plan, input: &Input<'_>) -> Vec<String> {
+    let mut checker = Checker::new(plan, input);
+    checker.order();
+    checker.changes();
+    for step in &plan.steps {
+        checker.step(step);
+    }
+    checker.needs();
+    checker.broken
+}
+
+type Place<'a> = (&'a Address, &'a str, &'a str);
+
+struct Checker<'c> {
+    plan: &'c Plan,
+    input: &'c Input<'c>,
+    desired: &'c DesiredGraph,
+    /// Live objects by host, kind and name.
+    live: IndexMap<Place<'c>, &'c ObservedObject>,
+    broken: Vec<String>,
+}
+
+impl<'c> Checker<'c> {
+    fn new(plan: &'c Plan, input: &'c Input<'c>) -> Checker<'c> {
+        let mut touched: IndexSet<Place<'c>> = IndexSet::new();
+        for operation in plan.steps.iter().filter_map(|step| step.operation.as_ref()) {
+            touched.insert(place(operation));
+        }
+        let mut live = IndexMap::new();
+        for host in input.observed.hosts.iter().filter(|_| !touched.is_empty()) {
+            for object in &host.objects {
+                let key = (&host.host, object.kind.as_str(), object.name.as_str());
+                if touched.contains(&key) {
+                    live.insert(key, object);
+                }
+            }
+        }
+        Checker { plan, input, desired: input.evaluator.desired(), live, broken: Vec::new() }
+    }
+
+    fn fail(&mut self, what: impl Into<String>) {
+        self.broken.push(what.into());
+    }
+
+    /// Steps stand in an order in which they could be done one by one.
+    fn order(&mut self) {
+        for (at, step) in (0_u32..).zip(&self.plan.steps) {
+            if step.id.0 != at {
+                self.fail(format!("step {at} calls itself {}", step.id.0));
+            }
+            if step.after.iter().any(|earlier| earlier.0 >= at) {
+                self.fail(format!("step {at} waits for a later one"));
+            }
+            if !step.after.is_sorted() {
+                self.fail(format!("step {at} has unsorted predecessors"));
+            }
+            if step.change as usize >= self.plan.changes.len() {
+                self.fail(format!("step {at} belongs to no change"));
+            }
+        }
+    }
+
+    /// Every change is done by a step, its own or its guest's.
+    fn changes(&mut self) {
+        let mut done = vec![false; self.plan.changes.len()];
+        let mut carried: IndexSet<&ObjectId> = IndexSet::new();
+        for step in &self.plan.steps {
+            if let Some(done) = done.get_mut(step.change as usize) {
+                *done = true;
+            }
+            let kind = step.operation.as_ref().map(|operation| &operation.action);
+            if let Some(OperationKind::Migrate { volumes, .. }) = kind {
+                carried.extend(volumes.iter().map(|(object, _)| object));
+            }
+        }
+        for (change, done) in self.plan.changes.iter().zip(done) {
+            let taken_along = change.action == Action::Migrate
+                && change.previous_host.as_ref().is_some_and(|host| {
+                    carried.contains(&ObjectId { host: host.clone(), ..change.object.clone() })
+                });
+            if !done && !taken_along {
+                self.fail(format!("no step carries out {}", change.object));
+            }
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let Some(operation) = &step.operation else { return };
+        if self.input.wishes.goal == Goal::Refresh {
+            self.fail(format!("a refresh asks for {}", operation.object));
+        }
+        let live = self.live.get(&place(operation)).copied();
+        let stamp = live.and_then(|live| live.stamp.as_ref());
+        let ours = stamp.is_some_and(|stamp| stamp.deployment == self.input.deployment.id);
+        let object = &operation.object;
+        let adopts = matches!(operation.action, OperationKind::Stamp { adopt: true, .. });
+        let creates = matches!(operation.action, OperationKind::Create { .. });
+        match step.expects {
+            Expectation::Absent if live.is_some() => {
+                self.fail(format!("{object} is expected to be absent, and is there"));
+            }
+            Expectation::Absent if !creates => {
+                self.fail(format!("{object} is changed, and is not there"));
+            }
+            Expectation::Present(_) if creates => {
+                self.fail(format!("{object} is made, and is there already"));
+            }
+            Expectation::Present(_) if adopts && stamp.is_some() => {
+                self.fail(format!("{object} is adopted, and has an owner"));
+            }
+            Expectation::Present(_) if !adopts && !ours => {
+                self.fail(format!("{object} is not ours"));
+            }
+            _ => {}
+        }
+        self.records(step, operation);
+        self.loss(step, operation, live);
+        self.interruption(operation);
+    }
+
+    /// What is remembered is what was asked for.
+    fn records(&mut self, step: &Step, operation: &Operation) {
+        let stamped = stamp_of(operation);
+        let object = &operation.object;
+        for (id, record) in &step.records {
+            let Some(record) = record else { continue };
+            if id.address != record.stamp.address || id.incarnation != record.stamp.incarnation {
+                self.fail(format!("the record of {id} carries the stamp of another object"));
+            }
+            let same = id.address == object.address && record.identity == operation.identity;
+            if same && stamped.is_some_and(|stamp| *stamp != record.stamp) {
+                self.fail(format!("the record of {id} has another stamp than the object"));
+            }
+        }
+        let removed = step.records.iter().any(|(id, record)| id == object && record.is_none());
+        let goes = matches!(operation.action, OperationKind::Delete | OperationKind::Unstamp);
+        let kept = step.records.iter().any(|(id, record)| id == object && record.is_some());
+        if goes && (!removed || kept) && !self.is_written(object) {
+            self.fail(format!("{object} goes, and its record stays"));
+        }
+        if stamped.is_some_and(|stamp| stamp.deployment != self.input.deployment.id) {
+            self.fail(format!("{object} gets the stamp of another deployment"));
+        }
+    }
+
+    /// Whether another step writes a record under this key.
+    fn is_written(&self, object: &ObjectId) -> bool {
+        let records = self.plan.steps.iter().flat_map(|step| &step.records);
+        records.into_iter().any(|(id, record)| id == object && record.is_some())
+    }
+
+    /// What holds data goes only with a decision.
+    fn loss(&mut self, _: &Step, operation: &Operation, live: Option<&ObservedObject>) {
+        let deletes = matches!(operation.action, OperationKind::Delete);
+        let holds = kinds::HOLDS_DATA.iter().any(|kind| operation.kind == *kind);
+        let empty = live.is_some_and(|live| live.written == Some(0));
+        if !deletes || !holds || empty {
+            return;
+        }
+        let decided = self.plan.decisions.iter().any(|decision| {
+            decision.kind == DecisionKind::DataLoss && decision.address == operation.object.address
+        });
+        if !decided {
+            self.fail(format!("the data of {} would go without a decision", operation.object));
+        }
+    }
+
+    /// A guest is stopped only where the text or a decision asks for it.
+    fn interruption(&mut self, operation: &Operation) {
+        let OperationKind::Update { power_cycle: true, attributes, .. } = &operation.action else {
+            return;
+        };
+        let address = &operation.object.address;
+        let resource = self.desired.resources.get(address);
+        let restart = resource.and_then(|resource| resource.attributes.text("restart"));
+        let stops = attributes.flag("running") == Some(false);
+        let announced = self.plan.changes.iter().any(|change| {
+            change.object.address == *address
+                && change.impact >= tcloud_model::Impact::PowerCycle
+                && !change.waits
+        });
+        let disk = self.plan.changes.iter().any(|change| {
+            kinds::HOLDS_DATA.iter().any(|kind| change.kind == *kind)
+                && change.action != Action::Update
+        });
+        if !announced || restart != Some("now") && !stops && !disk {
+            self.fail(format!("{} would be stopped unasked", operation.object));
+        }
+    }
+
+    /// What an object depends on is made before it.
+    fn needs(&mut self) {
+        let mut makers: IndexMap<(&Address, &Address), u32> = IndexMap::new();
+        for step in &self.plan.steps {
+            let Some(operation) = &step.operation else { continue };
+            if matches!(operation.action, OperationKind::Create { .. }) {
+                let object = &operation.object;
+                makers.insert((&object.address, &object.host), step.id.0);
+            }
+        }
+        let mut failures = Vec::new();
+        for step in &self.plan.steps {
+            let Some(operation) = &step.operation else { continue };
+            let Some(stamp) = stamp_of(operation).filter(|_| uses(operation)) else { continue };
+            for needed in &stamp.dependencies {
+                let host = &operation.object.host;
+                let Some(maker) = makers.get(&(needed, host)).filter(|m| **m != step.id.0) else {
+                    continue;
+                };
+                if !self.follows(step, *maker) {
+                    failures.push(format!("{} does not wait for {needed}", operation.object));
+                }
+            }
+        }
+        self.broken.extend(failures);
+    }
+
+    /// Whether a step comes after another, by what it waits for.
+    fn follows(&self, step: &Step, maker: u32) -> bool {
+        let mut seen: IndexSet<u32> = IndexSet::new();
+        let mut next: Vec<u32> = step.after.iter().map(|id| id.0).collect();
+        while let Some(at) = next.pop() {
+            if at == maker || seen.len() > ENOUGH {
+                return true;
+            }
+            if at > maker && seen.insert(at) {
+                let further = self.plan.steps.get(at as usize);
+                next.extend(further.into_iter().flat_map(|s| s.after.iter().map(|id| id.0)));
+            }
+        }
+        false
+    }
+}
+
+/// How many steps are walked through before an order is believed.
+const ENOUGH: usize = 10_000;
+
+fn place(operation: &Operation) -> Place<'_> {
+    let Identity { uuid: _, name } = &operation.identity;
+    (&operation.object.host, operation.kind.as_str(), name.as_str())
+}
+
+fn stamp_of(operation: &Operation) -> Option<&Stamp> {
+    match &operation.action {
+        OperationKind::Create { stamp, .. }
+        | OperationKind::Update { stamp, .. }
+        | OperationKind::Stamp { stamp, .. }
+        | OperationKind::Migrate { stamp, .. } => Some(stamp),
+        OperationKind::Delete | OperationKind::Unstamp => None,
+    }
+}
+
+/// Whether the operation puts what is depended on to use; a guest that lets go of a disk does not.
+fn uses(operation: &Operation) -> bool {
+    matches!(operation.action, OperationKind::Create { .. })
+}

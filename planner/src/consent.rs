@@ -1,0 +1,109 @@
+//! What a person has to agree to, by naming it.
+
+use indexmap::IndexSet;
+use tcloud_model::{Address, Impact, Value};
+
+use crate::draft::Draft;
+use crate::facts::{Facts, Known};
+use crate::input::{Goal, Input};
+use crate::layout::Layout;
+use crate::plan::{Decision, DecisionKind, Reason};
+
+/// The decisions that the drafts need, in their order.
+pub(crate) fn decisions(
+    input: &Input<'_>,
+    facts: &Facts<'_>,
+    layout: &Layout<'_>,
+    drafts: &[Draft],
+) -> Vec<Decision> {
+    let mut decisions: Vec<Decision> = Vec::new();
+    let mut named: IndexSet<&Address> = IndexSet::new();
+    for draft in drafts.iter().filter(|draft| draft.deletes()) {
+        let Some(known) = draft.old.and_then(|old| facts.known.get(old)) else { continue };
+        let Some(kind) = stake(input, layout, draft, known) else { continue };
+        if !named.insert(&draft.object.address) {
+            continue;
+        }
+        let address = draft.object.address.clone();
+        let wishes = input.wishes;
+        let agreed = match kind {
+            DecisionKind::DataLoss => wishes.allow_data_loss.contains(&address),
+            DecisionKind::Protected => {
+                wishes.allow_destroy.contains(&address) || wishes.allow_data_loss.contains(&address)
+            }
+        };
+        decisions.push(Decision {
+            id: format!("D{}", decisions.len() + 1),
+            kind,
+            message: message(draft, kind),
+            help: help(input, layout, draft, kind),
+            address,
+            agreed,
+        });
+    }
+    decisions
+}
+
+fn stake(
+    input: &Input<'_>,
+    layout: &Layout<'_>,
+    draft: &Draft,
+    known: &Known<'_>,
+) -> Option<DecisionKind> {
+    known.live?;
+    if draft.impact == Impact::RecreateLose {
+        return Some(DecisionKind::DataLoss);
+    }
+    // A host that no longer needs a network loses its copy; the network stays.
+    if draft.reason == Reason::Placement {
+        return None;
+    }
+    let protected = match layout.wanted.get(&draft.object.address) {
+        Some(wanted) => wanted.protect,
+        None => {
+            let stamped = known.stamp().is_some_and(|stamp| stamp.protect);
+            stamped || known.record.is_some_and(|record| record.stamp.protect)
+        }
+    };
+    let _ = input;
+    protected.then_some(DecisionKind::Protected)
+}
+
+fn message(draft: &Draft, kind: DecisionKind) -> String {
+    let address = &draft.object.address;
+    let verb = if draft.replaces() { "made anew" } else { "deleted" };
+    let what = format!("{} `{}` would be {verb}", address.kind(), address.last_name());
+    match (kind, draft.written) {
+        (DecisionKind::DataLoss, Some(bytes)) => {
+            format!("{what}, and {} of data with it", Value::Bytes(bytes))
+        }
+        (DecisionKind::DataLoss, None) => format!("{what}, and its data with it"),
+        (DecisionKind::Protected, _) => format!("{what}, and it is protected"),
+    }
+}
+
+fn help(input: &Input<'_>, layout: &Layout<'_>, draft: &Draft, kind: DecisionKind) -> String {
+    let address = &draft.object.address;
+    let declared = layout.wanted.contains_key(address);
+    let flag = match kind {
+        DecisionKind::DataLoss => format!("--allow data-loss={address}"),
+        DecisionKind::Protected => format!("--allow destroy={address}"),
+    };
+    if draft.replaces() {
+        return format!("undo the change that makes it anew; if meant, pass `{flag}`");
+    }
+    if declared && input.wishes.goal == Goal::Destroy {
+        return format!("if meant, pass `{flag}`; else `--exclude {address}`");
+    }
+    if draft.reason == Reason::Leftover {
+        return format!("it is left from a replacement; when it is not needed, pass `{flag}`");
+    }
+    let unprotect = match kind {
+        DecisionKind::DataLoss => "",
+        DecisionKind::Protected => "declare it with `protect = false` first, or ",
+    };
+    format!(
+        "to keep it without tcloud, write `forget {address}`; if it was renamed, `moved {address} -> …`; \
+         if meant, {unprotect}pass `{flag}`"
+    )
+}

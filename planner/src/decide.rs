@@ -1,0 +1,607 @@
+//! What happens to each object: the table of engine.md, applied to the facts.
+
+use std::sync::Arc;
+
+use tcloud_model::{
+    Address, AttrPath, Diagnostic, Digest, Fields, Impact, ObjectId, Role, Value, codes,
+};
+
+use crate::diff::{Context, Difference, Sides, Unread, diff, keep_ignored};
+use crate::draft::{Draft, Work};
+use crate::facts::{Facts, Known};
+use crate::input::{Goal, Input};
+use crate::layout::{Layout, Wanted, causes};
+use crate::plan::{Action, AttributeChange, Drift, Pending, Reason};
+use crate::remember::{record, triggers};
+use crate::same::Existing;
+use crate::select::Selection;
+
+/// What was decided.
+#[derive(Debug, Default)]
+pub(crate) struct Decided {
+    /// Sorted by address and host, the object that stays before old incarnations of it.
+    pub drafts: Vec<Draft>,
+    /// What was changed by hand.
+    pub drift: Vec<Drift>,
+    /// What waits.
+    pub pending: Vec<Pending>,
+    /// Objects that stay as they are.
+    pub unchanged: usize,
+    /// What could not be checked.
+    pub unchecked: Vec<String>,
+}
+
+/// Decides for every object that is wanted or known.
+///
+/// # Errors
+/// Changes that cannot be made safely, and names that others have.
+pub(crate) fn decide<'a>(
+    input: &Input<'a>,
+    facts: &mut Facts<'a>,
+    layout: &Layout<'a>,
+    selection: &Selection,
+    existing: &Existing,
+) -> Result<Decided, Vec<Diagnostic>> {
+    let mut table = Table {
+        input,
+        layout,
+        selection,
+        existing,
+        decided: Decided::default(),
+        problems: Vec::new(),
+        silent: indexmap::IndexMap::new(),
+    };
+    let addresses: Vec<Address> = merged(facts.addresses(), layout.wanted.keys());
+    for address in &addresses {
+        table.address(facts, address);
+    }
+    table.explain_silence();
+    if table.problems.is_empty() { Ok(table.decided) } else { Err(table.problems) }
+}
+
+/// Two sorted sequences as one, without doubles.
+fn merged<'k>(
+    left: impl Iterator<Item = &'k Address>,
+    right: impl Iterator<Item = &'k Address>,
+) -> Vec<Address> {
+    let (mut left, mut right) = (left.peekable(), right.peekable());
+    let mut all = Vec::new();
+    loop {
+        let next = match (left.peek(), right.peek()) {
+            (None, None) => return all,
+            (Some(_), None) => left.next(),
+            (None, Some(_)) => right.next(),
+            (Some(a), Some(b)) => match a.cmp(b) {
+                std::cmp::Ordering::Less => left.next(),
+                std::cmp::Ordering::Greater => right.next(),
+                std::cmp::Ordering::Equal => {
+                    right.next();
+                    left.next()
+                }
+            },
+        };
+        all.extend(next.cloned());
+    }
+}
+
+struct Table<'t, 'a> {
+    input: &'t Input<'a>,
+    layout: &'t Layout<'a>,
+    selection: &'t Selection,
+    existing: &'t Existing,
+    decided: Decided,
+    problems: Vec<Diagnostic>,
+    /// By host: how many objects could not be looked at, and which changes are left out.
+    silent: indexmap::IndexMap<Address, (usize, Vec<Address>)>,
+}
+
+impl<'a> Table<'_, 'a> {
+    fn address(&mut self, facts: &mut Facts<'a>, address: &Address) {
+        if !self.selection.selects(address) {
+            self.decided.unchanged += facts.of(address).len();
+            return;
+        }
+        if let Some(span) = self.selection.forgets(address) {
+            if let Some(resource) = self.input.evaluator.desired().resources.get(address) {
+                let message = format!("`{address}` is forgotten, and still declared");
+                let problem = Diagnostic::error(codes::E0906, span, message)
+                    .also(resource.span, "declared here")
+                    .help("remove the block, or the `forget`");
+                self.problems.push(problem);
+            }
+            for index in facts.range(address) {
+                self.forget(&facts.known[index], index);
+            }
+            return;
+        }
+        let wanted =
+            self.layout.wanted.get(address).filter(|_| self.input.wishes.goal != Goal::Destroy);
+        let Some(wanted) = wanted else {
+            let destroyed = self.layout.wanted.contains_key(address);
+            let reason = match self.selection.follows(address) {
+                Some(leader) => Reason::Follows(leader.clone()),
+                None if destroyed => Reason::Destroy,
+                None => Reason::Removed,
+            };
+            for index in facts.range(address) {
+                self.delete(&facts.known[index], index, reason.clone());
+            }
+            return;
+        };
+        if wanted.schema.role == Role::PerHost {
+            for host in &wanted.hosts {
+                self.wanted_on(facts, wanted, host, Some(host));
+            }
+            for index in facts.range(address) {
+                if !wanted.hosts.contains(&facts.known[index].object.host) {
+                    self.delete(&facts.known[index], index, Reason::Placement);
+                }
+            }
+        } else if let Some(host) = wanted.hosts.first() {
+            self.wanted_on(facts, wanted, host, None);
+        }
+    }
+
+    /// One object that the text wants: on `host`, known there or, with `at` empty, anywhere.
+    fn wanted_on(
+        &mut self,
+        facts: &mut Facts<'a>,
+        wanted: &Wanted<'a>,
+        host: &Address,
+        at: Option<&Address>,
+    ) {
+        let address = &wanted.resource.address;
+        let Some(current) = facts.current_index(address, at) else {
+            self.create(facts, wanted, host);
+            return;
+        };
+        let known = &facts.known[current];
+        let migrates = known.object.host != *host;
+        if !known.answered {
+            let changes = known.applied.as_ref().is_some_and(|own| **own != *wanted.attributes);
+            self.silence(known, migrates || changes);
+        } else if known.live.is_none() {
+            self.vanished(wanted, known, current, host);
+        } else {
+            self.existing(facts, wanted, current, host);
+        }
+        for index in facts.range(address) {
+            let other = &facts.known[index];
+            let here = at.is_none_or(|at| other.object.host == *at);
+            let arriving = migrates
+                && other.object.host == *host
+                && other.object.incarnation == facts.known[current].object.incarnation;
+            if index != current && here && !arriving {
+                self.delete(other, index, Reason::Leftover);
+            }
+        }
+    }
+
+    fn create(&mut self, facts: &mut Facts<'a>, wanted: &Wanted<'a>, host: &Address) {
+        let address = &wanted.resource.address;
+        if !answers(self.input, host) {
+            self.silent.entry(host.clone()).or_default().1.push(address.clone());
+            return;
+        }
+        let object = ObjectId { address: address.clone(), host: host.clone(), incarnation: 0 };
+        let per_host = wanted.schema.role == Role::PerHost;
+        let (object, identity) = facts.create(self.input.deployment, object, per_host);
+        if let Some(foreign) = facts.foreign.get(&(host, address.kind(), &identity.name)) {
+            let taken = Value::text(&foreign.name);
+            let kind = address.kind();
+            let message = format!("{host} has a {kind} {taken} that is not ours");
+            let problem = Diagnostic::error(codes::E0907, wanted.resource.span, message)
+                .label("would get the same name there")
+                .help(format!(
+                    "`adopt {address} from {taken} on {host}` makes it ours; else rename one"
+                ));
+            self.problems.push(problem);
+            return;
+        }
+        let mut draft = Draft::new(object, identity, Action::Create, Reason::New);
+        draft.causes = causes(self.input, address, None);
+        self.remember(&mut draft, wanted, Arc::clone(&wanted.attributes), None);
+        self.decided.drafts.push(draft);
+    }
+
+    /// It was removed by hand: it is made again as it was, with its identity.
+    fn vanished(&mut self, wanted: &Wanted<'a>, known: &Known<'a>, index: usize, host: &Address) {
+        let object = ObjectId { host: host.clone(), ..known.object.clone() };
+        let identity = known.identity(self.input.deployment, wanted.schema.role == Role::PerHost);
+        self.decided.drift.push(Drift {
+            object: known.object.clone(),
+            kind: known.kind().clone(),
+            attributes: Vec::new(),
+            vanished: true,
+        });
+        let mut draft = Draft::new(object, identity, Action::Create, Reason::Vanished);
+        draft.old = Some(index);
+        draft.previous_address.clone_from(&known.previous);
+        draft.causes = causes(self.input, &wanted.resource.address, None);
+        let previous = previous_of(known);
+        self.remember(&mut draft, wanted, Arc::clone(&wanted.attributes), previous);
+        self.decided.drafts.push(draft);
+    }
+
+    fn existing(
+        &mut self,
+        facts: &mut Facts<'a>,
+        wanted: &Wanted<'a>,
+        index: usize,
+        host: &Address,
+    ) {
+        let known = &facts.known[index];
+        let difference = self.difference(wanted, known);
+        let Difference { changes, drift, pending, stale } = difference;
+        self.note(known, drift, pending);
+        let lifecycle = lifecycle(wanted, known, !changes.is_empty());
+        let per_host = wanted.schema.role == Role::PerHost;
+        let identity = known.identity(self.input.deployment, per_host);
+        let mut draft = Draft::new(known.object.clone(), identity, Action::Update, Reason::Text);
+        draft.old = Some(index);
+        draft.previous_address.clone_from(&known.previous);
+        let impact = changes.iter().map(|change| change.impact).max().unwrap_or(Impact::None);
+        if impact == Impact::Blocked {
+            self.blocked(wanted, &changes);
+            return;
+        }
+        draft.attributes = changes;
+        if let Some(reason) = self.replacement(wanted, known, &draft, impact) {
+            self.replace(facts, wanted, draft, reason, impact);
+            return;
+        }
+        let migrates = known.object.host != *host;
+        let same_object = !migrates && known.previous.is_none() && !known.adopted;
+        if same_object && draft.attributes.is_empty() && lifecycle.is_empty() && !stale {
+            self.decided.unchanged += 1;
+            return;
+        }
+        self.update(wanted, known, draft, lifecycle, host);
+    }
+
+    /// An object that stays and changes: its attributes, its host, its address, or its stamp.
+    fn update(
+        &mut self,
+        wanted: &Wanted<'a>,
+        known: &Known<'a>,
+        mut draft: Draft,
+        lifecycle: Vec<AttributeChange>,
+        host: &Address,
+    ) {
+        let migrates = known.object.host != *host;
+        draft.work = if draft.attributes.is_empty() { Work::Stamp } else { Work::Update };
+        draft.reason = self.reason(wanted, known, &draft.attributes, &lifecycle);
+        power(wanted, known, &mut draft);
+        draft.attributes.extend(lifecycle);
+        self.find_causes(wanted, &mut draft);
+        if known.adopted {
+            (draft.action, draft.reason) = (Action::Adopt, Reason::Statement);
+        } else if migrates {
+            (draft.action, draft.reason) = (Action::Migrate, Reason::Placement);
+            draft.previous_host = Some(known.object.host.clone());
+            draft.object.host = host.clone();
+            draft.impact = draft.impact.max(Impact::RecreateKeep);
+        } else if known.previous.is_some() {
+            draft.action = Action::Move;
+            if draft.work == Work::Stamp {
+                draft.reason = Reason::Statement;
+            }
+        }
+        let ignore = &wanted.resource.lifecycle.ignore;
+        let before = known.attributes().map(|fields| &**fields);
+        let attributes = keep_ignored(&wanted.attributes, before, ignore);
+        let previous = known.previous.clone().or_else(|| previous_of(known));
+        self.remember(&mut draft, wanted, attributes, previous);
+        let is_stamped = known.live.and_then(|live| live.stamp.as_ref());
+        let stamp = draft.record.as_ref().map(|record| &record.stamp);
+        if draft.action == Action::Update && draft.work == Work::Stamp && is_stamped == stamp {
+            draft.work = Work::Record;
+        }
+        self.decided.drafts.push(draft);
+    }
+
+    fn difference(&self, wanted: &Wanted<'a>, known: &Known<'a>) -> Difference {
+        let restart = wanted.resource.attributes.text("restart");
+        let mut context = Context {
+            existing: self.existing,
+            ignore: &wanted.resource.lifecycle.ignore,
+            unread: Unread::Unset,
+            restart_now: restart == Some("now") && known.runs(),
+        };
+        let mut sides = Sides {
+            wanted: Some(&wanted.attributes),
+            applied: known.applied.as_deref(),
+            found: known.found.as_deref(),
+            pending: known.live.map(|live| &*live.pending).filter(|pending| !pending.is_empty()),
+        };
+        let quick = diff(wanted.schema, sides, &context);
+        if quick.changes.is_empty() && sides.applied.is_some() {
+            return quick;
+        }
+        // Now it pays to know what the stamp vouches for, and how complete the record is.
+        let complete = known
+            .record
+            .is_some_and(|record| record.stamp.digest == Digest::of_fields(&record.attributes));
+        if complete {
+            return quick;
+        }
+        let vouched = known.stamp().map(|stamp| stamp.digest);
+        if known.adopted {
+            context.unread = Unread::AsWanted;
+        } else if vouched == Some(Digest::of_fields(&wanted.attributes)) {
+            sides.applied = Some(&wanted.attributes);
+        } else {
+            context.unread = Unread::AsWantedIfCostly;
+        }
+        diff(wanted.schema, sides, &context)
+    }
+
+    fn note(
+        &mut self,
+        known: &Known<'a>,
+        drift: Vec<AttributeChange>,
+        pending: Vec<AttributeChange>,
+    ) {
+        if !drift.is_empty() {
+            self.decided.drift.push(Drift {
+                object: known.object.clone(),
+                kind: known.kind().clone(),
+                attributes: drift,
+                vanished: false,
+            });
+        }
+        if !pending.is_empty() {
+            let object = known.object.clone();
+            self.decided.pending.push(Pending { object, attributes: pending });
+        }
+    }
+
+    fn reason(
+        &self,
+        wanted: &Wanted<'a>,
+        known: &Known<'a>,
+        changes: &[AttributeChange],
+        lifecycle: &[AttributeChange],
+    ) -> Reason {
+        let by_hand = lifecycle.is_empty() && changes.iter().all(|change| change.drift);
+        let unfinished = known.record.is_none()
+            && !self.input.state.records.is_empty()
+            && known.stamp().map(|stamp| stamp.digest)
+                == Some(Digest::of_fields(&wanted.attributes));
+        match (by_hand, unfinished && !changes.is_empty()) {
+            (true, true) => Reason::Unfinished,
+            (true, false) => Reason::Drift,
+            (false, _) => Reason::Text,
+        }
+    }
+
+    /// Whether the object has to be made anew, and why.
+    fn replacement(
+        &self,
+        wanted: &Wanted<'a>,
+        known: &Known<'a>,
+        draft: &Draft,
+        impact: Impact,
+    ) -> Option<Reason> {
+        if self.selection.replaces(&wanted.resource.address) {
+            return Some(Reason::Requested);
+        }
+        if let (Some(old), Some(new)) = (known.stamp().and_then(|s| s.triggers), triggers(wanted)) {
+            if old != new {
+                return Some(Reason::ReplaceWhen);
+            }
+        }
+        impact.is_replacement().then(|| self.reason(wanted, known, &draft.attributes, &[]))
+    }
+
+    fn replace(
+        &mut self,
+        facts: &mut Facts<'a>,
+        wanted: &Wanted<'a>,
+        mut draft: Draft,
+        reason: Reason,
+        impact: Impact,
+    ) {
+        let old = draft.object.clone();
+        let per_host = wanted.schema.role == Role::PerHost;
+        let next = ObjectId {
+            incarnation: old.incarnation.saturating_add(1),
+            host: wanted_host(wanted, &old.host),
+            ..old
+        };
+        (draft.object, draft.identity) = facts.create(self.input.deployment, next, per_host);
+        draft.action = if wanted.create_first {
+            Action::ReplaceCreateFirst
+        } else {
+            Action::ReplaceDeleteFirst
+        };
+        draft.reason = reason;
+        draft.impact = impact.max(Impact::RecreateKeep);
+        self.find_causes(wanted, &mut draft);
+        self.remember(&mut draft, wanted, Arc::clone(&wanted.attributes), None);
+        self.decided.drafts.push(draft);
+    }
+
+    fn blocked(&mut self, wanted: &Wanted<'a>, changes: &[AttributeChange]) {
+        let address = &wanted.resource.address;
+        for change in changes.iter().filter(|change| change.impact == Impact::Blocked) {
+            let spans = self.input.evaluator.causes(address, Some(&change.path));
+            let span = spans.first().copied().unwrap_or(wanted.resource.span);
+            let show = |value: &Option<Value>| {
+                value.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string)
+            };
+            let message = format!(
+                "`{}` of {} `{}` cannot change",
+                change.path,
+                address.kind(),
+                address.last_name()
+            );
+            let problem = Diagnostic::error(codes::E0908, span, message)
+                .label(format!("it is {}", show(&change.before)))
+                .help(format!(
+                    "set it back, or declare another {} beside this one",
+                    address.kind()
+                ));
+            self.problems.push(problem);
+        }
+    }
+
+    fn delete(&mut self, known: &Known<'a>, index: usize, reason: Reason) {
+        if !known.answered {
+            self.silence(known, true);
+            return;
+        }
+        let per_host =
+            self.input.catalog.get(known.kind()).is_some_and(|s| s.role == Role::PerHost);
+        let identity = known.identity(self.input.deployment, per_host);
+        let mut draft = Draft::new(known.object.clone(), identity, Action::Delete, reason);
+        draft.old = Some(index);
+        draft.work = if known.live.is_some() { Work::Update } else { Work::Record };
+        draft.previous_address.clone_from(&known.previous);
+        self.decided.drafts.push(draft);
+    }
+
+    fn forget(&mut self, known: &Known<'a>, index: usize) {
+        let per_host =
+            self.input.catalog.get(known.kind()).is_some_and(|s| s.role == Role::PerHost);
+        let identity = known.identity(self.input.deployment, per_host);
+        let object = known.object.clone();
+        let mut draft = Draft::new(object, identity, Action::Forget, Reason::Statement);
+        draft.old = Some(index);
+        draft.work = if known.live.is_some() { Work::Stamp } else { Work::Record };
+        draft.previous_address.clone_from(&known.previous);
+        self.decided.drafts.push(draft);
+    }
+
+    fn remember(
+        &self,
+        draft: &mut Draft,
+        wanted: &Wanted<'a>,
+        attributes: Arc<Fields>,
+        previous: Option<Address>,
+    ) {
+        draft.record =
+            Some(record(self.input, wanted, &draft.object, &draft.identity, attributes, previous));
+    }
+
+    fn find_causes(&self, wanted: &Wanted<'a>, draft: &mut Draft) {
+        let address = &wanted.resource.address;
+        let mut order: Vec<usize> = (0..draft.attributes.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(draft.attributes[*at].impact));
+        for at in order {
+            let change = &mut draft.attributes[at];
+            if change.drift {
+                continue;
+            }
+            change.causes = causes(self.input, address, Some(&change.path));
+            for cause in &change.causes {
+                if !draft.causes.contains(cause) {
+                    draft.causes.push(cause.clone());
+                }
+            }
+        }
+        if draft.causes.is_empty() && draft.attributes.iter().any(|change| !change.drift) {
+            draft.causes = causes(self.input, address, None);
+        }
+    }
+
+    fn silence(&mut self, known: &Known<'a>, changes: bool) {
+        let (count, left_out) = self.silent.entry(known.object.host.clone()).or_default();
+        *count += 1;
+        if changes {
+            left_out.push(known.object.address.clone());
+        }
+    }
+
+    fn explain_silence(&mut self) {
+        self.silent.sort_keys();
+        for (host, (count, left_out)) in &self.silent {
+            let problems = self.input.observed.host(host).map(|host| host.problems.as_slice());
+            let why = match problems {
+                Some([first, ..]) => format!(" ({first})"),
+                _ => String::new(),
+            };
+            let objects = if *count == 1 { "object" } else { "objects" };
+            let mut text = format!("{host} did not answer{why}: {count} {objects} not checked");
+            if !left_out.is_empty() {
+                let names: Vec<String> = left_out.iter().take(10).map(Address::to_string).collect();
+                let more = left_out.len().saturating_sub(names.len());
+                text.push_str(&format!(", changes left out: {}", names.join(", ")));
+                if more > 0 {
+                    text.push_str(&format!(" and {more} more"));
+                }
+            }
+            self.decided.unchecked.push(text);
+        }
+    }
+}
+
+fn answers(input: &Input<'_>, host: &Address) -> bool {
+    input.observed.host(host).is_some_and(|host| host.facts.is_some())
+}
+
+fn wanted_host(wanted: &Wanted<'_>, current: &Address) -> Address {
+    match wanted.hosts.first() {
+        Some(host) if wanted.schema.role != Role::PerHost => host.clone(),
+        _ => current.clone(),
+    }
+}
+
+fn previous_of(known: &Known<'_>) -> Option<Address> {
+    known.stamp().and_then(|stamp| stamp.previous.clone())
+}
+
+/// What the stamp has to say differently: it outlives the block in the text.
+fn lifecycle(wanted: &Wanted<'_>, known: &Known<'_>, changes: bool) -> Vec<AttributeChange> {
+    let Some(stamp) = known.stamp() else { return Vec::new() };
+    let mut differs = Vec::new();
+    let mut push = |name: &str, before: Option<Value>, after: Option<Value>| {
+        differs.push(AttributeChange {
+            path: AttrPath::attribute(name),
+            before,
+            after,
+            impact: Impact::None,
+            drift: false,
+            causes: Vec::new(),
+        });
+    };
+    if stamp.protect != wanted.protect {
+        push("protect", Some(Value::Bool(stamp.protect)), Some(Value::Bool(wanted.protect)));
+    }
+    if stamp.create_first != wanted.create_first {
+        let (before, after) = (stamp.create_first, wanted.create_first);
+        push("create_first", Some(Value::Bool(before)), Some(Value::Bool(after)));
+    }
+    if stamp.triggers != triggers(wanted) {
+        let values = &wanted.resource.lifecycle.replace_when;
+        push("replace_when", None, Some(Value::list(values.clone())));
+    }
+    if !changes && known.previous.is_none() && !known.depends_on(&wanted.dependencies) {
+        let refs = |all: &[Address]| Value::list(all.iter().cloned().map(Value::Ref).collect());
+        push("after", Some(refs(&known.dependencies)), Some(refs(&wanted.dependencies)));
+    }
+    differs
+}
+
+/// What changes to a guest mean for it: whether it is stopped, and whether that waits.
+fn power(wanted: &Wanted<'_>, known: &Known<'_>, draft: &mut Draft) {
+    let is_guest = wanted.schema.kind == "vm";
+    if is_guest && !known.runs() {
+        for change in draft.attributes.iter_mut().filter(|c| c.impact == Impact::PowerCycle) {
+            change.impact = Impact::Live;
+        }
+    }
+    let running = AttrPath::attribute("running");
+    let stops = draft
+        .attributes
+        .iter()
+        .any(|change| change.path == running && change.after == Some(Value::Bool(false)));
+    draft.impact =
+        draft.attributes.iter().map(|change| change.impact).max().unwrap_or(Impact::None);
+    if draft.impact != Impact::PowerCycle {
+        return;
+    }
+    let now = wanted.resource.attributes.text("restart") == Some("now");
+    draft.power_cycle = is_guest && (now || stops);
+    draft.waits = is_guest && !draft.power_cycle;
+}

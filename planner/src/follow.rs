@@ -1,0 +1,332 @@
+//! What a change drags along: guests whose network or disk is made anew, volumes that go with
+//! their guest, and replacements that have to come before deletions because others do.
+
+use std::sync::Arc;
+
+use indexmap::{IndexMap, IndexSet};
+use tcloud_model::{Address, AttrPath, Fields, Impact, Name, Value, kinds};
+
+use crate::decide::Decided;
+use crate::draft::{Draft, Work};
+use crate::facts::{Facts, Known};
+use crate::input::Input;
+use crate::layout::{Layout, Wanted};
+use crate::plan::{Action, AttributeChange, Reason};
+use crate::remember::record;
+
+/// `create_first` holds for everything that the object needs as well: a new one can only stand
+/// beside the old one if what it stands on does so too.
+pub(crate) fn spread_create_first(layout: &mut Layout<'_>, facts: &Facts<'_>) {
+    let first = layout.wanted.iter().filter(|(_, wanted)| wanted.create_first);
+    let mut forced: IndexSet<Address> = first.map(|(address, _)| address.clone()).collect();
+    let mut next = 0;
+    while let Some(address) = forced.get_index(next).cloned() {
+        let wanted = layout.wanted.get(&address).into_iter().flat_map(|w| &w.dependencies);
+        let stored = facts.of(&address).iter().flat_map(|known| &known.dependencies);
+        forced.extend(wanted.chain(stored).cloned());
+        next += 1;
+    }
+    for address in &forced {
+        if let Some(wanted) = layout.wanted.get_mut(address) {
+            wanted.create_first = true;
+        }
+    }
+}
+
+/// Completes the decisions with what they drag along.
+pub(crate) fn follow<'a>(
+    input: &Input<'a>,
+    facts: &Facts<'a>,
+    layout: &Layout<'a>,
+    decided: &mut Decided,
+) {
+    weigh_deletions(input, facts, &mut decided.drafts);
+    let remade = remade(facts, &decided.drafts);
+    let users = Users::of(facts, &decided.drafts);
+    drag_guests(input, facts, layout, decided, &remade, &users);
+    carry_volumes(facts, &mut decided.drafts);
+    for draft in &mut decided.drafts {
+        draft.guests = users.guests(facts, draft);
+    }
+}
+
+/// What deletions cost: nothing for what is gone already, data for what holds it.
+fn weigh_deletions(input: &Input<'_>, facts: &Facts<'_>, drafts: &mut [Draft]) {
+    for draft in drafts.iter_mut().filter(|draft| draft.deletes()) {
+        let Some(live) = draft.old.and_then(|old| facts.known.get(old)).and_then(|k| k.live) else {
+            continue;
+        };
+        let removal = match input.catalog.get(draft.kind()) {
+            Some(schema) => schema.removal,
+            None => Impact::RecreateKeep,
+        };
+        let holds = kinds::HOLDS_DATA.iter().any(|kind| *draft.kind() == *kind);
+        let cost = match (holds, live.written) {
+            (true, Some(0)) => Impact::RecreateKeep,
+            (true, _) => Impact::RecreateLose,
+            (false, _) => removal,
+        };
+        draft.written = if holds { live.written } else { None };
+        draft.impact = if holds { cost } else { draft.impact.max(cost) };
+    }
+}
+
+/// How an object is made anew under those that use it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Remade {
+    /// The old one is there until the new one is.
+    CreateFirst,
+    /// For a while there is none.
+    DeleteFirst,
+}
+
+type Place = (Address, Address);
+
+fn remade(facts: &Facts<'_>, drafts: &[Draft]) -> IndexMap<Place, Remade> {
+    let mut remade = IndexMap::new();
+    for draft in drafts.iter().filter(|d| is_attached(d.kind())) {
+        let lives =
+            draft.old.and_then(|old| facts.known.get(old)).is_some_and(|k| k.live.is_some());
+        let how = match (draft.action, &draft.reason) {
+            (Action::ReplaceDeleteFirst, _) => Remade::DeleteFirst,
+            (Action::ReplaceCreateFirst, _) => Remade::CreateFirst,
+            // A replacement that was not finished: nobody knows who still uses the old one.
+            (Action::Delete, Reason::Leftover) if lives => Remade::CreateFirst,
+            (Action::Create, Reason::Vanished) => Remade::CreateFirst,
+            _ => continue,
+        };
+        remade.insert((draft.object.address.clone(), draft.object.host.clone()), how);
+    }
+    remade
+}
+
+fn is_attached(kind: &Name) -> bool {
+    matches!(kind.as_str(), "network" | "volume" | "disk")
+}
+
+/// The blocks of a VM that attach something to it, and the attribute that says what.
+const ATTACHMENTS: [(&str, &str); 2] = [("nic", "network"), ("disk", "volume")];
+
+fn each_attachment<'f>(
+    fields: &'f Fields,
+    mut visit: impl FnMut(&'static str, &'static str, &'f Name, &'f Address),
+) {
+    for (block, attribute) in ATTACHMENTS {
+        let Some(labels) = fields.map(block) else { continue };
+        for (label, value) in labels.iter() {
+            if let Value::Map(inner) = value {
+                if let Some(address) = inner.reference(attribute) {
+                    visit(block, attribute, label, address);
+                }
+            }
+        }
+    }
+}
+
+/// Which live guests use what changes.
+struct Users {
+    guests: IndexMap<Place, Vec<usize>>,
+}
+
+impl Users {
+    fn of(facts: &Facts<'_>, drafts: &[Draft]) -> Users {
+        let changed = drafts.iter().filter(|d| is_attached(d.kind()) && d.action != Action::Move);
+        let mut guests: IndexMap<Place, Vec<usize>> = changed
+            .map(|draft| {
+                let host = draft.previous_host.as_ref().unwrap_or(&draft.object.host);
+                ((draft.object.address.clone(), host.clone()), Vec::new())
+            })
+            .collect();
+        if guests.is_empty() {
+            return Users { guests };
+        }
+        for (index, known) in facts.known.iter().enumerate() {
+            if known.kind() != "vm" || known.live.is_none() {
+                continue;
+            }
+            let Some(fields) = known.attributes() else { continue };
+            each_attachment(fields, |_, _, _, address| {
+                let place = (address.clone(), known.object.host.clone());
+                if let Some(users) = guests.get_mut(&place).filter(|u| u.last() != Some(&index)) {
+                    users.push(index);
+                }
+            });
+        }
+        Users { guests }
+    }
+
+    /// Running guests that notice a change.
+    fn guests(&self, facts: &Facts<'_>, draft: &Draft) -> Vec<Address> {
+        let notices = draft.impact >= Impact::Live
+            && !matches!(draft.action, Action::Create | Action::Forget);
+        if !notices {
+            return Vec::new();
+        }
+        if draft.kind() == "vm" {
+            let known = draft.old.and_then(|old| facts.known.get(old));
+            return match known {
+                Some(known) if known.runs() => vec![draft.object.address.clone()],
+                _ => Vec::new(),
+            };
+        }
+        let host = draft.previous_host.as_ref().unwrap_or(&draft.object.host);
+        let users = self.guests.get(&(draft.object.address.clone(), host.clone()));
+        let users = users.into_iter().flatten().filter_map(|index| facts.known.get(*index));
+        users.filter(|vm| vm.runs()).map(|vm| vm.object.address.clone()).collect()
+    }
+}
+
+/// Guests whose network or disk is made anew are changed with it.
+fn drag_guests<'a>(
+    input: &Input<'a>,
+    facts: &Facts<'a>,
+    layout: &Layout<'a>,
+    decided: &mut Decided,
+    remade: &IndexMap<Place, Remade>,
+    users: &Users,
+) {
+    let mut affected: IndexSet<usize> = IndexSet::new();
+    for place in remade.keys() {
+        affected.extend(users.guests.get(place).into_iter().flatten().copied());
+    }
+    if affected.is_empty() {
+        return;
+    }
+    let mut of_known: IndexMap<usize, usize> = IndexMap::new();
+    for (at, draft) in decided.drafts.iter().enumerate() {
+        of_known.extend(draft.old.filter(|_| draft.kind() == "vm").map(|old| (old, at)));
+    }
+    let mut added = Vec::new();
+    for index in affected {
+        let Some(known) = facts.known.get(index) else { continue };
+        let Some(wanted) = layout.wanted.get(&known.object.address) else { continue };
+        match of_known.get(&index).and_then(|at| decided.drafts.get_mut(*at)) {
+            Some(draft) if draft.deletes() || !draft.stays() => {}
+            Some(draft) => reattach(known, draft, remade),
+            None => {
+                let mut draft = dragged(input, known, index, wanted);
+                reattach(known, &mut draft, remade);
+                if draft.work == Work::Update {
+                    decided.unchanged = decided.unchanged.saturating_sub(1);
+                    added.push(draft);
+                }
+            }
+        }
+    }
+    decided.drafts.extend(added);
+    decided.drafts.sort_by(|a, b| {
+        let key = |draft: &Draft| draft.object.incarnation;
+        (&a.object.address, &a.object.host)
+            .cmp(&(&b.object.address, &b.object.host))
+            .then_with(|| key(b).cmp(&key(a)))
+    });
+}
+
+/// A guest that would not have changed on its own keeps the attributes that it has.
+fn dragged<'a>(input: &Input<'a>, known: &Known<'a>, index: usize, wanted: &Wanted<'a>) -> Draft {
+    let identity = known.identity(input.deployment, false);
+    let mut draft = Draft::new(known.object.clone(), identity, Action::Update, Reason::Text);
+    draft.old = Some(index);
+    let attributes = match &known.applied {
+        Some(applied) => Arc::clone(applied),
+        None => Arc::clone(&wanted.attributes),
+    };
+    let previous = known.stamp().and_then(|stamp| stamp.previous.clone());
+    draft.record =
+        Some(record(input, wanted, &draft.object, &draft.identity, attributes, previous));
+    draft
+}
+
+fn reattach(known: &Known<'_>, draft: &mut Draft, remade: &IndexMap<Place, Remade>) {
+    let Some(fields) = known.attributes() else { return };
+    let mut detached: Vec<&Name> = Vec::new();
+    let own = draft.attributes.len();
+    let mut leader = None;
+    each_attachment(fields, |block, attribute, label, address| {
+        let place = (address.clone(), known.object.host.clone());
+        let Some(how) = remade.get(&place) else { return };
+        if block == "disk" && *how == Remade::DeleteFirst {
+            detached.push(label);
+        }
+        let label_path = AttrPath::attribute(block).field(label.clone());
+        let path = label_path.field(attribute);
+        if draft.attributes.iter().any(|c| c.path == path || c.path == label_path) {
+            return;
+        }
+        leader.get_or_insert_with(|| address.clone());
+        let impact =
+            if block == "disk" && known.runs() { Impact::PowerCycle } else { Impact::Live };
+        let value = Some(Value::Ref(address.clone()));
+        draft.attributes.push(AttributeChange {
+            path,
+            before: value.clone(),
+            after: value,
+            impact,
+            drift: false,
+            causes: Vec::new(),
+        });
+        draft.impact = draft.impact.max(impact);
+    });
+    if let Some(leader) = leader.filter(|_| own == 0) {
+        draft.reason = Reason::Follows(leader);
+    }
+    if draft.attributes.len() > own {
+        draft.work = Work::Update;
+    }
+    // A disk that is made anew under a running guest cannot wait.
+    let disk = draft.attributes.iter().skip(own).any(|c| c.impact == Impact::PowerCycle);
+    if disk || !detached.is_empty() && known.runs() {
+        (draft.power_cycle, draft.waits) = (true, false);
+        draft.impact = draft.impact.max(Impact::PowerCycle);
+    }
+    if !detached.is_empty() {
+        draft.work = Work::Update;
+        draft.detached = Some(Arc::new(without_disks(fields, &detached)));
+    }
+}
+
+/// The guest stopped, without these disks.
+fn without_disks(fields: &Fields, labels: &[&Name]) -> Fields {
+    let mut left = fields.clone();
+    if let Some(disks) = fields.map("disk") {
+        let kept = disks.iter().filter(|(label, _)| !labels.contains(label));
+        let kept: Fields = kept.map(|(label, value)| (label.clone(), value.clone())).collect();
+        left.insert("disk", Value::map(kept));
+    }
+    left.insert("running", Value::Bool(false));
+    left
+}
+
+/// Volumes that move in the same run from and to the same host go with their guest.
+fn carry_volumes(facts: &Facts<'_>, drafts: &mut [Draft]) {
+    let mut moving: IndexMap<(Address, Address, Address), usize> = IndexMap::new();
+    let mut guests = Vec::new();
+    for (at, draft) in drafts.iter().enumerate().filter(|(_, d)| d.action == Action::Migrate) {
+        let Some(from) = &draft.previous_host else { continue };
+        if draft.kind() == "vm" {
+            guests.push(at);
+        } else {
+            let object = &draft.object;
+            moving.insert((object.address.clone(), from.clone(), object.host.clone()), at);
+        }
+    }
+    for at in guests {
+        let (Some(from), to) = (drafts[at].previous_host.clone(), drafts[at].object.host.clone())
+        else {
+            continue;
+        };
+        let guest = drafts[at].object.address.clone();
+        let known = drafts[at].old.and_then(|old| facts.known.get(old));
+        let Some(fields) = known.and_then(|known| known.attributes()) else { continue };
+        let mut carried = Vec::new();
+        each_attachment(fields, |block, _, _, address| {
+            if block == "disk" {
+                let key = (address.clone(), from.clone(), to.clone());
+                carried.extend(moving.get(&key).copied());
+            }
+        });
+        for volume in carried {
+            drafts[volume].carrier.get_or_insert_with(|| guest.clone());
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! An order for things that have to come before others. Some orders are only wishes: they give way
+//! where they would close a circle.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+/// How much an order counts, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Strength {
+    /// Tidy: what goes away goes before what it used changes.
+    Tidy,
+    /// Careful: who held something lets go of it before it goes away.
+    Release,
+    /// Between deletions, as stamps remember it; two stamps may disagree.
+    Stored,
+    /// Has to be.
+    Hard,
+}
+
+/// Things, by number, and what has to come before what.
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    nodes: usize,
+    edges: Vec<(usize, usize, Strength)>,
+}
+
+/// The nodes in an order, and for each node those that have to be finished first.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Order {
+    /// A permutation of the nodes.
+    pub sequence: Vec<usize>,
+    /// By node: what it waits for, sorted, without what others it waits for imply.
+    pub after: Vec<Vec<usize>>,
+}
+
+impl Graph {
+    /// So many nodes, without any order.
+    pub(crate) fn new(nodes: usize) -> Graph {
+        Graph { nodes, edges: Vec::new() }
+    }
+
+    /// `first` comes before `then`.
+    pub(crate) fn before(&mut self, first: usize, then: usize, strength: Strength) {
+        if first != then {
+            self.edges.push((first, then, strength));
+        }
+    }
+
+    /// Finds an order.
+    ///
+    /// # Errors
+    /// The nodes of a circle that no wish can open, in its order.
+    pub(crate) fn order(mut self) -> Result<Order, Vec<usize>> {
+        // The strongest edge between two nodes counts.
+        self.edges.sort_by_key(|(first, then, strength)| (*first, *then, Reverse(*strength)));
+        self.edges.dedup_by_key(|(first, then, _)| (*first, *then));
+        if let Some(sequence) = self.sequence() {
+            return Ok(self.finish(sequence));
+        }
+        for weakest in [Strength::Tidy, Strength::Release, Strength::Stored] {
+            self.open_circles(weakest);
+            if let Some(sequence) = self.sequence() {
+                return Ok(self.finish(sequence));
+            }
+        }
+        Err(self.circle())
+    }
+
+    /// Kahn's algorithm, the lowest number first, so that the order is always the same.
+    fn sequence(&self) -> Option<Vec<usize>> {
+        let mut waits = vec![0_usize; self.nodes];
+        let mut next: Vec<Vec<usize>> = vec![Vec::new(); self.nodes];
+        for (first, then, _) in &self.edges {
+            waits[*then] += 1;
+            next[*first].push(*then);
+        }
+        let ready = waits.iter().enumerate().filter(|(_, count)| **count == 0);
+        let mut ready: BinaryHeap<Reverse<usize>> = ready.map(|(node, _)| Reverse(node)).collect();
+        let mut sequence = Vec::with_capacity(self.nodes);
+        while let Some(Reverse(node)) = ready.pop() {
+            sequence.push(node);
+            for then in &next[node] {
+                waits[*then] -= 1;
+                if waits[*then] == 0 {
+                    ready.push(Reverse(*then));
+                }
+            }
+        }
+        (sequence.len() == self.nodes).then_some(sequence)
+    }
+
+    /// By node, which knot it belongs to; nodes of one knot reach each other.
+    fn knots(&self) -> (DiGraph<(), Strength>, Vec<usize>, Vec<Vec<NodeIndex>>) {
+        let mut graph = DiGraph::with_capacity(self.nodes, self.edges.len());
+        for _ in 0..self.nodes {
+            graph.add_node(());
+        }
+        for (first, then, strength) in &self.edges {
+            graph.add_edge(NodeIndex::new(*first), NodeIndex::new(*then), *strength);
+        }
+        let knots = petgraph::algo::kosaraju_scc(&graph);
+        let mut of = vec![0; self.nodes];
+        for (number, knot) in knots.iter().enumerate() {
+            for node in knot {
+                of[node.index()] = number;
+            }
+        }
+        (graph, of, knots)
+    }
+
+    /// Takes the edges of one strength out of all circles.
+    fn open_circles(&mut self, weakest: Strength) {
+        let (_, of, knots) = self.knots();
+        let mut all_stored = vec![true; knots.len()];
+        for (first, then, strength) in &self.edges {
+            if of[*first] == of[*then] {
+                all_stored[of[*first]] &= *strength == Strength::Stored;
+            }
+        }
+        self.edges.retain(|(first, then, strength)| {
+            let inside = of[*first] == of[*then];
+            let may_go = weakest != Strength::Stored || all_stored[of[*first]];
+            !(inside && may_go && *strength == weakest)
+        });
+    }
+
+    /// A shortest circle through the first node that is on one.
+    fn circle(&self) -> Vec<usize> {
+        let (graph, of, knots) = self.knots();
+        let start = (0..self.nodes).find(|node| knots[of[*node]].len() > 1);
+        let Some(start) = start else { return Vec::new() };
+        let mut came: Vec<Option<usize>> = vec![None; self.nodes];
+        let mut queue = std::collections::VecDeque::from([start]);
+        while let Some(node) = queue.pop_front() {
+            let mut next: Vec<usize> =
+                graph.edges(NodeIndex::new(node)).map(|edge| edge.target().index()).collect();
+            next.sort_unstable();
+            for then in next.into_iter().filter(|then| of[*then] == of[start]) {
+                if then == start {
+                    return walk_back(&came, start, node);
+                }
+                if came[then].is_none() {
+                    came[then] = Some(node);
+                    queue.push_back(then);
+                }
+            }
+        }
+        vec![start]
+    }
+
+    fn finish(self, sequence: Vec<usize>) -> Order {
+        let mut all: Vec<Vec<usize>> = vec![Vec::new(); self.nodes];
+        for (first, then, _) in self.edges {
+            all[then].push(first);
+        }
+        let mut after: Vec<Vec<usize>> = vec![Vec::new(); self.nodes];
+        let mut implied = vec![usize::MAX; self.nodes];
+        for node in &sequence {
+            // What something waits for that this waits for need not be said again. Looking one
+            // step back finds most of it at a small price; what waits for very many is not asked.
+            for first in all[*node].iter().filter(|first| after[**first].len() <= FAN) {
+                for earlier in &after[*first] {
+                    implied[*earlier] = *node;
+                }
+            }
+            let own = std::mem::take(&mut all[*node]);
+            after[*node] = own.into_iter().filter(|first| implied[*first] != *node).collect();
+            after[*node].sort_unstable();
+        }
+        Order { sequence, after }
+    }
+}
+
+/// How many predecessors of a predecessor are looked at.
+const FAN: usize = 32;
+
+fn walk_back(came: &[Option<usize>], start: usize, end: usize) -> Vec<usize> {
+    let mut path = vec![end];
+    let mut at = end;
+    while at != start {
+        let Some(earlier) = came[at] else { break };
+        path.push(earlier);
+        at = earlier;
+    }
+    path.reverse();
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(nodes: usize, edges: &[(usize, usize, Strength)]) -> Graph {
+        let mut graph = Graph::new(nodes);
+        for (first, then, strength) in edges {
+            graph.before(*first, *then, *strength);
+        }
+        graph
+    }
+
+    #[test]
+    fn a_full_graph_becomes_a_chain() {
+        let mut full = Graph::new(40);
+        for then in 0..40 {
+            for first in 0..then {
+                full.before(first, then, Strength::Hard);
+            }
+        }
+        let order = full.order().expect("it has an order");
+        assert_eq!(order.sequence, (0..40).collect::<Vec<_>>());
+        for node in 1..40 {
+            assert_eq!(order.after[node], [node - 1]);
+        }
+    }
+
+    #[test]
+    fn wishes_give_way_and_needs_do_not() {
+        let edges = [(0, 1, Strength::Hard), (1, 2, Strength::Release), (2, 0, Strength::Tidy)];
+        let order = graph(3, &edges).order().expect("the wish gives way");
+        assert_eq!(order.sequence, [0, 1, 2]);
+        let edges = [(0, 1, Strength::Hard), (1, 2, Strength::Hard), (2, 0, Strength::Hard)];
+        assert_eq!(graph(3, &edges).order(), Err(vec![0, 1, 2]));
+    }
+
+    #[test]
+    fn a_long_chain_needs_no_stack() {
+        let mut chain = Graph::new(200_000);
+        for node in 1..200_000 {
+            chain.before(node, node - 1, Strength::Hard);
+        }
+        chain.before(0, 199_999, Strength::Tidy);
+        let order = chain.order().expect("it has an order");
+        assert_eq!(order.sequence.first(), Some(&199_999));
+    }
+}

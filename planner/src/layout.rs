@@ -1,0 +1,248 @@
+//! What is to exist: where it goes, which addresses it gets, and its attributes to the last one.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use tcloud_model::{
+    Address, Assigned, AttrPath, DesiredResource, Diagnostic, Fields, Schema, Value,
+};
+
+use crate::allocate::{AllocateInput, Allocation, allocate};
+use crate::facts::Facts;
+use crate::input::{Goal, Input};
+use crate::place::{Place, PlaceInput, Placement, place};
+
+/// A managed resource as it is to be.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    /// What the text says.
+    pub resource: &'a DesiredResource,
+    /// Its kind.
+    pub schema: &'a Schema,
+    /// All attributes that a hypervisor is told.
+    pub attributes: Arc<Fields>,
+    /// The managed objects among what it needs, sorted.
+    pub dependencies: Vec<Address>,
+    /// Whether deleting it needs consent.
+    pub protect: bool,
+    /// Whether a replacement comes before the deletion.
+    pub create_first: bool,
+    /// The hosts that it has to be on, sorted.
+    pub hosts: Vec<Address>,
+}
+
+/// Everything that is to exist.
+#[derive(Debug, Default)]
+pub(crate) struct Layout<'a> {
+    /// Sorted by address.
+    pub wanted: IndexMap<Address, Wanted<'a>>,
+    /// What the planner gave out.
+    pub assigned: Assigned,
+}
+
+/// Places, allocates and completes.
+///
+/// # Errors
+/// What fits nowhere, and what cannot be evaluated now that it could be.
+pub(crate) fn lay_out<'a>(
+    input: &Input<'a>,
+    facts: &Facts<'_>,
+) -> Result<Layout<'a>, Vec<Diagnostic>> {
+    // What is taken down needs no room, no address and no evaluation.
+    if input.wishes.goal == Goal::Destroy {
+        return complete(input, &Placement::default(), &Allocation::default());
+    }
+    let desired = input.evaluator.desired();
+    let applied = |address: &Address| {
+        facts.current(address, None).and_then(|known| known.attributes()).cloned()
+    };
+    let placement = place(&PlaceInput {
+        desired,
+        observed: input.observed,
+        deployment: input.deployment,
+        current: &|address| current_place(facts, address),
+        applied: &applied,
+        evaluator: input.evaluator,
+    });
+    let leaving: Vec<Arc<Fields>> = facts
+        .known
+        .iter()
+        .filter(|known| {
+            known.kind() == "vm" && !desired.resources.contains_key(&known.object.address)
+        })
+        .filter_map(|known| known.attributes().cloned())
+        .collect();
+    let allocation = allocate(&AllocateInput {
+        desired,
+        deployment: input.deployment,
+        evaluator: input.evaluator,
+        current: &applied,
+        leaving: &leaving,
+    });
+    let (placement, allocation) = match (placement, allocation) {
+        (Ok(placement), Ok(allocation)) => (placement, allocation),
+        (placement, allocation) => {
+            let problems = [placement.err(), allocation.err()];
+            return Err(problems.into_iter().flatten().flatten().collect());
+        }
+    };
+    complete(input, &placement, &allocation)
+}
+
+fn current_place(facts: &Facts<'_>, address: &Address) -> Option<Place> {
+    let known = facts.current(address, None)?;
+    let pool = known.attributes().and_then(|fields| fields.reference("pool")).cloned();
+    Some(Place { host: known.object.host.clone(), pool })
+}
+
+fn assign(placement: &Placement, allocation: &Allocation) -> Assigned {
+    let mut assigned = Assigned::default();
+    for (address, place) in &placement.hosts {
+        assigned.set(address, "host", Value::Ref(place.host.clone()));
+        if let Some(pool) = &place.pool {
+            assigned.set(address, "pool", Value::Ref(pool.clone()));
+        }
+    }
+    for (nic, (ip, mac)) in &allocation.nics {
+        assigned.set(nic, "address", Value::Ip(*ip));
+        assigned.set(nic, "mac", Value::Mac(*mac));
+    }
+    assigned
+}
+
+fn complete<'a>(
+    input: &Input<'a>,
+    placement: &Placement,
+    allocation: &Allocation,
+) -> Result<Layout<'a>, Vec<Diagnostic>> {
+    let desired = input.evaluator.desired();
+    let assigned = assign(placement, allocation);
+    let mut wanted = IndexMap::with_capacity(desired.resources.len());
+    let mut problems = Vec::new();
+    for (address, resource) in &desired.resources {
+        let Some(schema) = managed_schema(input, resource) else { continue };
+        let attributes = if resource.deferred && input.wishes.goal != Goal::Destroy {
+            match input.evaluator.configure(address, &assigned) {
+                Ok(attributes) => attributes,
+                Err(found) => {
+                    problems.extend(found);
+                    continue;
+                }
+            }
+        } else {
+            Arc::clone(&resource.attributes)
+        };
+        let hosts = match placement.hosts.get(address) {
+            Some(place) => vec![place.host.clone()],
+            None => placement.spread.get(address).cloned().unwrap_or_default(),
+        };
+        let attributes = finished(schema, &attributes, placement.hosts.get(address), |label| {
+            allocation.nics.get(&address.labelled("nic", label))
+        });
+        wanted.insert(
+            address.clone(),
+            Wanted {
+                resource,
+                schema,
+                attributes,
+                dependencies: dependencies(input, resource),
+                protect: resource.lifecycle.protect.unwrap_or_else(|| protects(schema)),
+                create_first: resource.lifecycle.create_first,
+                hosts,
+            },
+        );
+    }
+    if problems.is_empty() { Ok(Layout { wanted, assigned }) } else { Err(problems) }
+}
+
+/// The schema of what is managed; `None` for facts, scopes and what belongs to others.
+fn managed_schema<'a>(input: &Input<'a>, resource: &DesiredResource) -> Option<&'a Schema> {
+    if resource.lifecycle.existing {
+        return None;
+    }
+    let schema: &'a Schema = input.catalog.get(resource.address.kind())?;
+    schema.role.is_managed().then_some(schema)
+}
+
+fn protects(schema: &Schema) -> bool {
+    let default = schema.attribute("protect").and_then(|attribute| attribute.default.as_ref());
+    default == Some(&Value::Bool(true))
+}
+
+fn dependencies(input: &Input<'_>, resource: &DesiredResource) -> Vec<Address> {
+    let desired = input.evaluator.desired();
+    let mut managed: Vec<Address> = resource
+        .dependencies
+        .iter()
+        // A disk stands inside its VM and is made before it.
+        .filter(|address| !resource.address.is_within(address))
+        .filter(|address| {
+            desired.resources.get(*address).is_some_and(|own| managed_schema(input, own).is_some())
+        })
+        .cloned()
+        .collect();
+    managed.sort();
+    managed.dedup();
+    managed
+}
+
+/// The attributes that a hypervisor is told: without what only steers tcloud, and with what tcloud
+/// gives out.
+fn finished<'p>(
+    schema: &Schema,
+    attributes: &Arc<Fields>,
+    place: Option<&Place>,
+    nic: impl Fn(&tcloud_model::Name) -> Option<&'p (std::net::IpAddr, [u8; 6])>,
+) -> Arc<Fields> {
+    let steering = |name: &str| match schema.attribute(name) {
+        Some(attribute) => attribute.steering,
+        None => schema.block(name).is_some_and(|block| block.steering),
+    };
+    let pool = place.and_then(|place| place.pool.as_ref());
+    let pool = pool.filter(|_| schema.attribute("pool").is_some());
+    let has_nics = schema.kind == "vm" && attributes.map("nic").is_some();
+    let plain = attributes.iter().all(|(name, value)| !steering(name) && *value != Value::None);
+    if plain && !has_nics && pool.is_none() {
+        return Arc::clone(attributes);
+    }
+    let mut finished: Fields = attributes
+        .iter()
+        .filter(|(name, value)| !steering(name) && **value != Value::None)
+        .map(|(name, value)| match value {
+            Value::Map(nics) if has_nics && *name == "nic" => {
+                (name.clone(), with_addresses(nics, &nic))
+            }
+            value => (name.clone(), value.clone()),
+        })
+        .collect();
+    if let Some(pool) = pool {
+        finished.insert("pool", Value::Ref(pool.clone()));
+    }
+    Arc::new(finished)
+}
+
+fn with_addresses<'p>(
+    nics: &Fields,
+    given: &impl Fn(&tcloud_model::Name) -> Option<&'p (std::net::IpAddr, [u8; 6])>,
+) -> Value {
+    let nics = nics.iter().map(|(label, value)| {
+        let (Value::Map(fields), Some((ip, mac))) = (value, given(label)) else {
+            return (label.clone(), value.clone());
+        };
+        let mut fields = (**fields).clone();
+        fields.insert("address", Value::Ip(*ip));
+        fields.insert("mac", Value::Mac(*mac));
+        (label.clone(), Value::map(fields))
+    });
+    Value::map(nics.collect())
+}
+
+/// Where the cause of a difference stands.
+pub(crate) fn causes(
+    input: &Input<'_>,
+    address: &Address,
+    path: Option<&AttrPath>,
+) -> Vec<tcloud_model::Position> {
+    let spans = input.evaluator.causes(address, path);
+    spans.into_iter().map(|span| input.sources.position(span)).collect()
+}

@@ -1,0 +1,154 @@
+//! Makes a plan: the order of the planner's work.
+
+use std::sync::Arc;
+
+use tcloud_model::{Address, DesiredGraph, Diagnostic, Fields, Name, Output};
+
+use crate::check::check;
+use crate::consent::decisions;
+use crate::decide::{Decided, decide};
+use crate::draft::Draft;
+use crate::facts::Facts;
+use crate::follow::{follow, spread_create_first};
+use crate::input::{Goal, Input};
+use crate::layout::{Layout, lay_out};
+use crate::plan::{Pending, Plan, Usage};
+use crate::refresh::refresh;
+use crate::same::Existing;
+use crate::select::Selection;
+use crate::steps::steps;
+use crate::usage::{Holding, usage};
+
+/// Makes the plan for these facts and wishes: the same every time. It may hold open decisions; the
+/// caller refuses to apply it then.
+///
+/// # Errors
+/// What keeps a truthful plan from being made: text that cannot be followed, what fits nowhere,
+/// failed checks.
+///
+/// # Panics
+/// When the finished plan breaks an invariant, which is a bug.
+pub fn plan(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
+    let plan = match input.wishes.goal {
+        Goal::Refresh => refresh(input)?,
+        Goal::Apply | Goal::Destroy => make(input)?,
+    };
+    let broken = check(&plan, input);
+    assert!(broken.is_empty(), "BUG: the plan breaks its own rules: {}", broken.join("; "));
+    Ok(plan)
+}
+
+fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
+    let desired = input.evaluator.desired();
+    let mut facts = Facts::gather(input, desired)?;
+    let mut layout = lay_out(input, &facts)?;
+    spread_create_first(&mut layout, &facts);
+    let selection = Selection::new(input, &facts, &layout);
+    let existing = existing(desired);
+    let mut decided = decide(input, &mut facts, &layout, &selection, &existing)?;
+    follow(input, &facts, &layout, &mut decided);
+    let decisions = decisions(input, &facts, &layout, &decided.drafts);
+    let steps = steps(input, &facts, &layout, &existing, &decided.drafts)?;
+    let usage = fill_levels(input, &facts, &layout, &selection);
+    let outputs = outputs(input, &layout)?;
+    let foreign = facts.foreign.len();
+    let Decided { drafts, drift, pending, unchanged, mut unchecked } = decided;
+    unchecked.extend(selection.notes);
+    unchecked.extend(partly_read(input));
+    let pending = still_pending(pending, &drafts);
+    Ok(Plan {
+        deployment: input.deployment.clone(),
+        configuration: desired.digest,
+        changes: drafts.into_iter().map(Draft::into_change).collect(),
+        drift,
+        decisions,
+        steps,
+        usage,
+        pending,
+        outputs,
+        unchanged,
+        foreign,
+        unchecked,
+    })
+}
+
+/// Names on the hypervisors of what the text only refers to.
+fn existing(desired: &DesiredGraph) -> Existing {
+    let declared = desired.resources.iter().filter(|(_, resource)| resource.lifecycle.existing);
+    declared
+        .map(|(address, resource)| {
+            let name = resource
+                .attributes
+                .text("name")
+                .map_or_else(|| Name::from(address.last_name()), Name::new);
+            (address.clone(), name)
+        })
+        .collect()
+}
+
+fn outputs(input: &Input<'_>, layout: &Layout<'_>) -> Result<Vec<Output>, Vec<Diagnostic>> {
+    if input.wishes.goal == Goal::Destroy {
+        return Ok(Vec::new());
+    }
+    let outputs = input.evaluator.outputs(&layout.assigned)?;
+    let checks = input.evaluator.checks(&layout.assigned);
+    let failures: Vec<Diagnostic> = checks.into_iter().flat_map(|check| check.failures).collect();
+    if failures.is_empty() { Ok(outputs) } else { Err(failures) }
+}
+
+/// Guests whose changes go on waiting: not those that this plan stops and starts, or removes.
+fn still_pending(pending: Vec<Pending>, drafts: &[Draft]) -> Vec<Pending> {
+    let touched: indexmap::IndexSet<&Address> = drafts
+        .iter()
+        .filter(|draft| draft.power_cycle || draft.deletes())
+        .map(|draft| &draft.object.address)
+        .collect();
+    pending.into_iter().filter(|own| !touched.contains(&own.object.address)).collect()
+}
+
+/// Hosts that answered and could not read everything.
+fn partly_read(input: &Input<'_>) -> Vec<String> {
+    let answered = input.observed.hosts.iter().filter(|host| host.facts.is_some());
+    answered
+        .flat_map(|host| host.problems.iter().map(|problem| format!("{}: {problem}", host.host)))
+        .collect()
+}
+
+fn fill_levels(
+    input: &Input<'_>,
+    facts: &Facts<'_>,
+    layout: &Layout<'_>,
+    selection: &Selection,
+) -> Vec<Usage> {
+    let destroys = input.wishes.goal == Goal::Destroy;
+    let held = |known| -> Option<Holding<'_>> {
+        let known: &crate::facts::Known<'_> = known;
+        let attributes: &Arc<Fields> = known.attributes()?;
+        let (address, host) = (&known.object.address, &known.object.host);
+        (known.exists() && takes_room(address)).then_some(Holding { address, host, attributes })
+    };
+    let before = facts.known.iter().filter_map(held);
+    let stays =
+        |address: &Address| !selection.selects(address) || selection.forgets(address).is_some();
+    let kept = facts
+        .known
+        .iter()
+        .filter(|known| !known.answered || stays(&known.object.address))
+        .filter_map(held);
+    let made = layout.wanted.iter().filter(|(address, _)| {
+        !destroys && takes_room(address) && !stays(address) && !is_silent(facts, address)
+    });
+    let made = made.filter_map(|(address, wanted)| {
+        let host = wanted.hosts.first()?;
+        Some(Holding { address, host, attributes: &wanted.attributes })
+    });
+    usage(input.evaluator.desired(), input.observed, input.deployment, before, kept.chain(made))
+}
+
+fn is_silent(facts: &Facts<'_>, address: &Address) -> bool {
+    facts.current(address, None).is_some_and(|known| !known.answered)
+}
+
+fn takes_room(address: &Address) -> bool {
+    matches!(address.kind().as_str(), "vm" | "volume" | "disk")
+}

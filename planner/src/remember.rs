@@ -1,0 +1,45 @@
+//! What is remembered of an object: its stamp and its record.
+
+use std::sync::Arc;
+
+use tcloud_model::{Address, Digest, Fields, Identity, Name, ObjectId, Record, Stamp, Value};
+
+use crate::input::Input;
+use crate::layout::Wanted;
+
+/// The record of an object that is as the text wants it.
+pub(crate) fn record(
+    input: &Input<'_>,
+    wanted: &Wanted<'_>,
+    object: &ObjectId,
+    identity: &Identity,
+    attributes: Arc<Fields>,
+    previous: Option<Address>,
+) -> Arc<Record> {
+    let stamp = Stamp {
+        deployment: input.deployment.id,
+        address: object.address.clone(),
+        incarnation: object.incarnation,
+        digest: Digest::of_fields(&attributes),
+        protect: wanted.protect,
+        create_first: wanted.create_first,
+        dependencies: wanted.dependencies.clone(),
+        triggers: triggers(wanted),
+        previous,
+    };
+    Arc::new(Record {
+        kind: object.address.kind().clone(),
+        identity: identity.clone(),
+        attributes,
+        stamp,
+    })
+}
+
+/// Digest of the values of `replace_when`.
+pub(crate) fn triggers(wanted: &Wanted<'_>) -> Option<Digest> {
+    let values = &wanted.resource.lifecycle.replace_when;
+    (!values.is_empty()).then(|| {
+        let fields = [(Name::new("replace_when"), Value::list(values.clone()))];
+        Digest::of_fields(&fields.into_iter().collect())
+    })
+}

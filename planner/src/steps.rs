@@ -1,0 +1,679 @@
+//! From changes to steps: what is asked of whom, in which order.
+
+use std::sync::Arc;
+
+use indexmap::{IndexMap, IndexSet};
+use tcloud_model::{
+    Address, AttrPath, Diagnostic, Fields, HostTarget, Identity, ObjectId, Operation,
+    OperationKind, Record, Role, Span, Stamp, Value, codes,
+};
+
+use crate::draft::{Draft, Work};
+use crate::facts::{Facts, Known};
+use crate::graph::{Graph, Strength};
+use crate::input::Input;
+use crate::layout::Layout;
+use crate::plan::{Action, Expectation, Step, StepId};
+use crate::remember::record;
+use crate::same::Existing;
+
+/// What a step does for its change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Our stamp comes on.
+    Adopt,
+    /// The object changes its host.
+    Migrate,
+    /// The guest stops and lets go of disks that are made anew.
+    Detach,
+    /// The object goes.
+    Delete,
+    /// The object comes.
+    Create,
+    /// The object changes, or only its stamp or record.
+    Update,
+    /// Our stamp comes off.
+    Forget,
+    /// Another object's stamp and record learn the new address.
+    Restamp(usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    draft: usize,
+    part: Part,
+}
+
+/// The nodes of one draft.
+#[derive(Clone, Copy, Debug, Default)]
+struct Parts {
+    adopt: Option<usize>,
+    migrate: Option<usize>,
+    detach: Option<usize>,
+    delete: Option<usize>,
+    create: Option<usize>,
+    update: Option<usize>,
+}
+
+impl Parts {
+    /// After which the object is as it will be.
+    fn made(&self) -> Option<usize> {
+        self.create.or(self.update).or(self.migrate).or(self.adopt)
+    }
+}
+
+/// Makes the steps of all drafts.
+///
+/// # Errors
+/// A circle of needs that nothing opens; an object of others that is not where it is needed.
+pub(crate) fn steps(
+    input: &Input<'_>,
+    facts: &Facts<'_>,
+    layout: &Layout<'_>,
+    existing: &Existing,
+    drafts: &[Draft],
+) -> Result<Vec<Step>, Vec<Diagnostic>> {
+    let mut builder = Builder {
+        input,
+        facts,
+        layout,
+        existing,
+        drafts,
+        nodes: Vec::new(),
+        parts: vec![Parts::default(); drafts.len()],
+        places: IndexMap::new(),
+        anywhere: IndexMap::new(),
+        carried: IndexMap::new(),
+        kept: drafts.iter().filter(|d| d.stays()).map(|d| d.object.clone()).collect(),
+        problems: Vec::new(),
+    };
+    builder.index();
+    builder.nodes();
+    let mut graph = Graph::new(builder.nodes.len());
+    for draft in 0..drafts.len() {
+        builder.own_order(draft, &mut graph);
+        builder.needs(draft, &mut graph);
+        builder.releases(draft, &mut graph);
+    }
+    let order = graph.order().map_err(|circle| vec![builder.circle(&circle)])?;
+    let mut ids = vec![0_u32; builder.nodes.len()];
+    for (id, node) in (0_u32..).zip(&order.sequence) {
+        ids[*node] = id;
+    }
+    let mut steps = Vec::with_capacity(order.sequence.len());
+    for node in &order.sequence {
+        let mut after: Vec<StepId> = order.after[*node].iter().map(|n| StepId(ids[*n])).collect();
+        after.sort_unstable();
+        let step = builder.step(builder.nodes[*node], StepId(ids[*node]), after);
+        steps.push(step);
+    }
+    if builder.problems.is_empty() { Ok(steps) } else { Err(builder.problems) }
+}
+
+struct Builder<'b, 'a> {
+    input: &'b Input<'a>,
+    facts: &'b Facts<'a>,
+    layout: &'b Layout<'a>,
+    existing: &'b Existing,
+    drafts: &'b [Draft],
+    nodes: Vec<Node>,
+    parts: Vec<Parts>,
+    /// Drafts by address and host.
+    places: IndexMap<(Address, Address), Vec<usize>>,
+    /// Drafts by address.
+    anywhere: IndexMap<Address, Vec<usize>>,
+    /// Volumes that a guest takes along, by its address.
+    carried: IndexMap<&'b Address, Vec<usize>>,
+    /// Objects that have a record afterwards.
+    kept: IndexSet<ObjectId>,
+    problems: Vec<Diagnostic>,
+}
+
+impl<'a> Builder<'_, 'a> {
+    fn old(&self, draft: &Draft) -> Option<&Known<'a>> {
+        draft.old.and_then(|old| self.facts.known.get(old))
+    }
+
+    fn index(&mut self) {
+        for (at, draft) in self.drafts.iter().enumerate() {
+            let address = &draft.object.address;
+            self.anywhere.entry(address.clone()).or_default().push(at);
+            if let Some(carrier) = &draft.carrier {
+                self.carried.entry(carrier).or_default().push(at);
+            }
+            let hosts = std::iter::once(&draft.object.host).chain(&draft.previous_host);
+            for host in hosts {
+                let key = (address.clone(), host.clone());
+                self.places.entry(key).or_default().push(at);
+            }
+        }
+    }
+
+    /// The drafts of an address on a host, else wherever it is.
+    fn at(&self, address: &Address, host: &Address) -> &[usize] {
+        let here = self.places.get(&(address.clone(), host.clone()));
+        here.or_else(|| self.anywhere.get(address)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn carried_by<'s>(&'s self, draft: &Draft) -> impl Iterator<Item = &'s Draft> {
+        let carried = self.carried.get(&draft.object.address).into_iter().flatten();
+        carried.map(|at| &self.drafts[*at])
+    }
+
+    fn nodes(&mut self) {
+        let mut movers: IndexMap<&Address, usize> = IndexMap::new();
+        let mut changing: IndexSet<usize> = IndexSet::new();
+        for at in 0..self.drafts.len() {
+            let draft = &self.drafts[at];
+            changing.extend(draft.old);
+            if draft.previous_address.is_some() && draft.stays() {
+                movers.entry(&draft.object.address).or_insert(at);
+            }
+            for part in own_parts(draft, self.old(draft)) {
+                let node = self.nodes.len();
+                self.nodes.push(Node { draft: at, part });
+                let parts = &mut self.parts[at];
+                match part {
+                    Part::Adopt => parts.adopt = Some(node),
+                    Part::Migrate => parts.migrate = Some(node),
+                    Part::Detach => parts.detach = Some(node),
+                    Part::Delete => parts.delete = Some(node),
+                    Part::Create => parts.create = Some(node),
+                    Part::Update | Part::Forget => parts.update = Some(node),
+                    Part::Restamp(_) => {}
+                }
+            }
+        }
+        for (known, target) in &self.facts.touched {
+            if let Some(draft) = movers.get(target).filter(|_| !changing.contains(known)) {
+                self.nodes.push(Node { draft: *draft, part: Part::Restamp(*known) });
+            }
+        }
+        self.carry();
+    }
+
+    /// A carried volume is moved by its guest's step.
+    fn carry(&mut self) {
+        for at in 0..self.drafts.len() {
+            let Some(carrier) = &self.drafts[at].carrier else { continue };
+            let guest = self.anywhere.get(carrier).into_iter().flatten();
+            let migrate = guest.filter_map(|guest| self.parts[*guest].migrate).next();
+            self.parts[at].migrate = migrate;
+        }
+    }
+
+    /// The order of the steps of one change.
+    fn own_order(&self, at: usize, graph: &mut Graph) {
+        let Parts { adopt, migrate, detach, delete, create, update } = self.parts[at];
+        let (first, second) = match self.drafts[at].action {
+            Action::ReplaceCreateFirst => (create, delete),
+            _ => (delete, create),
+        };
+        let chain = [adopt, migrate, detach, first, second, update];
+        let chain: Vec<usize> = chain.into_iter().flatten().collect();
+        for pair in chain.windows(2) {
+            graph.before(pair[0], pair[1], Strength::Hard);
+        }
+    }
+
+    /// What the text says that it needs is made before it.
+    fn needs(&self, at: usize, graph: &mut Graph) {
+        let draft = &self.drafts[at];
+        let Some(wanted) = self.layout.wanted.get(&draft.object.address) else { return };
+        if !draft.stays() {
+            return;
+        }
+        let Parts { migrate, create, update, .. } = self.parts[at];
+        let migrate = migrate.filter(|_| draft.carrier.is_none());
+        for needed in &wanted.dependencies {
+            for other in self.at(needed, &draft.object.host) {
+                let other_draft = &self.drafts[*other];
+                let Some(made) = self.parts[*other].made().filter(|_| other_draft.stays()) else {
+                    continue;
+                };
+                let carried = other_draft.carrier.as_ref() == Some(&draft.object.address);
+                let waiting = [create, update, migrate.filter(|_| !carried)];
+                for node in waiting.into_iter().flatten() {
+                    graph.before(made, node, Strength::Hard);
+                }
+            }
+        }
+    }
+
+    /// What it was known to need goes, or changes, only after it.
+    fn releases(&self, at: usize, graph: &mut Graph) {
+        let draft = &self.drafts[at];
+        let Some(known) = self.old(draft) else { return };
+        let own = self.parts[at];
+        for needed in &known.dependencies {
+            for other in self.at(needed, &known.object.host) {
+                if *other == at {
+                    continue;
+                }
+                let (needed, parts) = (&self.drafts[*other], self.parts[*other]);
+                match (parts.delete, own.delete) {
+                    (Some(goes), Some(own_goes)) => {
+                        let both =
+                            needed.action == Action::Delete && draft.action == Action::Delete;
+                        let strength = if both { Strength::Stored } else { Strength::Hard };
+                        graph.before(own_goes, goes, strength);
+                        self.made_before(at, needed, goes, graph);
+                    }
+                    (Some(goes), None) => self.lets_go(at, needed, goes, graph),
+                    (None, _) => {}
+                }
+                let gone = own.delete.filter(|_| draft.action != Action::ReplaceCreateFirst);
+                if let Some(gone) = gone {
+                    let create =
+                        parts.create.filter(|_| needed.action != Action::ReplaceDeleteFirst);
+                    for node in [create, parts.update, parts.migrate].into_iter().flatten() {
+                        graph.before(gone, node, Strength::Tidy);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Both are made anew, and the old one of what is needed goes last.
+    fn made_before(&self, at: usize, needed: &Draft, goes: usize, graph: &mut Graph) {
+        let still = self.layout.wanted.get(&self.drafts[at].object.address);
+        let still = still.is_some_and(|own| own.dependencies.contains(&needed.object.address));
+        if needed.action == Action::ReplaceCreateFirst && still {
+            if let Some(made) = self.parts[at].create {
+                graph.before(made, goes, Strength::Hard);
+            }
+        }
+    }
+
+    /// It stays, and what it used goes: it lets go first, unless the new one takes the old one's
+    /// place. Then a guest that runs lets go of its disk all the same.
+    fn lets_go(&self, at: usize, needed: &Draft, goes: usize, graph: &mut Graph) {
+        let own = self.parts[at];
+        match needed.action {
+            Action::ReplaceDeleteFirst => {
+                if let Some(detach) = own.detach {
+                    graph.before(detach, goes, Strength::Hard);
+                }
+            }
+            action => {
+                let made = own.made().filter(|_| self.drafts[at].stays());
+                let strength = match action {
+                    Action::ReplaceCreateFirst => Strength::Hard,
+                    _ => Strength::Release,
+                };
+                if let Some(made) = made {
+                    graph.before(made, goes, strength);
+                }
+            }
+        }
+    }
+
+    fn circle(&self, circle: &[usize]) -> Diagnostic {
+        let name = |node: &usize| {
+            let Node { draft, part } = self.nodes[*node];
+            let word = match part {
+                Part::Delete => "delete",
+                Part::Create => "create",
+                Part::Migrate => "migrate",
+                Part::Adopt => "adopt",
+                Part::Forget => "forget",
+                Part::Update | Part::Detach | Part::Restamp(_) => "update",
+            };
+            format!("{word} {}", self.drafts[draft].object.address)
+        };
+        let path: Vec<String> = circle.iter().chain(circle.first()).map(name).collect();
+        let first = circle.first().map(|node| &self.drafts[self.nodes[*node].draft]);
+        let desired = self.input.evaluator.desired();
+        let resource = first.and_then(|draft| desired.resources.get(&draft.object.address));
+        let span = resource.map_or(Span::new(tcloud_model::FileId(0), 0, 0), |own| own.span);
+        let message = format!("these changes wait for each other: {}", path.join(" -> "));
+        Diagnostic::error(codes::E0909, span, message)
+            .help("what was applied depends the other way round: change one of them first, with `--target`")
+    }
+
+    fn step(&mut self, node: Node, id: StepId, after: Vec<StepId>) -> Step {
+        let draft = &self.drafts[node.draft];
+        let known = self.old(draft);
+        let (kind, object, identity) = match node.part {
+            Part::Restamp(index) => return self.restamp(node.draft, index, id, after),
+            Part::Adopt => (self.adopt(draft), draft.object.clone(), draft.identity.clone()),
+            Part::Migrate => {
+                let object = known.map_or_else(|| draft.object.clone(), |k| k.object.clone());
+                (self.migrate(node.draft), object, draft.identity.clone())
+            }
+            Part::Detach => (self.detach(draft), draft.object.clone(), draft.identity.clone()),
+            Part::Delete => {
+                let (object, identity) = self.old_identity(draft);
+                let lives = known.is_some_and(|known| known.live.is_some());
+                (lives.then_some(OperationKind::Delete), object, identity)
+            }
+            Part::Create => (self.create(draft), draft.object.clone(), draft.identity.clone()),
+            Part::Update => (self.update(draft), draft.object.clone(), draft.identity.clone()),
+            Part::Forget => {
+                let unstamp = (draft.work != Work::Record).then_some(OperationKind::Unstamp);
+                (unstamp, draft.object.clone(), draft.identity.clone())
+            }
+        };
+        let expects = self.expects(node);
+        let records = self.records(node);
+        let operation = kind.map(|action| self.operation(draft, object, identity, action));
+        let change = u32::try_from(node.draft).unwrap_or(u32::MAX);
+        Step { id, change, operation, expects, records, after }
+    }
+
+    fn old_identity(&self, draft: &Draft) -> (ObjectId, Identity) {
+        match self.old(draft) {
+            Some(known) => {
+                let kind = self.input.catalog.get(draft.kind());
+                let per_host = kind.is_some_and(|schema| schema.role == Role::PerHost);
+                (known.object.clone(), known.identity(self.input.deployment, per_host))
+            }
+            None => (draft.object.clone(), draft.identity.clone()),
+        }
+    }
+
+    fn adopt(&self, draft: &Draft) -> Option<OperationKind> {
+        let stamp = match self.intermediate(draft) {
+            Some(record) if self.is_followed(draft) => record.stamp.clone(),
+            _ => draft.record.as_ref()?.stamp.clone(),
+        };
+        let stamp = Stamp { incarnation: self.old(draft)?.object.incarnation, ..stamp };
+        Some(OperationKind::Stamp { stamp, adopt: true })
+    }
+
+    /// Whether an update follows the adoption or the migration.
+    fn is_followed(&self, draft: &Draft) -> bool {
+        draft.work == Work::Update || draft.replaces()
+    }
+
+    /// What is remembered between two steps of one change: where it is, as it is.
+    fn intermediate(&self, draft: &Draft) -> Option<Arc<Record>> {
+        let known = self.old(draft)?;
+        let wanted = self.layout.wanted.get(&draft.object.address)?;
+        let attributes = match draft.action {
+            Action::Migrate => known.applied.as_ref().or(known.found.as_ref())?,
+            _ => known.attributes()?,
+        };
+        let previous = known.stamp().and_then(|stamp| stamp.previous.clone());
+        let attributes = Arc::clone(attributes);
+        let (object, identity) = (&draft.object, &draft.identity);
+        Some(record(self.input, wanted, object, identity, attributes, previous))
+    }
+
+    fn migrate(&self, at: usize) -> Option<OperationKind> {
+        let draft = &self.drafts[at];
+        let record = match self.intermediate(draft) {
+            Some(record) if self.is_followed(draft) => record,
+            _ => Arc::clone(draft.record.as_ref()?),
+        };
+        let volumes = self.carried_by(draft).map(|volume| self.old_identity(volume)).collect();
+        let host = &draft.object.host;
+        let declared = self.input.evaluator.desired().resources.get(host);
+        let uri = declared.and_then(|host| host.attributes.text("uri")).unwrap_or("").to_owned();
+        Some(OperationKind::Migrate {
+            to: HostTarget { host: host.clone(), uri },
+            volumes,
+            attributes: Arc::clone(&record.attributes),
+            stamp: record.stamp.clone(),
+        })
+    }
+
+    fn detach(&self, draft: &Draft) -> Option<OperationKind> {
+        let known = self.old(draft)?;
+        let attributes = Arc::clone(draft.detached.as_ref()?);
+        let had = known.attributes().and_then(|fields| fields.map("disk"));
+        let has = attributes.map("disk");
+        let gone = had
+            .into_iter()
+            .flat_map(|disks| disks.iter())
+            .filter(|(label, _)| has.is_none_or(|has| has.get(label).is_none()));
+        let disk = AttrPath::attribute("disk");
+        let mut changed: Vec<AttrPath> = gone.map(|(label, _)| disk.field(label.clone())).collect();
+        if known.runs() {
+            changed.push(AttrPath::attribute("running"));
+        }
+        let stamp =
+            known.stamp().cloned().or_else(|| draft.record.as_ref().map(|r| r.stamp.clone()))?;
+        Some(OperationKind::Update { attributes, changed, power_cycle: known.runs(), stamp })
+    }
+
+    fn create(&self, draft: &Draft) -> Option<OperationKind> {
+        let record = draft.record.as_ref()?;
+        Some(OperationKind::Create {
+            attributes: Arc::clone(&record.attributes),
+            stamp: record.stamp.clone(),
+        })
+    }
+
+    fn update(&self, draft: &Draft) -> Option<OperationKind> {
+        let record = draft.record.as_ref()?;
+        let stamp = record.stamp.clone();
+        match draft.work {
+            Work::Record => None,
+            Work::Stamp => Some(OperationKind::Stamp { stamp, adopt: false }),
+            Work::Update => {
+                let schema = self.input.catalog.get(draft.kind());
+                let steers = |path: &AttrPath| {
+                    path.first()
+                        .and_then(|name| schema?.attribute(name))
+                        .is_some_and(|attribute| attribute.steering)
+                };
+                let changes = draft.attributes.iter().map(|change| &change.path);
+                let mut changed: Vec<AttrPath> =
+                    changes.filter(|path| !steers(path)).cloned().collect();
+                let starts =
+                    draft.detached.is_some() && record.attributes.flag("running") != Some(false);
+                if starts {
+                    changed.push(AttrPath::attribute("running"));
+                    changed.dedup();
+                }
+                let power_cycle = draft.power_cycle && draft.detached.is_none();
+                let attributes = Arc::clone(&record.attributes);
+                Some(OperationKind::Update { attributes, changed, power_cycle, stamp })
+            }
+        }
+    }
+
+    fn operation(
+        &mut self,
+        draft: &Draft,
+        object: ObjectId,
+        identity: Identity,
+        action: OperationKind,
+    ) -> Operation {
+        let (attributes, host) = match &action {
+            OperationKind::Create { attributes, .. } | OperationKind::Update { attributes, .. } => {
+                (Some(attributes), &object.host)
+            }
+            OperationKind::Migrate { attributes, to, .. } => (Some(attributes), &to.host),
+            OperationKind::Delete | OperationKind::Stamp { .. } | OperationKind::Unstamp => {
+                (None, &object.host)
+            }
+        };
+        let references = match attributes {
+            Some(attributes) => self.references(attributes, host, &draft.object.address),
+            None => Vec::new(),
+        };
+        let kind = draft.kind().clone();
+        Operation { object, kind, identity, action, references }
+    }
+
+    /// How the hypervisor knows what the attributes refer to.
+    fn references(
+        &mut self,
+        attributes: &Fields,
+        host: &Address,
+        owner: &Address,
+    ) -> Vec<(Address, Identity)> {
+        let mut addresses: Vec<&Address> = Vec::new();
+        for (_, value) in attributes.iter() {
+            value.each_reference(&mut |address| addresses.push(address));
+        }
+        addresses.sort();
+        addresses.dedup();
+        let mut references = Vec::new();
+        for address in addresses {
+            if let Some(name) = self.existing.get(address) {
+                match self.facts.foreign.get(&(host, address.kind(), name)) {
+                    Some(live) => {
+                        let uuid = live.uuid.unwrap_or_default();
+                        references
+                            .push((address.clone(), Identity { uuid, name: live.name.clone() }));
+                    }
+                    None => self.problems.push(self.not_there(address, host, owner)),
+                }
+            } else if let Some(identity) = self.identity_of(address, host) {
+                references.push((address.clone(), identity));
+            }
+        }
+        references
+    }
+
+    fn identity_of(&self, address: &Address, host: &Address) -> Option<Identity> {
+        let drafted = |on_host: bool| {
+            self.at(address, host)
+                .iter()
+                .map(|at| &self.drafts[*at])
+                .find(|draft| draft.stays() && (!on_host || draft.object.host == *host))
+        };
+        let known = |host: Option<&Address>| {
+            let known = self.facts.current(address, host)?;
+            let per_host = self.input.catalog.get(known.kind())?.role == Role::PerHost;
+            Some(known.identity(self.input.deployment, per_host))
+        };
+        drafted(true)
+            .map(|draft| draft.identity.clone())
+            .or_else(|| known(Some(host)))
+            .or_else(|| drafted(false).map(|draft| draft.identity.clone()))
+            .or_else(|| known(None))
+    }
+
+    fn not_there(&self, address: &Address, host: &Address, owner: &Address) -> Diagnostic {
+        let desired = self.input.evaluator.desired();
+        let span = |address: &Address| desired.resources.get(address).map(|own| own.span);
+        let at = span(owner).or_else(|| span(address));
+        let at = at.unwrap_or(Span::new(tcloud_model::FileId(0), 0, 0));
+        let (kind, name) = (address.kind(), Value::text(&address.last_name()));
+        let message = format!("there is no {kind} {name} on {host}");
+        let diagnostic =
+            Diagnostic::error(codes::E0910, at, message).label("is needed there").help(format!(
+                "make it by hand, or declare it without `existing`, or choose another {kind}"
+            ));
+        match span(address) {
+            Some(declared) => diagnostic.also(declared, "belongs to others, and is never made"),
+            None => diagnostic,
+        }
+    }
+
+    fn restamp(&mut self, draft: usize, index: usize, id: StepId, after: Vec<StepId>) -> Step {
+        let known = &self.facts.known[index];
+        let change = u32::try_from(draft).unwrap_or(u32::MAX);
+        let kind = self.input.catalog.get(known.kind());
+        let per_host = kind.is_some_and(|schema| schema.role == Role::PerHost);
+        let identity = known.identity(self.input.deployment, per_host);
+        let wanted = self.layout.wanted.get(&known.object.address);
+        let attributes = known.applied.as_ref().or(wanted.map(|wanted| &wanted.attributes));
+        let new = wanted.zip(attributes).map(|(wanted, attributes)| {
+            let previous = known.stamp().and_then(|stamp| stamp.previous.clone());
+            let attributes = Arc::clone(attributes);
+            record(self.input, wanted, &known.object, &identity, attributes, previous)
+        });
+        let operation = new.as_ref().map(|record| Operation {
+            object: known.object.clone(),
+            kind: known.kind().clone(),
+            identity: identity.clone(),
+            action: OperationKind::Stamp { stamp: record.stamp.clone(), adopt: false },
+            references: Vec::new(),
+        });
+        let records = new.map(|record| (known.object.clone(), Some(record))).into_iter().collect();
+        let expects = present(known);
+        Step { id, change, operation, expects, records, after }
+    }
+
+    fn expects(&self, node: Node) -> Expectation {
+        let draft = &self.drafts[node.draft];
+        let parts = self.parts[node.draft];
+        let earlier = match node.part {
+            Part::Create => return Expectation::Absent,
+            Part::Update => parts.adopt.or(parts.detach).or(parts.migrate).is_some(),
+            Part::Detach => parts.adopt.or(parts.migrate).is_some(),
+            Part::Delete => parts.adopt.is_some(),
+            Part::Adopt | Part::Migrate | Part::Forget | Part::Restamp(_) => false,
+        };
+        match self.old(draft) {
+            _ if earlier => Expectation::Earlier,
+            Some(known) => present(known),
+            None => Expectation::Absent,
+        }
+    }
+
+    /// What is remembered after a step.
+    fn records(&self, node: Node) -> Vec<(ObjectId, Option<Arc<Record>>)> {
+        let draft = &self.drafts[node.draft];
+        let mut records = Vec::new();
+        let remove = |records: &mut Vec<_>, draft: &Draft| {
+            let known = self.old(draft).into_iter();
+            let ids =
+                known.flat_map(|known| known.old_ids.iter().chain(std::iter::once(&known.object)));
+            for id in ids.filter(|id| !self.kept.contains(*id)) {
+                records.push((id.clone(), None));
+            }
+        };
+        let keep = |records: &mut Vec<_>, draft: &Draft, followed: bool| {
+            let between = if followed { self.intermediate(draft) } else { None };
+            let record = between.or_else(|| draft.record.clone());
+            records.push((draft.object.clone(), record));
+        };
+        match node.part {
+            Part::Detach | Part::Restamp(_) => {}
+            Part::Delete | Part::Forget => remove(&mut records, draft),
+            Part::Create | Part::Update => {
+                if !draft.replaces() {
+                    remove(&mut records, draft);
+                }
+                keep(&mut records, draft, false);
+            }
+            Part::Adopt if draft.replaces() => {}
+            Part::Adopt => keep(&mut records, draft, self.is_followed(draft)),
+            Part::Migrate => {
+                for moved in std::iter::once(draft).chain(self.carried_by(draft)) {
+                    remove(&mut records, moved);
+                    keep(&mut records, moved, self.is_followed(moved));
+                }
+            }
+        }
+        records.sort_by(|a, b| a.0.cmp(&b.0));
+        records
+    }
+}
+
+fn present(known: &Known<'_>) -> Expectation {
+    match known.live {
+        Some(live) => Expectation::Present(live.digest()),
+        None => Expectation::Absent,
+    }
+}
+
+fn own_parts(draft: &Draft, known: Option<&Known<'_>>) -> Vec<Part> {
+    let adopted = known.is_some_and(|known| known.adopted);
+    let detach = draft.detached.is_some();
+    let updates = draft.work == Work::Update;
+    match draft.action {
+        Action::Create => vec![Part::Create],
+        Action::Delete => vec![Part::Delete],
+        Action::Forget => vec![Part::Forget],
+        Action::Update | Action::Move if detach => vec![Part::Detach, Part::Update],
+        Action::Update | Action::Move => vec![Part::Update],
+        Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst if adopted => {
+            vec![Part::Adopt, Part::Delete, Part::Create]
+        }
+        Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst => vec![Part::Delete, Part::Create],
+        Action::Adopt | Action::Migrate => {
+            let first = if draft.action == Action::Adopt { Part::Adopt } else { Part::Migrate };
+            let first = (draft.carrier.is_none() || first == Part::Adopt).then_some(first);
+            let detach = detach.then_some(Part::Detach);
+            let update = updates.then_some(Part::Update);
+            first.into_iter().chain(detach).chain(update).collect()
+        }
+    }
+}
