@@ -386,10 +386,11 @@ impl<'a> Table<'_, 'a> {
         if self.selection.replaces(&wanted.resource.address) {
             return Some(Reason::Requested);
         }
-        if let (Some(old), Some(new)) = (known.stamp().and_then(|s| s.triggers), triggers(wanted)) {
-            if old != new {
-                return Some(Reason::ReplaceWhen);
-            }
+        let old = known.stamp().and_then(|stamp| stamp.triggers);
+        if let (Some(old), Some(new)) = (old, triggers(wanted))
+            && old != new
+        {
+            return Some(Reason::ReplaceWhen);
         }
         impact.is_replacement().then(|| self.reason(wanted, known, &draft.attributes, &[]))
     }
@@ -410,7 +411,9 @@ impl<'a> Table<'_, 'a> {
             ..old
         };
         (draft.object, draft.identity) = facts.create(self.input.deployment, next, per_host);
-        draft.action = if wanted.create_first {
+        // Two guests cannot have one disk, whatever the text says.
+        let has_disks = wanted.attributes.map("disk").is_some_and(|disks| !disks.is_empty());
+        draft.action = if wanted.create_first && !has_disks {
             Action::ReplaceCreateFirst
         } else {
             Action::ReplaceDeleteFirst

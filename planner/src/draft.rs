@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tcloud_model::{Address, Fields, Identity, Impact, Name, ObjectId, Position, Record};
+use tcloud_model::{Address, AttrPath, Identity, Impact, Name, ObjectId, Position, Record};
 
 use crate::plan::{Action, AttributeChange, Change, Reason};
 
@@ -33,8 +33,8 @@ pub(crate) struct Draft {
     pub causes: Vec<Position>,
     /// What is remembered afterwards; nothing for deletions.
     pub record: Option<Arc<Record>>,
-    /// The attributes while disks of a guest are made anew: the guest stopped, without them.
-    pub detached: Option<Arc<Fields>>,
+    /// NICs and disks that a guest is without while what they are attached to is made anew.
+    pub detached: Vec<AttrPath>,
     /// The guest that takes this volume along to another host.
     pub carrier: Option<Address>,
     /// Running guests that notice.
@@ -79,7 +79,7 @@ impl Draft {
             waits: false,
             causes: Vec::new(),
             record: None,
-            detached: None,
+            detached: Vec::new(),
             carrier: None,
             guests: Vec::new(),
             written: None,

@@ -44,6 +44,7 @@ pub(crate) fn follow<'a>(
     let remade = remade(facts, &decided.drafts);
     let users = Users::of(facts, &decided.drafts);
     drag_guests(input, facts, layout, decided, &remade, &users);
+    keep_held(facts, decided, &users);
     carry_volumes(facts, &mut decided.drafts);
     for draft in &mut decided.drafts {
         draft.guests = users.guests(facts, draft);
@@ -114,10 +115,10 @@ fn each_attachment<'f>(
     for (block, attribute) in ATTACHMENTS {
         let Some(labels) = fields.map(block) else { continue };
         for (label, value) in labels.iter() {
-            if let Value::Map(inner) = value {
-                if let Some(address) = inner.reference(attribute) {
-                    visit(block, attribute, label, address);
-                }
+            if let Value::Map(inner) = value
+                && let Some(address) = inner.reference(attribute)
+            {
+                visit(block, attribute, label, address);
             }
         }
     }
@@ -237,64 +238,75 @@ fn dragged<'a>(input: &Input<'a>, known: &Known<'a>, index: usize, wanted: &Want
     draft
 }
 
+/// The guest takes the new object in the place of the old one. Where the old one goes first, the
+/// guest lets go of it before: no hypervisor removes what a guest uses.
 fn reattach(known: &Known<'_>, draft: &mut Draft, remade: &IndexMap<Place, Remade>) {
     let Some(fields) = known.attributes() else { return };
-    let mut detached: Vec<&Name> = Vec::new();
     let own = draft.attributes.len();
     let mut leader = None;
+    let mut cycles = false;
     each_attachment(fields, |block, attribute, label, address| {
         let place = (address.clone(), known.object.host.clone());
         let Some(how) = remade.get(&place) else { return };
-        if block == "disk" && *how == Remade::DeleteFirst {
-            detached.push(label);
-        }
         let label_path = AttrPath::attribute(block).field(label.clone());
         let path = label_path.field(attribute);
+        if *how == Remade::DeleteFirst {
+            draft.detached.push(label_path.clone());
+            draft.work = Work::Update;
+        }
+        // A guest that runs cannot be without its disk, and the disk cannot wait.
+        let stops = block == "disk" && known.runs();
+        cycles |= stops;
         if draft.attributes.iter().any(|c| c.path == path || c.path == label_path) {
             return;
         }
         leader.get_or_insert_with(|| address.clone());
-        let impact =
-            if block == "disk" && known.runs() { Impact::PowerCycle } else { Impact::Live };
         let value = Some(Value::Ref(address.clone()));
         draft.attributes.push(AttributeChange {
             path,
             before: value.clone(),
             after: value,
-            impact,
+            impact: if stops { Impact::PowerCycle } else { Impact::Live },
             drift: false,
             causes: Vec::new(),
         });
-        draft.impact = draft.impact.max(impact);
     });
+    for change in draft.attributes.iter().skip(own) {
+        draft.impact = draft.impact.max(change.impact);
+        draft.work = Work::Update;
+    }
     if let Some(leader) = leader.filter(|_| own == 0) {
         draft.reason = Reason::Follows(leader);
     }
-    if draft.attributes.len() > own {
-        draft.work = Work::Update;
-    }
-    // A disk that is made anew under a running guest cannot wait.
-    let disk = draft.attributes.iter().skip(own).any(|c| c.impact == Impact::PowerCycle);
-    if disk || !detached.is_empty() && known.runs() {
+    if cycles {
         (draft.power_cycle, draft.waits) = (true, false);
         draft.impact = draft.impact.max(Impact::PowerCycle);
     }
-    if !detached.is_empty() {
-        draft.work = Work::Update;
-        draft.detached = Some(Arc::new(without_disks(fields, &detached)));
-    }
 }
 
-/// The guest stopped, without these disks.
-fn without_disks(fields: &Fields, labels: &[&Name]) -> Fields {
-    let mut left = fields.clone();
-    if let Some(disks) = fields.map("disk") {
-        let kept = disks.iter().filter(|(label, _)| !labels.contains(label));
-        let kept: Fields = kept.map(|(label, value)| (label.clone(), value.clone())).collect();
-        left.insert("disk", Value::map(kept));
+/// A disk that a running guest goes on using until it is stopped cannot be deleted yet.
+fn keep_held(facts: &Facts<'_>, decided: &mut Decided, users: &Users) {
+    let mut lets_go: IndexSet<usize> = IndexSet::new();
+    for draft in decided.drafts.iter().filter(|draft| draft.kind() == "vm" && !draft.waits) {
+        lets_go.extend(draft.old);
     }
-    left.insert("running", Value::Bool(false));
-    left
+    let holder = |draft: &Draft| {
+        let place = (draft.object.address.clone(), draft.object.host.clone());
+        let vms = users.guests.get(&place).into_iter().flatten();
+        let mut holders = vms.filter(|vm| !lets_go.contains(*vm));
+        holders.find_map(|vm| facts.known.get(*vm)).map(|vm| vm.object.address.clone())
+    };
+    let mut notes = Vec::new();
+    decided.drafts.retain(|draft| {
+        let goes = draft.action == Action::Delete && kinds::HOLDS_DATA.contains(&&**draft.kind());
+        let Some(holder) = (if goes { holder(draft) } else { None }) else { return true };
+        let address = &draft.object.address;
+        notes.push(format!(
+            "{address} stays until {holder}, which uses it, was stopped and started"
+        ));
+        false
+    });
+    decided.unchecked.extend(notes);
 }
 
 /// Volumes that move in the same run from and to the same host go with their guest.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{
     Address, AttrPath, Diagnostic, Fields, HostTarget, Identity, ObjectId, Operation,
-    OperationKind, Record, Role, Span, Stamp, Value, codes,
+    OperationKind, PathStep, Record, Role, Span, Stamp, Value, codes,
 };
 
 use crate::draft::{Draft, Work};
@@ -278,10 +278,9 @@ impl<'a> Builder<'_, 'a> {
     fn made_before(&self, at: usize, needed: &Draft, goes: usize, graph: &mut Graph) {
         let still = self.layout.wanted.get(&self.drafts[at].object.address);
         let still = still.is_some_and(|own| own.dependencies.contains(&needed.object.address));
-        if needed.action == Action::ReplaceCreateFirst && still {
-            if let Some(made) = self.parts[at].create {
-                graph.before(made, goes, Strength::Hard);
-            }
+        let made = self.parts[at].create.filter(|_| still);
+        if let (Action::ReplaceCreateFirst, Some(made)) = (needed.action, made) {
+            graph.before(made, goes, Strength::Hard);
         }
     }
 
@@ -418,23 +417,23 @@ impl<'a> Builder<'_, 'a> {
         })
     }
 
+    /// The guest without what is made anew; stopped, when that is a disk.
     fn detach(&self, draft: &Draft) -> Option<OperationKind> {
         let known = self.old(draft)?;
-        let attributes = Arc::clone(draft.detached.as_ref()?);
-        let had = known.attributes().and_then(|fields| fields.map("disk"));
-        let has = attributes.map("disk");
-        let gone = had
-            .into_iter()
-            .flat_map(|disks| disks.iter())
-            .filter(|(label, _)| has.is_none_or(|has| has.get(label).is_none()));
-        let disk = AttrPath::attribute("disk");
-        let mut changed: Vec<AttrPath> = gone.map(|(label, _)| disk.field(label.clone())).collect();
-        if known.runs() {
+        let mut attributes = (**known.attributes()?).clone();
+        for path in &draft.detached {
+            remove_path(&mut attributes, path);
+        }
+        let mut changed = draft.detached.clone();
+        let stops = draft.power_cycle && known.runs();
+        if stops {
+            attributes.insert("running", Value::Bool(false));
             changed.push(AttrPath::attribute("running"));
         }
-        let stamp =
-            known.stamp().cloned().or_else(|| draft.record.as_ref().map(|r| r.stamp.clone()))?;
-        Some(OperationKind::Update { attributes, changed, power_cycle: known.runs(), stamp })
+        let recorded = || draft.record.as_ref().map(|record| record.stamp.clone());
+        let stamp = known.stamp().cloned().or_else(recorded)?;
+        let attributes = Arc::new(attributes);
+        Some(OperationKind::Update { attributes, changed, power_cycle: stops, stamp })
     }
 
     fn create(&self, draft: &Draft) -> Option<OperationKind> {
@@ -452,26 +451,33 @@ impl<'a> Builder<'_, 'a> {
             Work::Record => None,
             Work::Stamp => Some(OperationKind::Stamp { stamp, adopt: false }),
             Work::Update => {
-                let schema = self.input.catalog.get(draft.kind());
-                let steers = |path: &AttrPath| {
-                    path.first()
-                        .and_then(|name| schema?.attribute(name))
-                        .is_some_and(|attribute| attribute.steering)
-                };
-                let changes = draft.attributes.iter().map(|change| &change.path);
-                let mut changed: Vec<AttrPath> =
-                    changes.filter(|path| !steers(path)).cloned().collect();
-                let starts =
-                    draft.detached.is_some() && record.attributes.flag("running") != Some(false);
-                if starts {
-                    changed.push(AttrPath::attribute("running"));
-                    changed.dedup();
-                }
-                let power_cycle = draft.power_cycle && draft.detached.is_none();
+                let changed = self.changed(draft, record);
+                let power_cycle = draft.power_cycle && draft.detached.is_empty();
                 let attributes = Arc::clone(&record.attributes);
                 Some(OperationKind::Update { attributes, changed, power_cycle, stamp })
             }
         }
+    }
+
+    /// What a provider is told to change: what it was told to take away, and everything that
+    /// differs and is not only ours to know.
+    fn changed(&self, draft: &Draft, record: &Record) -> Vec<AttrPath> {
+        let schema = self.input.catalog.get(draft.kind());
+        let steers = |path: &AttrPath| {
+            let attribute = path.first().and_then(|name| schema?.attribute(name));
+            attribute.is_some_and(|attribute| attribute.steering)
+        };
+        let within = |path: &AttrPath| draft.detached.iter().any(|d| path.0.starts_with(&d.0));
+        let differ = draft.attributes.iter().map(|change| &change.path);
+        let differ = differ.filter(|path| !steers(path) && !within(path));
+        let mut changed: Vec<AttrPath> = draft.detached.iter().chain(differ).cloned().collect();
+        let running = AttrPath::attribute("running");
+        let stopped = draft.power_cycle && !draft.detached.is_empty();
+        let starts = stopped && record.attributes.flag("running") != Some(false);
+        if starts && !changed.contains(&running) {
+            changed.push(running);
+        }
+        changed
     }
 
     fn operation(
@@ -654,9 +660,18 @@ fn present(known: &Known<'_>) -> Expectation {
     }
 }
 
+fn remove_path(fields: &mut Fields, path: &AttrPath) {
+    let [PathStep::Field(block), PathStep::Field(label)] = path.0.as_slice() else { return };
+    if let Some(Value::Map(labels)) = fields.get(block) {
+        let mut labels = (**labels).clone();
+        labels.remove(label);
+        fields.insert(block.clone(), Value::map(labels));
+    }
+}
+
 fn own_parts(draft: &Draft, known: Option<&Known<'_>>) -> Vec<Part> {
     let adopted = known.is_some_and(|known| known.adopted);
-    let detach = draft.detached.is_some();
+    let detach = !draft.detached.is_empty();
     let updates = draft.work == Work::Update;
     match draft.action {
         Action::Create => vec![Part::Create],
