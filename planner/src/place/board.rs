@@ -68,6 +68,8 @@ struct Mates<'a> {
 struct Rank {
     /// Whether it is in another site than the group is now.
     far: bool,
+    /// Whether there is room only when this run has removed something.
+    late: bool,
     /// How many guests with the same `spread` word are in its zone.
     mates: usize,
     /// What is left when the group is there, of how much: memory for guests, storage for volumes.
@@ -80,8 +82,8 @@ impl Rank {
     fn beats(&self, other: &Rank) -> bool {
         let share = |left: (u64, u64), of: (u64, u64)| u128::from(left.0) * u128::from(of.1.max(1));
         let shares = share(other.left, self.left).cmp(&share(self.left, other.left));
-        let places = (self.far, self.mates).cmp(&(other.far, other.mates));
-        places.then(shares).is_lt()
+        let place = |rank: &Rank| (rank.far, rank.late, rank.mates);
+        place(self).cmp(&place(other)).then(shares).is_lt()
     }
 }
 
@@ -149,6 +151,7 @@ impl<'a> Board<'a> {
             let in_zone = mates.and_then(|mates| mates.zones.get(&at.zone));
             let rank = Rank {
                 far: near.is_some_and(|near| near != at.site()),
+                late: !(at.vcpus.fits_now(group.vcpus) && at.memory.fits_now(group.memory)),
                 mates: in_zone.copied().unwrap_or(0),
                 left: match group.vm {
                     Some(_) => at.memory.left_after(group.memory),
@@ -216,12 +219,15 @@ impl<'a> Board<'a> {
         let admitted = stores.filter(|(pool, _)| disk.store.admits(&self.inventory, *pool));
         let with_room = admitted.map(|(pool, room)| {
             let coming = planned.iter().filter(|(other, _)| other == pool).map(|(_, size)| size);
-            (*pool, room.free().saturating_sub(coming.sum()))
+            let coming: u64 = coming.sum();
+            let late = !room.fits_now(disk.size.saturating_add(coming));
+            (*pool, room.free().saturating_sub(coming), late)
         });
-        with_room.min_by_key(|(pool, free)| {
+        let best = with_room.min_by_key(|(pool, free, late)| {
             let own = disk.pool == Some(*pool) && disk.size <= *free;
-            (!own, Reverse(*free), *pool)
-        })
+            (!own, *late, Reverse(*free), *pool)
+        });
+        best.map(|(pool, free, _)| (pool, free))
     }
 
     /// Sets a group on a host and gives out what it needs.

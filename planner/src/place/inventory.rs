@@ -1,9 +1,9 @@
 //! What the hosts and pools have, and how much of it is given out.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{
     Address, Deployment, DesiredGraph, DesiredResource, Fields, HostObservation, ObservedObject,
-    ObservedState, Value,
+    ObservedState, Stamp, Value,
 };
 
 /// All hosts and pools that the text declares.
@@ -44,6 +44,8 @@ pub(crate) struct Room {
     pub limit: Option<u64>,
     /// What is given out; more than the limit, when the limit was lowered afterwards.
     pub used: u64,
+    /// What is still held by objects that this run removes.
+    pub leaving: u64,
 }
 
 /// A pool.
@@ -58,7 +60,7 @@ pub(crate) struct Pool<'a> {
 
 impl Room {
     fn of(limit: Option<u64>) -> Room {
-        Room { limit, used: 0 }
+        Room { limit, used: 0, leaving: 0 }
     }
 
     /// What is left; `u64::MAX` without a limit.
@@ -69,6 +71,16 @@ impl Room {
     /// Gives out an amount, whether or not there is room.
     pub(crate) fn take(&mut self, amount: u64) {
         self.used = self.used.saturating_add(amount);
+    }
+
+    /// Counts an amount that is held until something is removed.
+    fn await_removal(&mut self, amount: u64) {
+        self.leaving = self.leaving.saturating_add(amount);
+    }
+
+    /// Whether there is room before anything was removed.
+    pub(crate) fn fits_now(&self, amount: u64) -> bool {
+        amount <= self.free().saturating_sub(self.leaving)
     }
 
     /// What is left when this much more is given out, and of how much.
@@ -109,17 +121,54 @@ impl<'a> Inventory<'a> {
         let mut inventory = Inventory { hosts, pools, host_positions, pool_positions };
         for observation in &observed.hosts {
             if let Some(host) = inventory.host(&observation.host) {
-                let names = inventory.names(host, observation);
+                let names = inventory.names(host, observation, deployment);
                 inventory.measure(host, &names, observation);
-                inventory.add_foreign(host, &names, observation, deployment);
+                for object in &observation.objects {
+                    if stamp(object, deployment).is_none() {
+                        inventory.hold(host, &names, object, Room::take);
+                    }
+                }
             }
         }
         inventory
     }
 
+    /// Counts what of ours is on the hosts and no longer in the text: what is forgotten stays, and
+    /// everything else holds its room until it is removed.
+    pub(crate) fn add_abandoned(
+        &mut self,
+        desired: &DesiredGraph,
+        observed: &ObservedState,
+        deployment: &Deployment,
+    ) {
+        let forgotten: IndexSet<&Address> = desired.forgotten.iter().map(|f| &f.address).collect();
+        let moved: IndexSet<&Address> = desired.moved.iter().map(|moved| &moved.from).collect();
+        let within = |address: &Address, scopes: &IndexSet<&Address>| {
+            !scopes.is_empty() && address.ancestry().iter().any(|scope| scopes.contains(*scope))
+        };
+        for observation in &observed.hosts {
+            let Some(host) = self.host(&observation.host) else { continue };
+            let names = self.names(host, observation, deployment);
+            for object in &observation.objects {
+                let Some(stamp) = stamp(object, deployment) else { continue };
+                let address = &stamp.address;
+                if within(address, &forgotten) {
+                    self.hold(host, &names, object, Room::take);
+                } else if !desired.resources.contains_key(address) && !within(address, &moved) {
+                    self.hold(host, &names, object, Room::await_removal);
+                }
+            }
+        }
+    }
+
     /// What the pools of a host are called there: like the object with the pool's stamp. A pool
     /// that is somebody else's, or is still to be made, goes by its name in the text.
-    fn names<'o>(&self, host: usize, observation: &'o HostObservation) -> IndexMap<&'o str, usize>
+    fn names<'o>(
+        &self,
+        host: usize,
+        observation: &'o HostObservation,
+        deployment: &Deployment,
+    ) -> IndexMap<&'o str, usize>
     where
         'a: 'o,
     {
@@ -127,7 +176,7 @@ impl<'a> Inventory<'a> {
         let by_word = stores.map(|(pool, _)| (self.pools[*pool].address.name().as_str(), *pool));
         let mut names: IndexMap<&str, usize> = by_word.collect();
         for object in observation.objects.iter().filter(|object| object.kind == "pool") {
-            let pool = object.stamp.as_ref().and_then(|stamp| self.pool(&stamp.address));
+            let pool = stamp(object, deployment).and_then(|stamp| self.pool(&stamp.address));
             if let Some(pool) = pool {
                 names.insert(&object.name, pool);
             }
@@ -167,38 +216,38 @@ impl<'a> Inventory<'a> {
         Some(&mut stores[at].1)
     }
 
-    /// Guests of others count while they run, their volumes always.
-    fn add_foreign(
+    /// Counts an object that is on a host: guests while they run, volumes always.
+    fn hold(
         &mut self,
         host: usize,
         names: &IndexMap<&str, usize>,
-        observation: &HostObservation,
-        deployment: &Deployment,
+        object: &ObservedObject,
+        count: fn(&mut Room, u64),
     ) {
-        let ours = |object: &ObservedObject| {
-            object.stamp.as_ref().is_some_and(|stamp| stamp.deployment == deployment.id)
-        };
-        for object in observation.objects.iter().filter(|object| !ours(object)) {
-            let fields = &object.attributes;
-            match object.kind.as_str() {
-                "vm" if object.running != Some(false) => {
-                    self.hosts[host].vcpus.take(fields.number("vcpus").unwrap_or(0));
-                    self.hosts[host].memory.take(fields.number("memory").unwrap_or(0));
-                }
-                "volume" | "disk" => {
-                    let pool = match fields.get("pool") {
-                        Some(Value::Ref(address)) => self.pool(address),
-                        Some(Value::Text(name)) => names.get(&**name).copied(),
-                        _ => None,
-                    };
-                    if let Some(room) = pool.and_then(|pool| self.store(host, pool)) {
-                        room.take(fields.number("size").unwrap_or(0));
-                    }
-                }
-                _ => {}
+        let fields = &object.attributes;
+        match object.kind.as_str() {
+            "vm" if object.running != Some(false) => {
+                count(&mut self.hosts[host].vcpus, fields.number("vcpus").unwrap_or(0));
+                count(&mut self.hosts[host].memory, fields.number("memory").unwrap_or(0));
             }
+            "volume" | "disk" => {
+                let pool = match fields.get("pool") {
+                    Some(Value::Ref(address)) => self.pool(address),
+                    Some(Value::Text(name)) => names.get(&**name).copied(),
+                    _ => None,
+                };
+                if let Some(room) = pool.and_then(|pool| self.store(host, pool)) {
+                    count(room, fields.number("size").unwrap_or(0));
+                }
+            }
+            _ => {}
         }
     }
+}
+
+/// The stamp of an object of ours.
+fn stamp<'o>(object: &'o ObservedObject, deployment: &Deployment) -> Option<&'o Stamp> {
+    object.stamp.as_ref().filter(|stamp| stamp.deployment == deployment.id)
 }
 
 impl<'a> Host<'a> {

@@ -62,7 +62,8 @@ pub(crate) struct Place {
 /// # Errors
 /// One diagnostic for each VM or volume that fits nowhere, or outgrows its host.
 pub(crate) fn place(input: &PlaceInput<'_>) -> Result<Placement, Vec<Diagnostic>> {
-    let inventory = Inventory::new(input.desired, input.observed, input.deployment);
+    let mut inventory = Inventory::new(input.desired, input.observed, input.deployment);
+    inventory.add_abandoned(input.desired, input.observed, input.deployment);
     let groups = groups(input.desired, input.current, &inventory);
     let mut board = Board::new(input.desired, inventory);
     let mut problems = explain::Problems::new(input.evaluator);

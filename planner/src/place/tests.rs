@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use tcloud_model::{Address, Deployment, Diagnostic, Fields, ObservedObject, Value};
+use tcloud_model::{Address, Deployment, Diagnostic, Digest, Fields, ObservedObject, Stamp, Value};
 
 use super::{Place, PlaceInput, Placement, place};
 use crate::sketch::{Sketch, address, desired, observed};
@@ -21,7 +22,7 @@ const SITE: &str = "
 #[derive(Default)]
 struct World {
     at: BTreeMap<Address, Place>,
-    sizes: BTreeMap<Address, std::sync::Arc<Fields>>,
+    sizes: BTreeMap<Address, Arc<Fields>>,
     silent: Vec<&'static str>,
     foreign: Vec<(&'static str, ObservedObject)>,
 }
@@ -193,20 +194,63 @@ fn overcommit_and_reserve_count_and_foreign_guests_too() {
     assert!(World::default().place(host).is_ok());
     assert!(World::default().place(&host.replace("12GiB", "13GiB")).is_err());
     assert!(World::default().place(&host.replace("vcpus=8", "vcpus=9")).is_err());
-    let fields = [("memory", Value::Bytes(1 << 30)), ("vcpus", Value::Int(1))];
-    let guest = ObservedObject {
-        kind: "vm".into(),
-        name: "theirs".into(),
-        uuid: None,
-        stamp: None,
-        attributes: std::sync::Arc::new(fields.map(|(n, v)| (n.into(), v)).into_iter().collect()),
-        pending: std::sync::Arc::default(),
-        written: None,
-        running: Some(true),
-    };
+    let guest = guest(1, None);
     let stopped = ObservedObject { running: Some(false), ..guest.clone() };
     assert!(World { foreign: vec![("only", guest)], ..World::default() }.place(host).is_err());
     assert!(World { foreign: vec![("only", stopped)], ..World::default() }.place(host).is_ok());
+}
+
+/// A running guest as it is observed: somebody else's, or ours with a stamp.
+fn guest(gib: u64, ours: Option<&str>) -> ObservedObject {
+    let fields = [("memory", Value::Bytes(gib << 30)), ("vcpus", Value::Int(1))];
+    let stamp = ours.map(|own| Stamp {
+        deployment: Deployment::new("test").id,
+        address: address(own),
+        incarnation: 0,
+        digest: Digest([0; 16]),
+        protect: false,
+        create_first: false,
+        dependencies: Vec::new(),
+        triggers: None,
+        previous: None,
+    });
+    ObservedObject {
+        kind: "vm".into(),
+        name: "guest".into(),
+        uuid: None,
+        stamp,
+        attributes: Arc::new(fields.map(|(n, v)| (n.into(), v)).into_iter().collect()),
+        pending: Arc::default(),
+        written: None,
+        running: Some(true),
+    }
+}
+
+#[test]
+fn what_this_run_removes_holds_its_room_if_another_host_has_some() {
+    let text = format!("{SITE} tenant.t.vm.a vcpus=1 memory=9GiB");
+    let of = |foreign| told(&World { foreign, ..World::default() }.place(&text).expect("room"));
+    assert_eq!(of(vec![("kvm2", guest(8, Some("tenant.t.vm.gone")))]), "a kvm2");
+    assert_eq!(of(vec![("kvm2", guest(24, Some("tenant.t.vm.gone")))]), "a kvm1");
+    assert_eq!(of(vec![("kvm2", guest(24, Some("tenant.t.vm.a")))]), "a kvm2");
+    let both = vec![
+        ("kvm1", guest(16, Some("tenant.t.vm.gone"))),
+        ("kvm2", guest(32, Some("tenant.t.vm.gone2"))),
+    ];
+    assert_eq!(of(both), "a kvm2");
+}
+
+#[test]
+fn a_spread_word_that_comes_later_moves_the_second_guest() {
+    let mut world = World::default();
+    let text = format!(
+        "{SITE} tenant.t.vm.a vcpus=1 memory=1GiB WORD
+         tenant.t.vm.b vcpus=1 memory=16GiB
+         tenant.t.vm.c vcpus=1 memory=1GiB WORD"
+    );
+    assert_eq!(told(&world.apply(&text.replace("WORD", ""))), "a kvm1, b kvm2, c kvm1");
+    let placement = world.apply(&text.replace("WORD", "spread=w"));
+    assert_eq!(told(&placement), "a kvm1, b kvm2, c kvm2");
 }
 
 #[test]
