@@ -20,7 +20,7 @@ site meiningen {
 
 image debian-12 {
   source = "https://cloud.debian.org/images/cloud/bookworm/latest/debian-12-genericcloud-amd64.qcow2"
-  digest = "sha512:0123456789abcdef"
+  digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 }
 
 tenant landkreis { title = "Landkreis" }
