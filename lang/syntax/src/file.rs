@@ -3,10 +3,11 @@
 use tcloud_model::{Diagnostic, FileId, Span, codes};
 
 use crate::ast::{Bad, Expr, File, Statement};
-use crate::build::Builder;
+use crate::build::{Builder, Known};
+use crate::characters;
 use crate::items::{Item, MAX_NESTING, split};
 use crate::parse as grammar;
-use crate::repair::Place;
+use crate::repair::{Place, repair};
 
 /// What a text says, as far as it could be read, and everything that is wrong with it.
 #[derive(Clone, Debug, Default)]
@@ -17,36 +18,82 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads a file. It never fails: mistakes become diagnostics and `Bad` nodes.
+/// How many mistakes of one file are reported.
+pub(crate) const MAX_REPORTS: usize = 500;
+
+/// Reads a file. It never fails: mistakes become diagnostics and `Bad` nodes. The text is one that
+/// [`decode`](crate::decode) gave; spans count in 32 bits, so it is shorter than 4 GiB.
 pub fn parse(file: FileId, text: &str) -> Parsed {
     let mut parsed = Parsed::default();
+    characters::check(file, text, &mut parsed.diagnostics);
+    let hidden = parsed.diagnostics.len();
     for item in split(text) {
-        read_item(&mut parsed, file, text, &item);
+        read_item(&mut parsed, hidden, text, &item, file);
+        limit(&mut parsed.diagnostics);
     }
+    parsed.diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
     parsed
 }
 
-fn read_item(parsed: &mut Parsed, file: FileId, text: &str, item: &Item) {
-    let Parsed { file: tree, diagnostics } = parsed;
+/// Leaves out what nobody would read, and says so.
+fn limit(diagnostics: &mut Vec<Diagnostic>) {
+    if diagnostics.len() <= MAX_REPORTS {
+        return;
+    }
+    diagnostics.truncate(MAX_REPORTS);
+    if let Some(last) = diagnostics.last_mut() {
+        let message = "there are more mistakes in this file than are shown";
+        *last = Diagnostic::error(codes::E0006, last.primary.span, message)
+            .help("repair the first ones; most of the others may follow from them");
+    }
+}
+
+fn read_item(parsed: &mut Parsed, hidden: usize, text: &str, item: &Item, file: FileId) {
     let source = text.get(item.range.clone()).unwrap_or("");
     let place = Place { file, base: item.range.start, inserted: &[] };
     if let Some(at) = item.too_deep {
         let at = at - item.range.start;
         let whole = place.span(0, source.len());
-        tree.statements.push(too_deep(place.span(at, at + 1), whole, diagnostics));
+        let statement = too_deep(place.span(at, at + 1), whole, &mut parsed.diagnostics);
+        parsed.file.statements.push(statement);
         return;
     }
+    let known = Known { hidden, before: parsed.diagnostics.len() };
     if !item.sound {
-        diagnostics.push(
-            Diagnostic::error(codes::E0002, place.span(0, 1), "a bracket or a text is not closed")
-                .help("each `{`, `[`, `(` and `\"` of this item needs its partner"),
-        );
+        read_repaired(parsed, known, text, item, file);
+        return;
     }
+    let statements = parsed.file.statements.len();
+    build(parsed, source, place, known);
+    let mistakes = parsed.diagnostics.len() - known.before;
+    if item.askew && mistakes > 0 {
+        // Perhaps two lost braces hide each other: the reading with fewer mistakes counts.
+        let plain = parsed.file.statements.split_off(statements);
+        let reported = parsed.diagnostics.split_off(known.before);
+        read_repaired(parsed, known, text, item, file);
+        if parsed.diagnostics.len() - known.before > mistakes {
+            parsed.file.statements.truncate(statements);
+            parsed.file.statements.extend(plain);
+            parsed.diagnostics.truncate(known.before);
+            parsed.diagnostics.extend(reported);
+        }
+    }
+}
+
+fn read_repaired(parsed: &mut Parsed, known: Known, text: &str, item: &Item, file: FileId) {
+    let repaired = repair(file, text, item);
+    parsed.diagnostics.extend(repaired.diagnostics);
+    let place = Place { file, base: item.range.start, inserted: &repaired.inserted };
+    build(parsed, &repaired.text, place, known);
+}
+
+/// Parses balanced text and adds its statements to the tree.
+fn build(parsed: &mut Parsed, source: &str, place: Place<'_>, known: Known) {
+    let Parsed { file: tree, diagnostics } = parsed;
     match grammar::item(source) {
         Ok(nodes) => {
-            let before = diagnostics.len();
             let first = tree.statements.is_empty() && tree.scope.is_none();
-            let mut builder = Builder::new(source, place, diagnostics, before);
+            let mut builder = Builder::new(source, place, diagnostics, known);
             tree.statements.extend(builder.item(nodes));
             builder.keep_scope(&mut tree.scope, first);
         }
@@ -71,7 +118,9 @@ pub fn parse_expression(file: FileId, text: &str) -> (Option<Expr>, Vec<Diagnost
     let mut diagnostics = Vec::new();
     let place = Place { file, base: 0, inserted: &[] };
     let expr = match grammar::expression(text) {
-        Ok(nodes) => Some(Builder::new(text, place, &mut diagnostics, 0).lone(nodes)),
+        Ok(nodes) => Some(
+            Builder::new(text, place, &mut diagnostics, Known { hidden: 0, before: 0 }).lone(nodes),
+        ),
         Err(grammar::TooDeep) => {
             too_deep(place.span(0, 1), place.span(0, text.len()), &mut diagnostics);
             None

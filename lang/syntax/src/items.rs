@@ -17,6 +17,9 @@ pub(crate) struct Item {
     pub(crate) range: Range<usize>,
     /// Its brackets fit each other and its texts are closed.
     pub(crate) sound: bool,
+    /// A closing brace is not indented as the line with its partner. Perhaps two mistakes hide
+    /// each other; when something else is wrong too, they do.
+    pub(crate) askew: bool,
     /// The first bracket that stands too deep.
     pub(crate) too_deep: Option<usize>,
 }
@@ -29,7 +32,15 @@ struct Splitter<'t> {
     has_code: bool,
     /// Where the comment lines right above the current line begin.
     comments: Option<usize>,
-    open: Vec<u8>,
+    /// Where the current line begins.
+    line: usize,
+    open: Vec<Open>,
+}
+
+/// An opening bracket and where its line begins.
+struct Open {
+    byte: u8,
+    line: usize,
 }
 
 /// The items of a file.
@@ -37,9 +48,10 @@ pub(crate) fn split(text: &str) -> Vec<Item> {
     let mut splitter = Splitter {
         bytes: text.as_bytes(),
         items: Vec::new(),
-        current: Item { range: 0..0, sound: true, too_deep: None },
+        current: Item { range: 0..0, sound: true, askew: false, too_deep: None },
         has_code: false,
         comments: None,
+        line: 0,
         open: Vec::new(),
     };
     for event in Scan::new(text) {
@@ -57,28 +69,41 @@ impl Splitter<'_> {
                 if self.open.len() == MAX_NESTING {
                     self.current.too_deep.get_or_insert(at);
                 }
-                self.open.push(self.bytes[at]);
+                self.open.push(Open { byte: self.bytes[at], line: self.line });
             }
-            Event::Close(at) => self.close(self.bytes[at]),
-            Event::OpenText { .. } | Event::FlatText(_) | Event::SlashStar(_) => {
+            Event::Close(at) => self.close(at, self.bytes[at]),
+            Event::OpenText { .. }
+            | Event::OpenInterpolation { .. }
+            | Event::FlatText(_)
+            | Event::Foreign { .. } => {
                 self.current.sound = false;
             }
         }
     }
 
-    fn close(&mut self, byte: u8) {
-        let fits = self.open.last().is_some_and(|open| closer(*open) == byte);
-        if fits {
-            self.open.pop();
+    fn close(&mut self, at: usize, byte: u8) {
+        if let Some(open) = self.open.pop_if(|open| closer(open.byte) == byte) {
+            let first = self.indent(self.line) == at - self.line;
+            let several_lines = open.line != self.line && byte == b'}';
+            if several_lines && first && self.indent(open.line) != at - self.line {
+                self.current.askew = true;
+            }
             return;
         }
         self.current.sound = false;
-        if let Some(depth) = self.open.iter().rposition(|open| closer(*open) == byte) {
+        if let Some(depth) = self.open.iter().rposition(|open| closer(open.byte) == byte) {
             self.open.truncate(depth);
         }
     }
 
+    /// How many blanks a line begins with.
+    fn indent(&self, line: usize) -> usize {
+        let rest = self.bytes.get(line..).unwrap_or(&[]);
+        rest.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(rest.len())
+    }
+
     fn line(&mut self, at: usize) {
+        self.line = at;
         match self.bytes.get(at).copied().unwrap_or(b'\n') {
             b'\n' | b'\r' => self.comments = None,
             b'#' => {
@@ -120,7 +145,7 @@ impl Splitter<'_> {
         self.current.range.end = end;
         self.current.sound &= self.open.is_empty();
         self.open.clear();
-        let next = Item { range: end..end, sound: true, too_deep: None };
+        let next = Item { range: end..end, sound: true, askew: false, too_deep: None };
         self.items.push(std::mem::replace(&mut self.current, next));
     }
 }

@@ -2,6 +2,8 @@
 
 pub mod ast;
 mod build;
+mod characters;
+mod explain;
 mod file;
 pub mod habits;
 mod items;
@@ -10,5 +12,6 @@ mod parse;
 mod repair;
 mod scan;
 
+pub use characters::{MAX_FILE_SIZE, decode};
 pub use file::{Parsed, parse, parse_expression};
 pub use items::MAX_NESTING;

@@ -1,6 +1,17 @@
-//! Balances the brackets of an item that lost some, so that the rest of it can be read.
+//! Balances the brackets and quotes of an item that lost some, so that the rest of it can be read.
+//! What is missing, and where, is told by the indentation.
 
-use tcloud_model::{FileId, Span};
+use tcloud_model::{Diagnostic, FileId, Span, codes};
+
+use crate::build::word_length;
+use crate::items::Item;
+use crate::scan::{Event, Scan, closer, code_end};
+
+/// Stands where something was reported and taken out; nothing in the grammar takes it.
+const BLANK: u8 = 1;
+
+/// How many mistakes of one item are described.
+const MAX_REPORTS: usize = 100;
 
 /// Where the bytes of a parsed text stand in its file.
 #[derive(Clone, Copy, Debug)]
@@ -25,14 +36,404 @@ impl Place<'_> {
     }
 
     /// The byte of the parsed text that stands at this place of the file.
-    pub(crate) fn local(&self, at: u32) -> usize {
-        let plain = (at as usize).saturating_sub(self.base);
-        let mut local = plain;
+    pub(crate) fn local(&self, at: u32) -> Option<usize> {
+        let mut local = (at as usize).checked_sub(self.base)?;
         for inserted in self.inserted {
             if *inserted <= local {
                 local += 1;
             }
         }
-        local
+        Some(local)
+    }
+}
+
+/// An item whose brackets fit.
+pub(crate) struct Repaired {
+    pub(crate) text: String,
+    /// See [`Place::inserted`].
+    pub(crate) inserted: Vec<usize>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// Balances an item of `file`, whose whole text is `text`.
+pub(crate) fn repair(file: FileId, text: &str, item: &Item) -> Repaired {
+    let source = text.get(item.range.clone()).unwrap_or("");
+    let place = Place { file, base: item.range.start, inserted: &[] };
+    let events: Vec<Event> = Scan::new(source).collect();
+    let mut repair = Repair {
+        all: text,
+        source,
+        place,
+        lines: lines(source, &events),
+        line: 0,
+        open: Vec::new(),
+        edits: Vec::new(),
+        diagnostics: Vec::new(),
+    };
+    for event in events {
+        repair.take(event);
+    }
+    while let Some(open) = repair.open.pop() {
+        repair.unclosed(open, source.len());
+    }
+    repair.finish()
+}
+
+struct Line {
+    start: usize,
+    /// Without the newline; a block text counts to the line that it begins in.
+    end: usize,
+    indent: usize,
+    /// Nothing but blanks or a comment.
+    blank: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Open {
+    byte: u8,
+    at: usize,
+    line: usize,
+}
+
+enum Edit {
+    Insert(String),
+    /// Put this byte in place of so many.
+    Blank(usize, u8),
+}
+
+struct Repair<'t> {
+    all: &'t str,
+    source: &'t str,
+    place: Place<'t>,
+    lines: Vec<Line>,
+    line: usize,
+    open: Vec<Open>,
+    edits: Vec<(usize, Edit)>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+fn lines(source: &str, events: &[Event]) -> Vec<Line> {
+    let starts: Vec<usize> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Line(at) => Some(*at),
+            _ => None,
+        })
+        .collect();
+    let ends = starts.iter().skip(1).map(|next| next - 1).chain([source.len()]);
+    let line = |(start, end): (&usize, usize)| {
+        let text = source.get(*start..end).unwrap_or("");
+        let rest = text.trim_start_matches([' ', '\t']);
+        let code = rest.trim_end();
+        let blank = code.is_empty() || code.starts_with("//") || code.starts_with('#');
+        Line { start: *start, end, indent: text.len() - rest.len(), blank }
+    };
+    starts.iter().zip(ends).map(line).collect()
+}
+
+impl Repair<'_> {
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Line(at) => self.line = self.lines.partition_point(|l| l.start <= at) - 1,
+            Event::Open(at) => {
+                let byte = self.source.as_bytes().get(at).copied().unwrap_or(b'{');
+                self.open.push(Open { byte, at, line: self.line });
+            }
+            Event::Close(at) => self.close(at),
+            Event::OpenText { at, end, block } => self.open_text(at, end, block),
+            Event::OpenInterpolation { at, end } => {
+                let span = self.place.span(at, at + 2);
+                let close = self.place.span(end, end);
+                self.diagnostics.push(
+                    Diagnostic::error(codes::E0004, span, "`${` is not closed in this text")
+                        .label("opened here")
+                        .help("close it with `}`, or write `\\${` for the characters themselves")
+                        .fix(close, "}"),
+                );
+                self.edits.push((end, Edit::Insert("}".to_owned())));
+            }
+            Event::FlatText(at) => {
+                let span = self.place.span(at, at + 1);
+                self.diagnostics.push(
+                    Diagnostic::error(codes::E0004, span, "a line of this text is not indented")
+                        .help(
+                            "indent the content of `\"\"\"`; what all its lines are indented by is \
+                             not part of the text",
+                        ),
+                );
+            }
+            Event::Foreign { at, end } => self.foreign(at, end),
+        }
+    }
+
+    fn foreign(&mut self, at: usize, end: usize) {
+        let comment = self.source.get(at..at + 2) == Some("/*");
+        let span = self.place.span(at, at + 2);
+        self.diagnostics.push(if comment {
+            Diagnostic::error(codes::E0010, span, "comments begin with `//`")
+                .help("write `//` at the beginning of each line of the comment")
+        } else {
+            Diagnostic::error(codes::E0010, span, "a text of several lines is written in `\"\"\"`")
+                .help("put `\"\"\"` around it, and indent its lines")
+        });
+        if comment {
+            // The comment goes, its newlines stay.
+            let pieces = self.source.get(at..end).unwrap_or("").split('\n');
+            let mut from = at;
+            for piece in pieces {
+                self.edits.push((from, Edit::Blank(piece.len(), b' ')));
+                from += piece.len() + 1;
+            }
+        } else {
+            self.edits.push((at, Edit::Blank(end - at, BLANK)));
+        }
+    }
+
+    fn open_text(&mut self, at: usize, end: usize, block: bool) {
+        let span = self.place.span(at, at + if block { 3 } else { 1 });
+        let close = self.place.span(end, end);
+        let diagnostic = if block {
+            Diagnostic::error(codes::E0004, span, "block text is never closed")
+                .label("starts here")
+                .help("close it with `\"\"\"` on a line of its own")
+                .fix(close, "\n  \"\"\"")
+        } else {
+            Diagnostic::error(codes::E0004, span, "text is not closed on its line")
+                .label("starts here")
+                .help("close it with `\"`, or use `\"\"\"` for several lines")
+                .fix(close, "\"")
+        };
+        self.diagnostics.push(diagnostic);
+        let quotes = if block { "\n\"\"\"" } else { "\"" };
+        self.edits.push((end, Edit::Insert(quotes.to_owned())));
+    }
+
+    fn close(&mut self, at: usize) {
+        let byte = self.source.as_bytes().get(at).copied().unwrap_or(b'}');
+        let fits = |open: &Open| closer(open.byte) == byte;
+        let Some(line) = self.lines.get(self.line) else { return };
+        let column = at - line.start;
+        let leading = column == line.indent;
+        let top = self.open.last().copied();
+        let top_indent = top.and_then(|top| self.lines.get(top.line)).map(|line| line.indent);
+        if let Some(top) = top
+            && fits(&top)
+        {
+            let own_line = leading && byte == b'}' && top.line != self.line;
+            if !own_line || top_indent == Some(column) {
+                self.open.pop();
+                return;
+            }
+            let outer =
+                self.open.iter().rposition(|open| fits(open) && self.indent(open) == column);
+            if let Some(depth) = outer {
+                self.close_above(depth, at);
+            } else if let Some(head) = self.head_without_brace(top.line, column) {
+                self.missing_open(head, at);
+            } else {
+                self.open.pop();
+            }
+            return;
+        }
+        if let Some(depth) = self.open.iter().rposition(fits) {
+            self.close_above(depth, at);
+        } else if let Some(head) = self.head_without_brace(0, column).filter(|_| byte == b'}') {
+            self.missing_open(head, at);
+        } else {
+            self.closes_nothing(at, byte);
+        }
+    }
+
+    fn indent(&self, open: &Open) -> usize {
+        self.lines.get(open.line).map_or(0, |line| line.indent)
+    }
+
+    /// Closes what is open above `depth`, then `depth` itself.
+    fn close_above(&mut self, depth: usize, at: usize) {
+        while self.open.len() > depth + 1 {
+            if let Some(open) = self.open.pop() {
+                self.unclosed(open, at);
+            }
+        }
+        self.open.pop();
+    }
+
+    /// The line that the brace in `column` of the current line probably closes: the nearest one
+    /// that is not indented deeper, when it looks like the head of a block and opens nothing.
+    fn head_without_brace(&self, after: usize, column: usize) -> Option<usize> {
+        let mut candidates = (after..self.line).rev();
+        let number = candidates.find(|number| {
+            self.lines.get(*number).is_some_and(|line| !line.blank && line.indent <= column)
+        })?;
+        let line = self.lines.get(number)?;
+        let end = code_end(self.source.as_bytes(), line.start, line.end);
+        let code = self.source.get(line.start..end)?.trim_start();
+        let rest = code.get(word_length(code)..)?.trim_start();
+        let head = word_length(code) > 0
+            && !rest.starts_with(['=', ':', '(', '.'])
+            && !code.ends_with(['{', '}', ',', '[', '(', '=', ')', ']']);
+        (head && line.indent == column && number + 1 < self.line).then_some(number)
+    }
+
+    fn missing_open(&mut self, number: usize, at: usize) {
+        let Some(line) = self.lines.get(number) else { return };
+        let end = code_end(self.source.as_bytes(), line.start, line.end);
+        let start = line.start + line.indent;
+        let head = self.source.get(start..end).unwrap_or("");
+        let message = format!("`{{` is missing after `{head}`");
+        let insert = self.place.span(end, end);
+        self.diagnostics.push(
+            Diagnostic::error(codes::E0002, self.place.span(start, end), message)
+                .also(self.place.span(at, at + 1), "closed here")
+                .help("add `{` at the end of the line")
+                .fix(insert, " {"),
+        );
+        self.edits.push((end, Edit::Insert(" {".to_owned())));
+    }
+
+    fn closes_nothing(&mut self, at: usize, byte: u8) {
+        let span = self.place.span(at, at + 1);
+        let sign = char::from(byte);
+        self.diagnostics.push(
+            Diagnostic::error(codes::E0002, span, format!("`{sign}` closes nothing"))
+                .label("nothing is open here")
+                .help("remove it, or open what it should close"),
+        );
+        self.edits.push((at, Edit::Blank(1, b' ')));
+    }
+
+    /// Reports an opening bracket without partner and puts the partner where it probably belongs.
+    fn unclosed(&mut self, open: Open, limit: usize) {
+        let Some(line) = self.lines.get(open.line) else { return };
+        let code = code_end(self.source.as_bytes(), line.start, line.end);
+        let code_text = self.source.get(open.at..code).unwrap_or("");
+        let several = code == open.at + 1 || code_text.ends_with(',');
+        let inside = limit > line.start && limit <= line.end && limit < self.source.len();
+        let sign = char::from(closer(open.byte));
+        let (at, next, written) = if inside {
+            let before = self.source.get(..limit).unwrap_or("").trim_end().len();
+            (before.max(open.at + 1), None, sign.to_string())
+        } else if several {
+            let (at, next) = self.end_by_indent(&open, limit);
+            (at, next, format!("\n{}{sign}", " ".repeat(line.indent)))
+        } else {
+            (code, None, sign.to_string())
+        };
+        self.report_unclosed(&open, at, next, written);
+        self.edits
+            .push((at, Edit::Insert(if several { format!("\n{sign}") } else { sign.into() })));
+    }
+
+    /// The end of the last line that is indented deeper than the one with the bracket, and the
+    /// line that follows.
+    fn end_by_indent(&self, open: &Open, limit: usize) -> (usize, Option<usize>) {
+        let indent = self.indent(open);
+        let mut last = open.line;
+        for (number, line) in self.lines.iter().enumerate().skip(open.line + 1) {
+            let past = line.start + line.indent >= limit;
+            if !line.blank && (past || line.indent <= indent) {
+                return (self.line_end(last), Some(line.start + line.indent));
+            }
+            if !line.blank {
+                last = number;
+            }
+        }
+        (self.line_end(last), None)
+    }
+
+    fn line_end(&self, number: usize) -> usize {
+        let Some(line) = self.lines.get(number) else { return self.source.len() };
+        let text = self.source.get(line.start..line.end).unwrap_or("");
+        line.start + text.trim_end().len()
+    }
+
+    fn report_unclosed(&mut self, open: &Open, at: usize, next: Option<usize>, written: String) {
+        if self.diagnostics.len() >= MAX_REPORTS {
+            return;
+        }
+        let what = self.describe(open);
+        let sign = char::from(closer(open.byte));
+        let whole_lines = self.all.get(..self.place.base + at).unwrap_or("").matches('\n').count();
+        let number = whole_lines + if written.starts_with('\n') { 2 } else { 1 };
+        let message = format!("{what} is never closed");
+        let span = self.place.span(open.at, open.at + 1);
+        let insert = self.place.span(at, at);
+        let mut diagnostic = Diagnostic::error(codes::E0002, span, message)
+            .label("opened here")
+            .help(format!("add `{sign}` on line {number}; everything else was read normally"))
+            .fix(insert, written);
+        if let Some((span, text)) = self.next_head(next) {
+            diagnostic = diagnostic.also(span, format!("{text}, so {what} should end before it"));
+        }
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// What follows the place where something should have ended.
+    fn next_head(&self, next: Option<usize>) -> Option<(Span, &'static str)> {
+        let word = |at: usize| {
+            let length = word_length(self.all.get(at..).unwrap_or("")).max(1);
+            (at, at + length)
+        };
+        if let Some(next) = next {
+            let (start, end) = word(self.place.base + next);
+            let file = Place { base: 0, ..self.place };
+            return Some((file.span(start, end), "this line is indented less"));
+        }
+        let mut at = self.place.base + self.source.len();
+        for line in self.all.get(at..)?.split_inclusive('\n') {
+            if line.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+                let (start, end) = word(at);
+                let file = Place { base: 0, ..self.place };
+                return Some((file.span(start, end), "a new object begins in column 0"));
+            }
+            at += line.len();
+        }
+        None
+    }
+
+    /// `block \`vm web\``, `a list`, …
+    fn describe(&self, open: &Open) -> String {
+        let start = self.lines.get(open.line).map_or(0, |line| line.start + line.indent);
+        let before = self.source.get(start..open.at).unwrap_or("").trim_end();
+        let head = before.rsplit(['{', ',']).next().unwrap_or("").trim();
+        let length = word_length(head);
+        let block = length > 0 && !head.contains(['=', '(', '[']);
+        match open.byte {
+            b'{' if block => {
+                let name = head.split(" for ").next().unwrap_or(head);
+                let name = name.split(" if ").next().unwrap_or(name);
+                format!("block `{name}`")
+            }
+            b'{' => "this object".to_owned(),
+            b'[' => "this list".to_owned(),
+            _ => "this bracket".to_owned(),
+        }
+    }
+
+    fn finish(self) -> Repaired {
+        let Repair { source, mut edits, diagnostics, .. } = self;
+        edits.sort_by_key(|(at, _)| *at);
+        let mut text = String::with_capacity(source.len() + edits.len());
+        let mut inserted = Vec::new();
+        let mut from = 0;
+        for (at, edit) in edits {
+            if at < from {
+                continue;
+            }
+            text.push_str(source.get(from..at).unwrap_or(""));
+            from = at;
+            match edit {
+                Edit::Insert(piece) => {
+                    inserted.extend(text.len()..text.len() + piece.len());
+                    text.push_str(&piece);
+                }
+                Edit::Blank(length, byte) => {
+                    text.extend(std::iter::repeat_n(char::from(byte), length));
+                    from += length;
+                }
+            }
+        }
+        text.push_str(source.get(from..).unwrap_or(""));
+        Repaired { text, inserted, diagnostics }
     }
 }

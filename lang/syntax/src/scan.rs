@@ -4,6 +4,9 @@
 /// How deep `${…}` with texts in them may stand in each other before it counts as a mistake.
 const MAX_TEXT_DEPTH: usize = 16;
 
+/// How far the end of a text in another tool's form is looked for.
+const MAX_HEREDOC_LINES: usize = 1000;
+
 /// Something that the structure of a text depends on. Positions are bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -24,8 +27,20 @@ pub(crate) enum Event {
     },
     /// A line of a block text begins in column 0.
     FlatText(usize),
-    /// `/*`, which is no comment here.
-    SlashStar(usize),
+    /// A `${` on this text's line is not closed, but the text is.
+    OpenInterpolation {
+        /// The dollar sign.
+        at: usize,
+        /// The quote that closes the text.
+        end: usize,
+    },
+    /// `/* … */` or `<<EOF … EOF`, which the language does not have.
+    Foreign {
+        /// Its first byte.
+        at: usize,
+        /// One past its last byte.
+        end: usize,
+    },
 }
 
 /// The events of a text, in order.
@@ -35,13 +50,23 @@ pub(crate) struct Scan<'t> {
     /// The opening brackets of the current line that are still open.
     opened: Vec<u8>,
     begun: bool,
+    /// Lines of the last block text that begin in column 0.
     flat: Vec<usize>,
+    /// There is no `*/` from here on.
+    no_star_slash: bool,
 }
 
 impl<'t> Scan<'t> {
     /// Starts at the first byte.
     pub(crate) fn new(text: &'t str) -> Scan<'t> {
-        Scan { bytes: text.as_bytes(), at: 0, opened: Vec::new(), begun: false, flat: Vec::new() }
+        Scan {
+            bytes: text.as_bytes(),
+            at: 0,
+            opened: Vec::new(),
+            begun: false,
+            flat: Vec::new(),
+            no_star_slash: false,
+        }
     }
 
     fn byte(&self, at: usize) -> u8 {
@@ -59,6 +84,10 @@ impl<'t> Scan<'t> {
                 None
             }
             Err(line_end) => {
+                if let Some((at, end)) = open_interpolation(self.bytes, at, raw) {
+                    self.at = end + 1;
+                    return Some(Event::OpenInterpolation { at, end });
+                }
                 let end = self.before_closers(at + 1, line_end);
                 self.at = end;
                 Some(Event::OpenText { at, end, block: false })
@@ -85,6 +114,38 @@ impl<'t> Scan<'t> {
             kept -= 1;
         }
         kept
+    }
+
+    /// The end of `/* … */`, or of the two signs when nothing closes them.
+    fn slash_star(&mut self, at: usize) -> Event {
+        let rest = self.bytes.get(at + 2..).unwrap_or(&[]);
+        let length = if self.no_star_slash { None } else { find(rest, b"*/") };
+        self.no_star_slash |= length.is_none();
+        self.at = length.map_or(at + 2, |length| at + 4 + length);
+        Event::Foreign { at, end: self.at }
+    }
+
+    /// `<<EOF` up to a line with `EOF` alone.
+    fn heredoc(&mut self, at: usize) -> Option<Event> {
+        let line_end = line_end(self.bytes, at);
+        let sign = std::str::from_utf8(self.bytes.get(at + 2..line_end)?).ok()?;
+        let marker = sign.trim().trim_start_matches(['-', '~']);
+        let word =
+            !marker.is_empty() && marker.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+        if !word {
+            return None;
+        }
+        let mut to = line_end;
+        for _ in 0..MAX_HEREDOC_LINES {
+            let next = self::line_end(self.bytes, (to + 1).min(self.bytes.len()));
+            let line = self.bytes.get(to + 1..next)?;
+            if line.trim_ascii() == marker.as_bytes() {
+                self.at = next;
+                return Some(Event::Foreign { at, end: next });
+            }
+            to = next;
+        }
+        None
     }
 
     fn block(&mut self, at: usize, raw: bool) -> Option<Event> {
@@ -162,8 +223,12 @@ impl Iterator for Scan<'_> {
                 b'#' => self.at = line_end(self.bytes, at),
                 b'/' if self.byte(self.at) == b'/' => self.at = line_end(self.bytes, at),
                 b'/' if self.byte(self.at) == b'*' => {
-                    self.at += 1;
-                    return Some(Event::SlashStar(at));
+                    return Some(self.slash_star(at));
+                }
+                b'<' if self.byte(self.at) == b'<' => {
+                    if let Some(event) = self.heredoc(at) {
+                        return Some(event);
+                    }
                 }
                 _ => {}
             }
@@ -206,6 +271,41 @@ fn text_end(bytes: &[u8], at: usize, raw: bool, depth: usize) -> Result<usize, u
         }
     }
     Err(bytes.len())
+}
+
+/// Where `${` begins, and the quote that closes the text, when only the `}` is missing.
+fn open_interpolation(bytes: &[u8], at: usize, raw: bool) -> Option<(usize, usize)> {
+    let line = bytes.get(at..line_end(bytes, at))?;
+    let dollar = find(line, b"${")?;
+    let quote = line.iter().skip(dollar).position(|b| *b == b'"')? + dollar;
+    (!raw).then_some((at + dollar, at + quote))
+}
+
+/// Where `pattern` begins in `bytes`.
+fn find(bytes: &[u8], pattern: &[u8; 2]) -> Option<usize> {
+    bytes.windows(2).position(|window| window == pattern)
+}
+
+/// The end of the code of a line: what follows is a comment or blank.
+pub(crate) fn code_end(bytes: &[u8], start: usize, end: usize) -> usize {
+    let mut at = start;
+    let mut last = start;
+    while at < end {
+        match bytes.get(at) {
+            Some(b'#') => break,
+            Some(b'/') if bytes.get(at + 1) == Some(&b'/') => break,
+            Some(b'"') if bytes[at..].starts_with(b"\"\"\"") => return end,
+            Some(b'"') => {
+                at = text_end(bytes, at, false, 0).unwrap_or(end).min(end);
+                last = at;
+                continue;
+            }
+            Some(byte) if !byte.is_ascii_whitespace() => last = at + 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    last
 }
 
 /// The end of `{…}` after a dollar sign; it has to close on its line.

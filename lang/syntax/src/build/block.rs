@@ -6,6 +6,7 @@ use tcloud_model::{Diagnostic, Name, codes};
 
 use super::Builder;
 use crate::ast::{Bad, Block, BlockForm, Check, Component, Expr, Ident, If, Repeat, Statement};
+use crate::explain::shown;
 use crate::habits;
 use crate::parse::{Node, Nodes, Rule};
 
@@ -115,12 +116,16 @@ impl<'t> Builder<'t, '_> {
         if Name::is_word(&name.name) && !quoted {
             return;
         }
+        if quoted && Name::is_word(&name.name) {
+            self.report(
+                Diagnostic::error(codes::E0012, name.span, "a name stands without quotes")
+                    .help(format!("write `{}`", name.name))
+                    .fix(name.span, &*name.name),
+            );
+            return;
+        }
         let word = habits::as_word(&name.name);
-        let message = if quoted && Name::is_word(&name.name) {
-            "a name stands without quotes".to_owned()
-        } else {
-            format!("{:?} cannot be a name", name.name)
-        };
+        let message = format!("`{}` cannot be a name", shown(&name.name));
         let rule = "names have small letters, digits and `-`, begin with a letter, and have at \
                     most 63 characters";
         let diagnostic = Diagnostic::error(codes::E0012, name.span, message);

@@ -122,7 +122,7 @@ impl<'t> Builder<'t, '_> {
             }
             last = Some((bad, end));
             if bad {
-                self.explain_field(start, end);
+                self.bad_field(start, end);
             } else {
                 fields.extend(self.object_field(part, depth));
             }

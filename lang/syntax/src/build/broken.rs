@@ -1,53 +1,166 @@
-//! Why a piece of text could not be read, in the user's words.
+//! Nodes for what could not be read, each with the reason.
 
-use tcloud_model::{Diagnostic, codes};
+use tcloud_model::{Diagnostic, Name, codes};
 
-use super::Builder;
+use super::{Builder, word_length};
 use crate::ast::{Expr, ExprKind, Ident, Statement};
-use crate::parse::Node;
+use crate::explain::{self, Reason, shown};
+use crate::habits;
+use crate::parse::{Node, Rule};
 
 impl<'t> Builder<'t, '_> {
-    /// A statement that fits nothing.
-    pub(super) fn bad_statement(&mut self, node: &Node<'t>) -> Statement {
-        self.explain_bad(node.start(), node.end());
-        let span = self.span(node.start(), node.end());
-        self.bad_range(span, None)
+    /// Reports a reason about the piece that begins at `start`.
+    fn report_reason(&mut self, start: usize, reason: Reason) {
+        let Reason { code, range, message, help, fix } = reason;
+        let span = self.span(start + range.start, start + range.end);
+        let mut diagnostic = Diagnostic::error(code, span, message).help(help);
+        if let Some((range, text)) = fix {
+            diagnostic = diagnostic.fix(self.span(start + range.start, start + range.end), text);
+        }
+        self.report_bad(diagnostic);
+    }
+
+    /// The text of a piece without blanks around it, and where it begins.
+    fn piece(&self, start: usize, end: usize) -> (usize, &'t str) {
+        let text = self.text.get(start..end).unwrap_or("");
+        let trimmed = text.trim_start();
+        (start + text.len() - trimmed.len(), trimmed.trim_end())
+    }
+
+    /// A statement that fits nothing. `after` is where the value before it on the line stands.
+    pub(super) fn bad_statement(
+        &mut self,
+        node: &Node<'t>,
+        after: Option<(usize, usize)>,
+    ) -> Statement {
+        let (start, text) = self.piece(node.start(), node.end());
+        let span = self.span(start, start + text.len());
+        if node.rule() == Rule::stray {
+            let message = "`}` closes nothing";
+            let help = "remove it, or open what it should close";
+            self.report_bad(Diagnostic::error(codes::E0002, span, message).help(help));
+            return self.bad_range(span, None);
+        }
+        let reason = match after {
+            Some((from, to)) => {
+                let before = self.text.get(from..to).unwrap_or("");
+                explain::after_value(before, text)
+            }
+            None => explain::statement(text),
+        };
+        self.report_reason(start, reason);
+        let name = if after.is_some() { None } else { self.given_name(start, text) };
+        self.bad_range(span, name)
+    }
+
+    /// The name that `let x …`, `vm web …` or `memory …` was about to give.
+    fn given_name(&self, start: usize, text: &str) -> Option<Ident> {
+        let first = word_length(text);
+        let rest = text.get(first..)?;
+        let second = rest.trim_start_matches([' ', '\t', '"']);
+        let at = start + text.len() - second.len();
+        let length = word_length(second);
+        let (at, length) = if length > 0 { (at, length) } else { (start, first) };
+        let word = self.text.get(at..at + length).filter(|word| !word.is_empty())?;
+        Some(Ident { name: Name::new(word), span: self.span(at, at + length) })
     }
 
     /// A value that fits nothing.
     pub(super) fn bad_expression(&mut self, start: usize, end: usize) -> Expr {
-        self.explain_bad(start, end);
-        Expr { kind: ExprKind::Bad, span: self.span(start, end) }
+        let (at, text) = self.piece(start, end);
+        let span = self.span(at, at + text.len());
+        if text.is_empty() {
+            let message = "a value is missing here";
+            let help = "write a number, a text in quotes, a name, a list or an object";
+            self.report_bad(Diagnostic::error(codes::E0005, span, message).help(help));
+        } else {
+            self.report_reason(at, explain::value(text));
+        }
+        Expr { kind: ExprKind::Bad, span }
     }
 
     /// The value of something with a name.
-    pub(super) fn named_value(&mut self, _name: &Ident, value: Node<'t>, depth: usize) -> Expr {
-        self.value(value, depth)
+    pub(super) fn named_value(&mut self, name: &Ident, value: Node<'t>, depth: usize) -> Expr {
+        let (start, text) = self.piece(value.start(), value.end());
+        if value.rule() != Rule::bad_value || !text.is_empty() {
+            return self.value(value, depth);
+        }
+        let before = self.text.get(..value.start()).unwrap_or("").trim_end();
+        let sign = self.span(before.len().saturating_sub(1), before.len());
+        let message = format!("`{}` has no value", name.name);
+        self.report_bad(
+            Diagnostic::error(codes::E0005, sign, message)
+                .label("the value is missing after this")
+                .help(format!("write `{} = …`; a value begins on the same line", name.name)),
+        );
+        Expr { kind: ExprKind::Bad, span: self.span(start, start) }
     }
 
-    /// Says why this could not be read.
-    pub(super) fn explain_bad(&mut self, start: usize, end: usize) {
-        let span = self.span(start, end);
-        self.report_bad(Diagnostic::error(codes::E0001, span, "this could not be read").help("…"));
+    /// Something in an object that is no field.
+    pub(super) fn bad_field(&mut self, start: usize, end: usize) {
+        let (at, text) = self.piece(start, end);
+        let word = word_length(text);
+        let reason = explain::statement(text);
+        let only = word > 0 && word == text.len();
+        let what = if only { format!("field `{text}` has no value") } else { String::new() };
+        self.report_reason(at, if only { Reason { message: what, ..reason } } else { reason });
     }
 
-    pub(super) fn explain_field(&mut self, start: usize, end: usize) {
-        self.explain_bad(start, end);
+    /// What follows a whole expression.
+    pub(super) fn bad_rest(&mut self, before: (usize, usize), start: usize, end: usize) {
+        let (at, text) = self.piece(start, end);
+        let value = self.text.get(before.0..before.1).unwrap_or("");
+        self.report_reason(at, explain::after_value(value, text));
     }
 
+    /// The head of a block that fits nothing.
     pub(super) fn explain_head(&mut self, start: usize, text: &str) {
-        self.explain_bad(start, start + text.len());
+        self.report_reason(start, explain::head(text));
     }
 
     pub(super) fn explain_type(&mut self, node: &Node<'t>) {
-        self.explain_bad(node.start(), node.end());
+        let (start, text) = self.piece(node.start(), node.end());
+        let span = self.span(start, start + text.len());
+        let diagnostic = if text.is_empty() {
+            let sign = self.span(start.saturating_sub(1), start);
+            Diagnostic::error(codes::E0015, sign, "a type is missing here")
+        } else {
+            let message = format!("`{}` is not a type", shown(text));
+            Diagnostic::error(codes::E0015, span, message)
+        };
+        self.report_bad(diagnostic.help(
+            "types are `Int`, `String`, `Ip`, `T[]`, `T?`, `Map<T>`, `{ a: T }`, `\"a\" | \"b\"`, …",
+        ));
     }
 
+    /// `name: value` and other signs in place of `=`.
     pub(super) fn wrong_sign(&mut self, name: &Ident, sign: &Node<'t>) {
-        let span = self.span(sign.start(), sign.end());
-        let message = format!("`{}` gets its value with `=`", name.name);
+        let span = self.node_span(sign);
+        let written = sign.text();
+        let (code, message) = match written {
+            ":" => (codes::E0010, format!("`{}` gets its value by `=`, not `:`", name.name)),
+            "=>" => (codes::E0010, format!("`{}` gets its value by `=`, not `=>`", name.name)),
+            _ => (codes::E0005, format!("`{}` gets its value by `=`, not `{written}`", name.name)),
+        };
+        let start = sign.start();
+        let spaced = self.text.get(..start).is_some_and(|before| before.ends_with(' '));
+        let fix = if spaced { "=" } else { " =" };
         self.report(
-            Diagnostic::error(codes::E0005, span, message).help("write `=`").fix(span, " ="),
+            Diagnostic::error(code, span, message)
+                .help(format!("write `{} = …`", name.name))
+                .fix(span, fix),
         );
+    }
+
+    /// A type name of another tool.
+    pub(super) fn foreign_type(&mut self, name: &Ident) {
+        if let Some(own) = habits::type_name(&name.name) {
+            let message = format!("the type is called `{own}` here");
+            self.report(
+                Diagnostic::error(codes::E0010, name.span, message)
+                    .help(format!("write `{own}`"))
+                    .fix(name.span, own),
+            );
+        }
     }
 }

@@ -156,7 +156,13 @@ impl<'t> Builder<'t, '_> {
             "if" | "then" | "else" => "a choice is written `if condition then value else value`",
             _ => "a list is made by `[for x in xs : value]`",
         };
-        let message = format!("`{word}` is a word of the language, not a name");
+        let rest = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("");
+        let message = match word {
+            "if" if !rest.contains(" then ") => "this `if` has no `then`".to_owned(),
+            "if" if !rest.contains(" else ") => "this `if` has no `else`".to_owned(),
+            "for" => "this `for` cannot be read".to_owned(),
+            _ => format!("`{word}` is a word of the language, not a name"),
+        };
         self.report(Diagnostic::error(codes::E0012, span, message).help(help));
     }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use tcloud_model::{Diagnostic, Name, Span};
 
 use crate::ast::{Expr, Ident, Scope, Statement};
+use crate::file::MAX_REPORTS;
 use crate::parse::{Node, Nodes};
 use crate::repair::Place;
 
@@ -27,8 +28,7 @@ pub(crate) struct Builder<'t, 'd> {
     /// Where its bytes stand in the file.
     place: Place<'t>,
     diagnostics: &'d mut Vec<Diagnostic>,
-    /// How many diagnostics there were before this item.
-    before: usize,
+    known: Known,
     /// `in tenant x`, when the item has it.
     pub(crate) scope: Option<Scope>,
 }
@@ -38,9 +38,9 @@ impl<'t, 'd> Builder<'t, 'd> {
         text: &'t str,
         place: Place<'t>,
         diagnostics: &'d mut Vec<Diagnostic>,
-        before: usize,
+        known: Known,
     ) -> Builder<'t, 'd> {
-        Builder { text, place, diagnostics, before, scope: None }
+        Builder { text, place, diagnostics, known, scope: None }
     }
 
     /// The statements of an item.
@@ -53,9 +53,10 @@ impl<'t, 'd> Builder<'t, 'd> {
         let Some(value) = nodes.next() else {
             return self.bad_expression(0, self.text.len());
         };
+        let at = (value.start(), value.end());
         let expr = self.value(value, 0);
         if let Some(rest) = nodes.next() {
-            self.explain_bad(rest.start(), rest.end());
+            self.bad_rest(at, rest.start(), rest.end());
         }
         expr
     }
@@ -70,18 +71,26 @@ impl<'t, 'd> Builder<'t, 'd> {
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        if self.diagnostics.len() <= MAX_REPORTS {
+            self.diagnostics.push(diagnostic);
+        }
     }
 
-    /// Reports what only echoes an error on the same lines unless there is one already.
+    /// Reports what may only echo another error, unless there is one on the same line.
     fn report_bad(&mut self, diagnostic: Diagnostic) {
-        let at = diagnostic.primary.span;
-        let known = self.diagnostics[self.before..].iter().any(|other| {
-            let other = other.primary.span;
-            let (first, last) = (at.start.min(other.start), at.start.max(other.start));
-            let (first, last) = (self.place.local(first), self.place.local(last));
-            self.text.get(first..last).is_none_or(|between| !between.contains('\n'))
-        });
+        let Some(at) = self.place.local(diagnostic.primary.span.start) else { return };
+        if self.diagnostics.len() > MAX_REPORTS {
+            return;
+        }
+        let end = self.place.local(diagnostic.primary.span.end).unwrap_or(at);
+        let same_line = |other: &Diagnostic| {
+            let Some(other) = self.place.local(other.primary.span.start) else { return false };
+            let (first, last) = if other < at { (other, at) } else { (end.min(other), other) };
+            self.text.get(first..last).is_some_and(|between| !between.contains('\n'))
+        };
+        let Known { hidden, before } = self.known;
+        let mut others = self.diagnostics.iter().take(hidden);
+        let known = others.any(same_line) || self.diagnostics.iter().skip(before).any(same_line);
         if !known {
             self.report(diagnostic);
         }
@@ -117,6 +126,14 @@ impl<'t, 'd> Builder<'t, 'd> {
         }
         gap
     }
+}
+
+/// Which diagnostics of the file concern an item: those of its characters, which are the first
+/// `hidden` ones, and those made since there were `before`.
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) hidden: usize,
+    pub(crate) before: usize,
 }
 
 /// See [`Builder::gap`].

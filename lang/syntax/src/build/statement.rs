@@ -11,60 +11,88 @@ use crate::ast::{
 };
 use crate::parse::{Node, Nodes, Rule};
 
+/// The statement before another one.
+#[derive(Clone, Copy)]
+struct Previous {
+    rule: Rule,
+    /// Where its value begins, if it has one.
+    value: usize,
+    end: usize,
+}
+
+impl Previous {
+    fn of(node: &Node<'_>) -> Previous {
+        let sign = if node.rule() == Rule::attr { node.text().find('=') } else { None };
+        let value = sign.map_or(node.start(), |sign| {
+            let rest = node.text().get(sign + 1..).unwrap_or("");
+            node.end() - rest.trim_start().len()
+        });
+        Previous { rule: node.rule(), value, end: node.end() }
+    }
+}
+
 impl<'t> Builder<'t, '_> {
     /// Statements in a row, with the comments that document them.
     pub(super) fn statements(&mut self, nodes: Nodes<'t>, depth: usize) -> Vec<Statement> {
         let mut statements = Vec::new();
         let mut docs = Vec::new();
-        let mut previous: Option<(Rule, usize)> = None;
+        let mut previous: Option<Previous> = None;
         for node in nodes {
             if node.rule() == Rule::doc {
                 docs.push(node.text());
                 continue;
             }
-            if let Some((rule, end)) = previous {
-                self.check_separator(rule, end, &node);
-            }
-            previous = Some((node.rule(), node.end()));
+            let after = previous.and_then(|previous| self.check_separator(previous, &node));
+            previous = Some(Previous::of(&node));
             let doc = join_docs(&docs);
             docs.clear();
             if node.rule() == Rule::in_s {
                 self.scope(node, statements.is_empty() && depth == 0);
                 continue;
             }
-            statements.push(self.statement(node, doc, depth));
+            statements.push(match node.rule() {
+                Rule::bad | Rule::stray => self.bad_statement(&node, after),
+                _ => self.statement(node, doc, depth),
+            });
         }
         statements
     }
 
-    fn check_separator(&mut self, before: Rule, end: usize, node: &Node<'t>) {
-        let gap = self.gap(end, node.start());
+    /// Two statements need something between them. What follows a value directly and is none
+    /// itself is explained with that value, whose range is given back.
+    fn check_separator(&mut self, before: Previous, node: &Node<'t>) -> Option<(usize, usize)> {
+        let gap = self.gap(before.end, node.start());
         if gap.commas > 1 {
-            let span = self.span(end, node.start());
-            let message = "there is a comma too many here";
+            let span = self.span(before.end, node.start());
             self.report_bad(
-                Diagnostic::error(codes::E0003, span, message)
+                Diagnostic::error(codes::E0003, span, "there is a comma too many here")
                     .help("one comma or one newline separates two attributes"),
             );
         }
-        let joined = gap.commas == 0 && !gap.newline;
-        let broken = |rule| matches!(rule, Rule::bad | Rule::stray | Rule::bad_head);
-        if !joined || broken(before) || broken(node.rule()) {
-            return;
+        if gap.commas > 0 || gap.newline {
+            return None;
         }
-        let (what, block) = match (before, node.rule()) {
-            (Rule::attr, Rule::attr) => ("attributes", false),
-            _ => ("statements", true),
+        if matches!(node.rule(), Rule::bad | Rule::stray | Rule::bad_head) {
+            return Some((before.value, before.end));
+        }
+        if matches!(before.rule, Rule::bad | Rule::stray) {
+            return None;
+        }
+        let what = match (before.rule, node.rule()) {
+            (Rule::attr, Rule::attr) => "attributes",
+            _ => "statements",
         };
         let rest = node.text();
         let first = rest.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(rest.len());
         let span = self.span(node.start(), node.start() + first.max(1));
-        let help = if block { "add a newline or `,` before it" } else { "add `,` before it" };
         let message = format!("two {what} on one line need a comma between them");
-        let (gap, label) = (self.span(end, node.start()), "a comma is missing before this");
         self.report_bad(
-            Diagnostic::error(codes::E0003, span, message).label(label).help(help).fix(gap, ", "),
+            Diagnostic::error(codes::E0003, span, message)
+                .label("a comma is missing before this")
+                .help("add `,` before it, or begin a new line")
+                .fix(self.span(before.end, node.start()), ", "),
         );
+        None
     }
 
     fn statement(&mut self, node: Node<'t>, doc: Option<Arc<str>>, depth: usize) -> Statement {
@@ -100,7 +128,7 @@ impl<'t> Builder<'t, '_> {
                 let address = self.part(&mut node.into_children(), depth);
                 Statement::Forget(Forget { address, span })
             }
-            _ => self.bad_statement(&node),
+            _ => self.bad_statement(&node, None),
         }
     }
 
@@ -257,8 +285,9 @@ impl<'t> Builder<'t, '_> {
         }
         if !first || self.scope.is_some() {
             self.misplaced_scope(span);
+            return;
         }
-        self.scope.get_or_insert(Scope { path, span });
+        self.scope = Some(Scope { path, span });
     }
 
     /// Makes this item's `in` that of the file, if the item is the file's first.

@@ -4,6 +4,7 @@ use tcloud_model::{Diagnostic, codes};
 
 use super::{Builder, MAX_DEPTH};
 use crate::ast::{Ident, TypeExpr, TypeExprKind};
+use crate::habits;
 use crate::parse::{Node, Rule};
 
 impl<'t> Builder<'t, '_> {
@@ -86,6 +87,10 @@ impl<'t> Builder<'t, '_> {
             _ => {
                 let name = self.ident(&node);
                 return match argument {
+                    None if habits::type_name(&name.name).is_some() => {
+                        self.foreign_type(&name);
+                        TypeExpr { kind: TypeExprKind::Bad, span }
+                    }
                     Some(argument) => self.with_argument(name, argument, depth),
                     None => TypeExpr { kind: TypeExprKind::Name(name.name), span },
                 };
@@ -141,7 +146,7 @@ impl<'t> Builder<'t, '_> {
         at: tcloud_model::Span,
         whole: tcloud_model::Span,
     ) {
-        let element = crate::habits::type_name(inner).unwrap_or(inner);
+        let element = habits::type_name(inner).unwrap_or(inner);
         let (message, instead) = match &*name.name {
             "list" | "set" => ("a list type is written `T[]`", format!("{element}[]")),
             "map" => ("a map type is written `Map<T>`", format!("Map<{element}>")),
