@@ -160,6 +160,8 @@ fn macs_are_unique_and_those_in_use_stay() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Guests come and go: nobody else's address or MAC ever changes, none is given twice, and
     /// the same question has the same answer.
     #[test]

@@ -402,6 +402,8 @@ mod properties {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         /// Guests come and go; those that stay keep their hosts, no host is ever overfull, and the
         /// same question has the same answer.
         #[test]
