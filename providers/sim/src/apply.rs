@@ -246,6 +246,9 @@ impl Host<'_> {
             }
             let value = at(&accepted, &path).map(|value| self.keep(operation, top, value));
             put(&mut wanted, &path, value.transpose()?);
+            if accepted.get(top).is_none() && wanted.map(top).is_some_and(|map| map.is_empty()) {
+                wanted.remove(top);
+            }
         }
         Ok(wanted)
     }

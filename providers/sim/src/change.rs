@@ -59,7 +59,7 @@ impl Walk {
     fn fields(&mut self, attributes: &[Attribute], blocks: &[Block], live: &Fields, to: &Fields) {
         let gone = live.iter().filter(|(name, _)| to.get(name).is_none()).map(|(name, _)| name);
         for name in to.iter().map(|(name, _)| name).chain(gone) {
-            let (before, after) = (live.get(name), to.get(name));
+            let (before, after) = (set(live, name), set(to, name));
             if before == after {
                 continue;
             }
@@ -117,6 +117,11 @@ impl Walk {
         path.push(name.clone());
         self.found.push(Leaf { path, after: after.cloned(), impact });
     }
+}
+
+/// A field, if it is set: a person may have left a note that it is not.
+fn set<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
+    fields.get(name).filter(|value| **value != Value::None)
 }
 
 fn cost(

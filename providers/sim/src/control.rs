@@ -140,8 +140,8 @@ impl Control {
     }
 
     /// Changes an attribute of an object by hand, as with `virsh edit` and a power cycle: what is
-    /// in force becomes another, whatever it costs. `None` removes it. `target` is an address, a
-    /// name on the host, or `kind/name`.
+    /// in force becomes another, whatever it costs. `None` removes it: an attribute is then seen as
+    /// not set, a block is gone. `target` is an address, a name on the host, or `kind/name`.
     ///
     /// # Errors
     /// When there is no such object, or more than one.
@@ -154,13 +154,14 @@ impl Control {
         self.change(|host| {
             let mut object = host.target(target)?;
             let path = steps(attribute);
-            let value = value.as_ref().map(|value| host.by_hand(value)).transpose()?;
-            put(&mut object.live, &path, value.clone());
-            if !object.pending.is_empty() {
-                let mut wanted = object.persistent();
-                put(&mut wanted, &path, value);
-                object.pending = object.live.difference(&wanted);
-            }
+            let value = match &value {
+                Some(value) => Some(host.by_hand(value)?),
+                None => host.absent(&object, &path),
+            };
+            let mut wanted = object.persistent();
+            put(&mut wanted, &path, value.clone());
+            put(&mut object.live, &path, value);
+            object.pending = object.live.difference(&wanted);
             object.write(host.file)
         })
     }
@@ -380,6 +381,18 @@ impl Host<'_> {
             return Ok(object);
         }
         Failure::refused(format!("{} is a {}, not a vm", quoted(target), object.kind))
+    }
+
+    /// What stands for something that a person took away: nothing for a block with a label,
+    /// [`Value::None`] for an attribute, so that a provider says that it is not set.
+    fn absent(&self, object: &Object, path: &[Name]) -> Option<Value> {
+        let schema = self.catalog.get(&object.kind);
+        let block = path.first().and_then(|first| schema.and_then(|schema| schema.block(first)));
+        match (block, path) {
+            (Some(block), [_]) if block.labelled => Some(Value::map(Fields::new())),
+            (Some(block), [_, _]) if block.labelled => None,
+            _ => Some(Value::None),
+        }
     }
 
     /// A value that a person sets: references lead to what is on this host.

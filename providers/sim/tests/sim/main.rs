@@ -1,6 +1,8 @@
 //! The embedded hypervisor, used as a run uses it.
 
+mod lasting;
 mod limits;
 mod power;
 mod rig;
 mod round_trip;
+mod trouble;

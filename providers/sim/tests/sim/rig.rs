@@ -80,13 +80,16 @@ impl Rig {
         host: &Address,
         deployment: &Deployment,
     ) -> Arc<dyn ConfiguredProvider> {
-        let config = HostConfig {
+        SimProvider::new().configure(&self.config(host, deployment)).await.expect("a host")
+    }
+
+    pub(crate) fn config(&self, host: &Address, deployment: &Deployment) -> HostConfig {
+        HostConfig {
             host: host.clone(),
             deployment: deployment.id,
             attributes: Arc::new(Fields::new()),
-            directory: self.directory.path().to_owned(),
-        };
-        SimProvider::new().configure(&config).await.expect("a host")
+            directory: self.path().to_owned(),
+        }
     }
 
     pub(crate) fn client<'a>(&self, host: &'a dyn ConfiguredProvider) -> Client<'a> {
