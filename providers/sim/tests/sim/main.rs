@@ -2,6 +2,7 @@
 
 mod lasting;
 mod limits;
+mod moving;
 mod power;
 mod rig;
 mod round_trip;
