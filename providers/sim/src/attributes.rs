@@ -1,6 +1,7 @@
 //! Whether the attributes of a request are such as the kind's schema promises. A request is not
 //! trusted: what does not fit is an error, and the host lives on.
 
+use tcloud_model::kinds::ATTACHMENT;
 use tcloud_model::{AttrPath, Attribute, Block, Fields, Name, PathStep, Schema, Value};
 
 use crate::failure::{Failure, quoted};
@@ -9,6 +10,11 @@ use crate::failure::{Failure, quoted};
 pub(crate) fn accept(schema: &Schema, attributes: &Fields) -> Result<Fields, Failure> {
     let fields = without_none(attributes);
     let scope = Scope { kind: &schema.kind, at: AttrPath::default() };
+    if let Some(name) = ATTACHMENT.iter().find(|name| fields.get(name).is_some())
+        && schema.kind == "disk"
+    {
+        return scope.wrong(&Name::new(name), "says how it is attached and belongs to the guest");
+    }
     scope.check(&schema.attributes, &schema.blocks, &fields)?;
     if schema.kind == "vm" {
         for needed in ["vcpus", "memory"] {

@@ -1,5 +1,7 @@
 //! The embedded hypervisor, used as a run uses it.
 
+mod anything;
+mod conformance;
 mod lasting;
 mod limits;
 mod moving;

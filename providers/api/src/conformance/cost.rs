@@ -1,0 +1,131 @@
+//! Whether changes cost what the schemas promise: what is live must not interrupt the guest, what
+//! waits must be seen waiting, and what cannot be done in place must be refused.
+
+use tcloud_model::{Address, AttrPath, Fields, Impact, Name, OperationKind, Value};
+
+use super::life::words;
+use super::variation::{Variation, variations};
+use super::{Applied, Checked, Suite, agree, ensure};
+
+impl Suite<'_> {
+    /// The checks of this module.
+    pub(crate) async fn costs(&mut self) {
+        let built = self.build().await;
+        self.note("everything can be created again", built);
+        let world: Vec<Address> = self.world.objects.iter().map(|(own, _)| own.clone()).collect();
+        let mut objects = self.world.one_of_each();
+        objects.retain(|(address, _)| *address.kind() != "vm");
+        objects.push(self.world.guest());
+        for (address, base) in objects {
+            let Some(schema) = self.client.catalog.get(address.kind()).cloned() else { continue };
+            for variation in variations(&schema, &base, &world) {
+                let name = format!("{} costs {}", describe(&address, &variation), variation.impact);
+                let checked = self.change(&address, &base, &variation).await;
+                self.note(name, checked);
+                if let Err(trouble) = self.restore(&address, &base, &variation).await {
+                    self.note(format!("{address} can be brought back"), Err(trouble));
+                    return;
+                }
+            }
+        }
+        let checked = self.wait_for_power_cycle().await;
+        self.note("what waits takes effect with a power cycle", checked);
+        let cleared = self.clear().await;
+        self.note("everything can be deleted again", cleared);
+    }
+
+    async fn change(&self, address: &Address, base: &Fields, change: &Variation) -> Checked {
+        let before = self.process().await?;
+        let answer = self.update(address, change, false).await;
+        let seen = self.client.observe(address).await.map_err(words)?;
+        let Some(seen) = seen else { return Err("it is gone".to_owned()) };
+        ensure(self.process().await? == before, "the guest was interrupted")?;
+        if change.impact > Impact::PowerCycle {
+            ensure(answer.is_err(), "it is accepted in place")?;
+            return agree(base, &seen.attributes);
+        }
+        answer.map_err(words)?;
+        if change.impact < Impact::PowerCycle {
+            ensure(seen.pending.is_empty(), format!("something waits: {:?}", seen.pending))?;
+            return agrees_at(change, &seen.attributes);
+        }
+        agree(base, &seen.attributes)?;
+        ensure(!seen.pending.is_empty(), "nothing is seen to wait")?;
+        agrees_at(change, &seen.persistent())?;
+        self.update(address, change, true).await.map_err(words)?;
+        let seen = self.client.observe(address).await.map_err(words)?;
+        let Some(seen) = seen else { return Err("it is gone".to_owned()) };
+        ensure(seen.pending.is_empty(), "something waits after a power cycle")?;
+        ensure(self.process().await? != before, "the guest was not power-cycled")?;
+        agrees_at(change, &seen.attributes)
+    }
+
+    async fn update(&self, address: &Address, change: &Variation, power_cycle: bool) -> Applied {
+        let path = change.path.to_string();
+        self.client.update(address, &change.attributes, &[&path], power_cycle).await
+    }
+
+    /// Brings an object back to its attributes; where that cannot be done in place, the world is
+    /// made anew.
+    async fn restore(&self, address: &Address, base: &Fields, change: &Variation) -> Checked {
+        let path = change.path.to_string();
+        if self.client.update(address, base, &[&path], true).await.is_err() {
+            self.clear().await?;
+            self.build().await?;
+        }
+        self.see(address, base).await
+    }
+
+    async fn wait_for_power_cycle(&self) -> Checked {
+        let (guest, base) = self.world.guest();
+        let name = self.client.identity(&guest).name;
+        let other = super::with(&base, "machine", Value::text("pc"));
+        let before = self.process().await?;
+        self.client.update(&guest, &other, &["machine"], false).await.map_err(words)?;
+        self.see(&guest, &base).await?;
+        self.outsider.power_cycle(&name).await?;
+        ensure(self.process().await? != before, "the power cycle is not noticed")?;
+        let seen = self.client.observe(&guest).await.map_err(words)?;
+        let Some(seen) = seen else { return Err("it is gone".to_owned()) };
+        ensure(seen.pending.is_empty(), "something still waits")?;
+        agree(&other, &seen.attributes)?;
+        let look = self.client.operation(&guest, OperationKind::Delete);
+        let looked = self.client.provider.look(&look).await.map_err(words)?;
+        ensure(looked.as_ref() == Some(&seen), "a look and a sweep show different things")
+    }
+
+    /// The run of the world's guest.
+    async fn process(&self) -> Result<Option<String>, String> {
+        let (guest, _) = self.world.guest();
+        self.outsider.process(&self.client.identity(&guest).name).await
+    }
+}
+
+fn describe(address: &Address, change: &Variation) -> String {
+    let kind = address.kind();
+    match &change.value {
+        Some(Value::Map(_)) => format!("setting {kind} {}", change.path),
+        Some(value) => format!("changing {kind} {} to {value}", change.path),
+        None => format!("removing {kind} {}", change.path),
+    }
+}
+
+/// Makes sure that the changed place is seen as it was asked for.
+fn agrees_at(change: &Variation, seen: &Fields) -> Checked {
+    agree(&change.attributes, seen)?;
+    let gone = change.value.is_none();
+    let there = at(seen, &change.path).is_some_and(|value| *value != Value::None);
+    ensure(!(gone && there), format!("{} is still there", change.path))
+}
+
+fn at<'a>(fields: &'a Fields, path: &AttrPath) -> Option<&'a Value> {
+    let mut names = path.0.iter().map_while(|step| match step {
+        tcloud_model::PathStep::Field(name) => Some(name),
+        tcloud_model::PathStep::Index(_) => None,
+    });
+    let first: &Name = names.next()?;
+    names.try_fold(fields.get(first)?, |value, name| match value {
+        Value::Map(inner) => inner.get(name),
+        _ => None,
+    })
+}

@@ -1,0 +1,88 @@
+//! Objects that are not ours: made by hand, or by another deployment. They are seen, and nothing
+//! more.
+
+use tcloud_model::{Address, Fields, ObservedObject, OperationKind};
+
+use super::life::words;
+use super::{Checked, Client, Suite, ensure};
+
+impl Suite<'_> {
+    /// The checks of this module.
+    pub(crate) async fn strangers(&mut self) {
+        for (address, attributes) in self.world.one_of_each() {
+            let checked = self.made_by_hand(&address, &attributes).await;
+            self.note(format!("a foreign {} is seen and left alone", address.kind()), checked);
+        }
+        let checked = self.made_by_others().await;
+        self.note("objects of another deployment are seen and left alone", checked);
+    }
+
+    async fn made_by_hand(&self, address: &Address, attributes: &Fields) -> Checked {
+        // Storage that nobody stamped is a volume, whatever it is for.
+        let kind = if *address.kind() == "disk" { "volume" } else { address.kind().as_str() };
+        let name = self.client.identity(address).name;
+        self.outsider.make(kind, &name).await?;
+        let before = self.client.observe_name(kind, &name).await.map_err(words)?;
+        let Some(foreign) = &before else { return Err("it is not seen".to_owned()) };
+        ensure(foreign.stamp.is_none(), "it is seen with a stamp")?;
+        ensure(
+            self.client.create(address, attributes).await.is_err(),
+            "an object of the same name can be created",
+        )?;
+        // Absent under our identity is success; refused is fine where a name is all that tells.
+        let _ = self.client.delete(address).await;
+        self.attack(&self.client, address, attributes, foreign).await?;
+        let now = self.client.observe_name(kind, &name).await.map_err(words)?;
+        ensure(now == before, "it was changed")?;
+        self.outsider.delete(kind, &name).await
+    }
+
+    async fn made_by_others(&self) -> Checked {
+        let (deployment, provider) = self.outsider.stranger().await?;
+        let stranger = Client::new(&*provider, &self.client.host, deployment);
+        self.build().await?;
+        for (address, attributes) in self.world.objects.iter().rev() {
+            let seen = stranger.observe(address).await.map_err(words)?;
+            let Some(seen) = seen else { return Err(format!("{address} is not seen")) };
+            self.attack(&stranger, address, attributes, &seen).await?;
+            let mut adopt = stranger.operation(address, OperationKind::Unstamp);
+            adopt.identity = self.client.identity(address);
+            let stamp = stranger.stamp(address, attributes);
+            adopt.action = OperationKind::Stamp { stamp, adopt: true };
+            ensure(provider.apply(&adopt).await.is_err(), format!("{address} can be adopted"))?;
+            let now = stranger.observe(address).await.map_err(words)?;
+            ensure(now.as_ref() == Some(&seen), format!("{address} was changed"))?;
+        }
+        self.clear().await
+    }
+
+    /// Tries what only an owner may do, under the identity that the object really has.
+    async fn attack(
+        &self,
+        client: &Client<'_>,
+        address: &Address,
+        attributes: &Fields,
+        victim: &ObservedObject,
+    ) -> Checked {
+        let stamp = client.stamp(address, attributes);
+        for action in [
+            OperationKind::Delete,
+            OperationKind::Update {
+                attributes: attributes.clone().into(),
+                changed: Vec::new(),
+                power_cycle: true,
+                stamp: stamp.clone(),
+            },
+            OperationKind::Stamp { stamp, adopt: false },
+        ] {
+            let mut operation = client.operation(address, action);
+            operation.identity.name = victim.name.clone();
+            if let Some(uuid) = victim.uuid {
+                operation.identity.uuid = uuid;
+            }
+            let answer = client.provider.apply(&operation).await;
+            ensure(answer.is_err(), format!("{} succeeds on it", operation.action.word()))?;
+        }
+        Ok(())
+    }
+}

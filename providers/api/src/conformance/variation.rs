@@ -1,0 +1,135 @@
+//! Every attribute and block of an object, changed in each direction, with what the schema promises
+//! of it.
+
+use tcloud_model::{
+    Address, AttrPath, Attribute, Block, Fields, Impact, Name, PathStep, Schema, Value,
+};
+
+use tcloud_model::kinds::ATTACHMENT;
+
+use super::vary::Targets;
+
+/// One change of one attribute or block.
+pub(crate) struct Variation {
+    /// Which.
+    pub(crate) path: AttrPath,
+    /// What it becomes; `None` when it goes away.
+    pub(crate) value: Option<Value>,
+    /// What the schema promises.
+    pub(crate) impact: Impact,
+    /// All attributes after the change.
+    pub(crate) attributes: Fields,
+}
+
+/// All variations of an object's attributes.
+pub(crate) fn variations(schema: &Schema, base: &Fields, world: &[Address]) -> Vec<Variation> {
+    let mut taken = Vec::new();
+    base.iter().for_each(|(_, value)| value.each_reference(&mut |to| taken.push(to.clone())));
+    let targets = Targets { world, taken: &taken };
+    let mut walk = Walk { targets: &targets, base, found: Vec::new() };
+    // How a disk is attached is part of its guest.
+    let mut attributes = schema.attributes.clone();
+    attributes.retain(|own| schema.kind != "disk" || !ATTACHMENT.contains(&own.name.as_str()));
+    walk.fields(&AttrPath::default(), &attributes, &schema.blocks, base);
+    walk.found
+}
+
+struct Walk<'a> {
+    targets: &'a Targets<'a>,
+    base: &'a Fields,
+    found: Vec<Variation>,
+}
+
+impl Walk<'_> {
+    fn fields(
+        &mut self,
+        at: &AttrPath,
+        attributes: &[Attribute],
+        blocks: &[Block],
+        fields: &Fields,
+    ) {
+        for attribute in attributes.iter().filter(|attribute| !attribute.steering) {
+            self.attribute(&at.field(attribute.name.clone()), attribute, fields);
+        }
+        for block in blocks.iter().filter(|block| !block.steering) {
+            let path = at.field(block.name.clone());
+            match fields.map(&block.name) {
+                Some(inner) if block.labelled => self.labels(&path, block, inner),
+                Some(inner) => {
+                    self.fields(&path, &block.attributes, &block.blocks, inner);
+                    self.change(&path, None, block.removing);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn attribute(&mut self, path: &AttrPath, attribute: &Attribute, beside: &Fields) {
+        let now = beside.get(&attribute.name);
+        for value in self.targets.others(&attribute.ty, now) {
+            let impact = attribute.cost.of(now, Some(&value), beside);
+            self.change(path, Some(value), impact);
+        }
+        let is_needed = attribute.required || attribute.default.is_some() || attribute.assigned;
+        let is_size = ["vcpus", "memory", "size"].contains(&attribute.name.as_str());
+        let is_attachment = ["volume", "network"].contains(&attribute.name.as_str());
+        if now.is_some() && !is_needed && !is_size && !is_attachment {
+            self.change(path, None, attribute.cost.of(now, None, beside));
+        }
+    }
+
+    fn labels(&mut self, path: &AttrPath, block: &Block, labels: &Fields) {
+        for (label, value) in labels.iter() {
+            let Value::Map(inner) = value else { continue };
+            self.fields(&path.field(label.clone()), &block.attributes, &block.blocks, inner);
+        }
+        if let Some((label, _)) = labels.iter().next() {
+            self.change(&path.field(label.clone()), None, block.removing);
+        }
+        let added = path.field(Name::new("added"));
+        self.change(&added, Some(Value::map(self.sample(block))), block.adding);
+    }
+
+    /// A new block: what it needs, what it refers to, and its defaults.
+    fn sample(&self, block: &Block) -> Fields {
+        let mut fields = Fields::new();
+        for attribute in block.attributes.iter().filter(|attribute| !attribute.steering) {
+            let refers = matches!(attribute.ty, tcloud_model::Type::Ref(_));
+            let value = match &attribute.default {
+                Some(default) => Some(default.clone()),
+                None if attribute.required || refers => self.targets.sample(&attribute.ty),
+                None => None,
+            };
+            if let Some(value) = value {
+                fields.insert(attribute.name.clone(), value);
+            }
+        }
+        fields
+    }
+
+    fn change(&mut self, path: &AttrPath, value: Option<Value>, impact: Impact) {
+        let attributes = put(self.base, &path.0, value.as_ref());
+        self.found.push(Variation { path: path.clone(), value, impact, attributes });
+    }
+}
+
+/// Fields with the value at a path changed.
+fn put(fields: &Fields, path: &[PathStep], value: Option<&Value>) -> Fields {
+    let mut fields = fields.clone();
+    match path {
+        [PathStep::Field(name)] => match value {
+            Some(value) => {
+                fields.insert(name.clone(), value.clone());
+            }
+            None => {
+                fields.remove(name);
+            }
+        },
+        [PathStep::Field(name), rest @ ..] => {
+            let inner = fields.map(name).map(|inner| put(inner, rest, value));
+            fields.insert(name.clone(), Value::map(inner.unwrap_or_default()));
+        }
+        _ => {}
+    }
+    fields
+}
