@@ -12,6 +12,7 @@
 //! * `eval` – lazy evaluation to desired resources.
 //! * `ops`, `methods` – what operators and methods do with values and types.
 //! * `semantic` – checks on the finished graph: addresses, quotas, tenancy.
+//! * `reference` – kinds, methods and codes as Markdown.
 //! * `causes` – which ranges of the text give an attribute its value.
 
 mod causes;
@@ -23,6 +24,7 @@ mod methods;
 #[allow(dead_code, reason = "the checker is being wired to it")]
 mod ops;
 mod program;
+pub mod reference;
 mod semantic;
 mod shapes;
 mod tree;

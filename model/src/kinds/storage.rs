@@ -39,7 +39,8 @@ pub(super) fn image() -> Schema {
         "A disk image that guests start from.\n\n\
          It is fetched once for each host that needs it and verified before use.",
         "image debian-12 {\n  source = \"https://cloud.debian.org/images/cloud/bookworm/latest/\
-         debian-12-genericcloud-amd64.qcow2\"\n  digest = \"sha512:abc123\"\n}\n",
+         debian-12-genericcloud-amd64.qcow2\"\n  digest = \"sha256:\
+         e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"\n}\n",
     )
     .at_top_level()
     .inside(&["site", "tenant"])

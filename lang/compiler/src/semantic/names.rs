@@ -25,20 +25,6 @@ fn macs(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
     let mut taken: BTreeMap<[u8; 6], Nic<'_>> = BTreeMap::new();
     for nic in facts.nics() {
         let Some(Value::Mac(mac)) = nic.fields.get("mac") else { continue };
-        if mac[0] & 1 == 1 || *mac == [0; 6] {
-            let mut own = *mac;
-            own[0] = own[0] & !1 | 2;
-            found.push(
-                Diagnostic::error(
-                    codes::E0321,
-                    facts.span(nic.vm, &nic.path("mac")),
-                    format!("{} is not the address of one card", MacText(mac)),
-                )
-                .label("the lowest bit of the first byte marks a group")
-                .help(format!("for one card: `\"{}\"`; or leave `mac` out", MacText(&own))),
-            );
-            continue;
-        }
         let Some(first) = taken.get(mac) else {
             taken.insert(*mac, nic);
             continue;
