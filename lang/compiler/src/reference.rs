@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use tcloud_model::{
-    Attribute, Block, Catalog, Cost, Impact, Role, Schema, Value, codes, diagnostic,
+    Attribute, Block, Catalog, Cost, Impact, Role, Schema, Type, Value, codes, diagnostic,
 };
 
 use crate::methods;
@@ -155,29 +155,41 @@ fn attributes(text: &mut String, heading: &str, attributes: &[Attribute]) {
     let rows = attributes.iter().map(|attribute| {
         vec![
             format!("`{}`", attribute.name),
-            format!("`{}`", shown_type(&attribute.ty.to_string())),
+            format!("`{}`", shown_type(&attribute.ty)),
             default(attribute),
-            if attribute.steering { "–".to_owned() } else { cost(&attribute.cost) },
+            if attribute.steering { "–".to_owned() } else { cost(attribute) },
             first_paragraph(&attribute.doc),
         ]
     });
     let table = table(&["attribute", "type", "default", "a change is", "meaning"], rows.collect());
     let _ = writeln!(text, "{heading}\n\n{table}");
     for attribute in attributes {
-        if let Some((_, more)) = attribute.doc.split_once("\n\n") {
-            let _ = writeln!(text, "**`{}`**: {}\n", attribute.name, more.trim());
+        let more = attribute.doc.split_once("\n\n").map_or("", |(_, more)| more.trim());
+        if !more.is_empty() {
+            let _ = writeln!(text, "**`{}`**: {more}\n", attribute.name);
+        }
+        if let Type::Object(fields) = &attribute.ty {
+            let _ = writeln!(text, "Fields of `{}`:\n", attribute.name);
+            for field in fields {
+                let mark = if field.optional { "?" } else { "" };
+                let _ = writeln!(text, "- `{}{mark}: {}`", field.name, field.ty);
+            }
+            text.push('\n');
         }
     }
 }
 
-/// Long object types would break a table; their fields are listed by the checker's messages.
-fn shown_type(ty: &str) -> String {
-    const LIMIT: usize = 60;
-    if ty.chars().count() <= LIMIT {
-        return ty.to_owned();
+/// A type in a cell of a table; the fields of an object are listed below the table.
+fn shown_type(ty: &Type) -> String {
+    match ty {
+        Type::Object(_) => "{ … }".to_owned(),
+        Type::List(of) => match &**of {
+            Type::Unknown => "value[]".to_owned(),
+            Type::Ref(kinds) if kinds.is_empty() => "reference[]".to_owned(),
+            _ => ty.to_string(),
+        },
+        _ => ty.to_string(),
     }
-    let cut: String = ty.chars().take(LIMIT).collect();
-    format!("{}, … }}", cut.rsplit_once(',').map_or(cut.as_str(), |(kept, _)| kept))
 }
 
 fn default(attribute: &Attribute) -> String {
@@ -189,10 +201,13 @@ fn default(attribute: &Attribute) -> String {
     }
 }
 
-fn cost(cost: &Cost) -> String {
+fn cost(attribute: &Attribute) -> String {
     let word = |impact: &Impact| format!("`{impact}`");
-    match cost {
+    match &attribute.cost {
         Cost::Always(impact) => word(impact),
+        Cost::Direction { grow, shrink } if attribute.ty == Type::Bool => {
+            format!("switching on {}, switching off {}", word(grow), word(shrink))
+        }
         Cost::Direction { grow, shrink } => {
             format!("growing {}, shrinking {}", word(grow), word(shrink))
         }

@@ -1,5 +1,7 @@
 //! Every page of a diagnostic code is a test: its wrong text gives exactly that code at exactly the
-//! marked ranges, its right text gives nothing at all.
+//! marked ranges, its right text gives nothing at all. `PAGE=E0212 cargo test` tests one page.
+
+#![expect(clippy::disallowed_methods, reason = "this test looks into the book's folder")]
 
 use std::path::Path;
 
@@ -91,9 +93,6 @@ fn end_on_first_line(file: &SourceFile, start: u32, end: u32) -> u32 {
 fn problems(code: &'static str, page: &str) -> Vec<String> {
     let mut problems = Vec::new();
     let title = page.lines().next().unwrap_or_default();
-    if title.ends_with(": To be written") {
-        return problems;
-    }
     if !title.starts_with(&format!("# {code}: ")) {
         problems.push(format!("begins with `{title}`"));
     }
@@ -142,11 +141,26 @@ fn every_page_is_true() {
         if only.as_ref().is_some_and(|only| only != page.code) {
             continue;
         }
+        if !is_written(page.page) {
+            continue;
+        }
         for problem in problems(page.code, page.page) {
             failures.push(format!("{}: {problem}", page.code));
         }
     }
     assert!(failures.is_empty(), "{} problems:\n{}", failures.len(), failures.join("\n"));
+}
+
+fn is_written(page: &str) -> bool {
+    page.contains("\n## Wrong\n")
+}
+
+#[test]
+#[ignore = "not all pages are written yet"]
+fn every_page_is_written() {
+    let missing: Vec<&str> =
+        codes::ALL.iter().filter(|page| !is_written(page.page)).map(|page| page.code).collect();
+    assert_eq!(missing, [""; 0]);
 }
 
 #[test]
