@@ -5,6 +5,7 @@ mod build;
 mod characters;
 mod explain;
 mod file;
+mod format;
 pub mod habits;
 mod items;
 mod literal;
@@ -14,4 +15,5 @@ mod scan;
 
 pub use characters::{MAX_FILE_SIZE, decode};
 pub use file::{Parsed, parse, parse_expression};
+pub use format::format;
 pub use items::MAX_NESTING;

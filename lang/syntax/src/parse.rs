@@ -65,6 +65,13 @@ impl<'t> Node<'t> {
     }
 }
 
+impl<'t> Nodes<'t> {
+    /// All nodes with the comments between them.
+    pub(crate) fn with_comments(self) -> impl Iterator<Item = Node<'t>> {
+        self.0.filter(|pair| pair.as_rule() != Rule::EOI).map(Node)
+    }
+}
+
 impl<'t> Iterator for Nodes<'t> {
     type Item = Node<'t>;
 

@@ -11,7 +11,7 @@ pub(super) fn read(text: &str) -> Result<Value, Box<Fault>> {
     let &[year, month, day] = parts.as_slice() else {
         return Err(minus(text));
     };
-    if !parts.iter().all(|part| digits(part)) {
+    if !parts.iter().all(digits) {
         return Err(minus(text));
     }
     let whole = 0..text.len();
