@@ -102,6 +102,7 @@ pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
         state: Mutex::new(State::new()),
     };
     if sound {
+        diagnostics.extend(check::expressions::check(&program.tree, &program.shapes));
         program.evaluate(world, &mut diagnostics);
         program.graph.digest = Some(digest(&sources, settings));
         let found = semantic::check(&program.graph, &settings.catalog, &program);

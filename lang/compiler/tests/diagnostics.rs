@@ -36,6 +36,11 @@ fn late_values_and_secrets() {
 }
 
 #[test]
+fn what_is_never_evaluated() {
+    check_file(include_str!("diagnostics/unused.tcloud"));
+}
+
+#[test]
 fn words_of_other_tools() {
     check_file(include_str!("diagnostics/habits.tcloud"));
 }

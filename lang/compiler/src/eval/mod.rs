@@ -4,7 +4,7 @@
 //! * `state` – the instances of blocks and what was computed for them.
 //! * `expand` – one block becomes its instances: `for`, `if`, keys.
 //! * `expr`, `call` – expressions.
-//! * `path` – references: `tenant.a.vm.web[1].nic.office.address`.
+//! * `path`, `choose` – references: `tenant.a.vm.web[1].nic.office.address`, `vm.web.*`.
 //! * `define` – `let`, `param`, `output`, attributes, and their types.
 //! * `attribute` – an attribute of a resource, with `defaults`, the schema's default and what is
 //!   derived (`derive`).
@@ -13,6 +13,7 @@
 
 mod attribute;
 mod call;
+mod choose;
 mod cycle;
 mod define;
 mod derive;
@@ -33,6 +34,7 @@ use crate::World;
 use crate::shapes::Shapes;
 use crate::tree::{BodyId, DefId, FunctionId, Tree};
 
+pub(crate) use call::match_arguments;
 pub(crate) use resource::Collected;
 pub(crate) use state::{InstanceId, State};
 

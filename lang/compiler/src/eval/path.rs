@@ -1,14 +1,13 @@
 //! References. A path is followed word by word: a scope, a kind in it, a name, a key, an attribute.
 
-use tcloud_model::diagnostic::nearest;
-use tcloud_model::{Diagnostic, Key, Name, Span, Value, codes};
+use tcloud_model::{Diagnostic, Name, Span, Value, codes};
 use tcloud_syntax::ast::{Expr, ExprKind, Ident};
 
 use super::state::{InstanceId, State};
 use super::{Env, Eval, Evaluated, Stop};
-use crate::check::habit;
+use crate::check::{habit, unknown};
 use crate::methods;
-use crate::ops::shown;
+use crate::ops::OpError;
 use crate::shapes::ShapeInfo;
 use crate::tree::{DefKind, Named, Shape, Tree};
 
@@ -50,7 +49,7 @@ impl<'p> Eval<'p> {
         }
     }
 
-    fn is_variable(&self, env: Env<'_>, name: &str) -> bool {
+    pub(super) fn is_variable(&self, env: Env<'_>, name: &str) -> bool {
         env.local(name).is_some()
             || self.lexical(env.scope).any(|scope| {
                 let instance = self.state.get(scope);
@@ -91,38 +90,20 @@ impl<'p> Eval<'p> {
         Err(self.unknown_name(env, name, at))
     }
 
-    fn unknown_name(&mut self, env: Env<'_>, name: &str, at: Span) -> Stop {
+    pub(super) fn unknown_name(&mut self, env: Env<'_>, name: &str, at: Span) -> Stop {
         if self.is_bad(env.scope, name) {
             return Stop::Reported;
         }
-        if let Some(help) = habit::path(name, None) {
-            let message = format!("tcloud has no `{name}`");
-            return self.report(Diagnostic::error(codes::E0010, at, message).help(help));
-        }
-        if self.shapes.kind(name).is_some() || self.knows_component(env.scope, name) {
-            let message = format!("`{name}` is a kind, a name has to follow");
-            return self.report(
-                Diagnostic::error(codes::E0301, at, message)
-                    .help(format!("write `{name}.NAME`, or `{name}.*` for all of them")),
-            );
-        }
-        let words = self.variables_in(env.scope);
+        let mut words: Vec<&str> = self.variables_in(env.scope).into_iter().collect();
         let mut frame = env.frame;
-        let mut words: Vec<&str> = words.into_iter().collect();
         while let Some(at) = frame {
             words.extend(at.bindings.iter().map(|(name, _)| name.as_str()));
             frame = at.outer;
         }
-        let meant = nearest(name, words.iter().copied())
-            .or_else(|| nearest(name, self.shapes.kinds().map(|(word, _)| word.as_str())));
-        let mut diagnostic = Diagnostic::error(codes::E0301, at, format!("there is no `{name}`"));
-        diagnostic = match meant {
-            Some(meant) => diagnostic
-                .label(format!("did you mean `{meant}`?"))
-                .help(format!("write `{meant}`"))
-                .fix(at, meant),
-            None => diagnostic.help(format!("declare it: `let {name} = …`; texts are in quotes")),
-        };
+        let components = self.tree.components.iter().map(|component| component.name.name.as_str());
+        let kinds: Vec<&str> =
+            self.shapes.kinds().map(|(word, _)| word.as_str()).chain(components).collect();
+        let diagnostic = unknown::name(name, at, &words, &kinds);
         self.report(diagnostic)
     }
 
@@ -205,25 +186,9 @@ impl<'p> Eval<'p> {
             let blocks = self.tree.blocks_of_kind(self.body_of(*scope), kind);
             known.extend(blocks.filter_map(|(_, b)| b.name.as_ref().map(|n| n.name.as_str())));
         }
-        let place = scopes
-            .iter()
-            .find_map(|scope| self.state.get(*scope).address.as_ref())
-            .map_or(String::new(), |address| format!(" in {address}"));
-        let message = format!("there is no {kind} `{}`{place}", name.name);
-        let diagnostic = Diagnostic::error(codes::E0301, at, message);
-        let diagnostic = match nearest(&name.name, known.iter().copied()) {
-            Some(meant) => diagnostic
-                .label(format!("did you mean `{kind}.{meant}`?"))
-                .help(format!("write `{meant}`"))
-                .fix(name.span, meant),
-            None if known.is_empty() => {
-                diagnostic.help(format!("declare it: `{kind} {} {{ … }}`", name.name))
-            }
-            None => {
-                known.truncate(12);
-                diagnostic.help(format!("what there is: {}", known.join(", ")))
-            }
-        };
+        let place = scopes.iter().find_map(|scope| self.state.get(*scope).address.as_ref());
+        let place = place.map(ToString::to_string);
+        let diagnostic = unknown::member(kind, name, at, place.as_deref(), known);
         self.report(diagnostic)
     }
 
@@ -268,7 +233,7 @@ impl<'p> Eval<'p> {
     }
 
     /// An instance as something that a path goes on from.
-    fn instance_place(&mut self, id: InstanceId) -> Evaluated<Place<'p>> {
+    pub(super) fn instance_place(&mut self, id: InstanceId) -> Evaluated<Place<'p>> {
         let instance = self.state.get(id);
         let shape = instance.block.map(|block| self.tree.block(block).shape);
         let object = match shape {
@@ -330,19 +295,22 @@ impl<'p> Eval<'p> {
     }
 
     fn no_field(&mut self, value: &Value, field: &Ident) -> Stop {
-        let known: Vec<&str> = match value {
-            Value::Map(fields) => fields.iter().map(|(name, _)| name.as_str()).collect(),
-            _ => Vec::new(),
+        let diagnostic = match value {
+            Value::Map(fields) => {
+                let known = fields.iter().map(|(name, _)| name.as_str()).collect();
+                unknown::field("the object", field, known)
+            }
+            Value::None => {
+                Diagnostic::error(codes::E0306, field.span, "this may be absent, it has no fields")
+                    .help("say what holds then: `x ?? …`")
+            }
+            other => {
+                let ty = crate::check::infer::of_value(other);
+                let OpError { code, message, help } = methods::unknown_property(&ty, &field.name);
+                Diagnostic::error(code, field.span, message).help(help)
+            }
         };
-        let message = format!("{} has no `{}`", shown(value), field.name);
-        let diagnostic = Diagnostic::error(codes::E0306, field.span, message);
-        let help = match (nearest(&field.name, known.iter().copied()), value) {
-            (Some(meant), _) => format!("write `{meant}`"),
-            (None, Value::None) => "it may be absent: say what holds then, `x ?? …`".to_owned(),
-            (None, Value::Map(_)) => format!("it has: {}", known.join(", ")),
-            _ => "methods are called with parentheses: `cidr.host(10)`".to_owned(),
-        };
-        self.report(diagnostic.help(help))
+        self.report(diagnostic)
     }
 
     /// What an instance has under a name: an attribute, an output, a nested block, a kind.
@@ -413,133 +381,11 @@ impl<'p> Eval<'p> {
         let outputs = self.tree.defs_of(self.body_of(id));
         let outputs = outputs.filter(|(_, def)| def.kind == DefKind::Output);
         known.extend(outputs.map(|(_, def)| def.name.name.as_str()));
-        let message = format!("{path} has no `{}`", field.name);
-        let diagnostic = Diagnostic::error(codes::E0306, field.span, message);
-        let diagnostic = match nearest(&field.name, known.iter().copied()) {
-            Some(meant) => diagnostic
-                .label(format!("did you mean `{meant}`?"))
-                .help(format!("write `{meant}`"))
-                .fix(field.span, meant),
-            None => {
-                known.sort_unstable();
-                known.dedup();
-                known.truncate(12);
-                diagnostic.help(format!("it has: {}", known.join(", ")))
-            }
-        };
+        let diagnostic = unknown::field(&path, field, known);
         self.report(diagnostic)
     }
 
-    fn index(
-        &mut self,
-        base: Place<'p>,
-        key: &Value,
-        key_at: Span,
-        at: Span,
-    ) -> Evaluated<Place<'p>> {
-        match (base, key) {
-            (Place::Repeated(id, position), _) => self.keyed(id, position, key, at),
-            (Place::Many(places), _) => {
-                let all: Evaluated<Vec<_>> =
-                    places.into_iter().map(|place| self.index(place, key, key_at, at)).collect();
-                all.map(Place::Many)
-            }
-            (Place::Value(Value::List(items)), Value::Int(wanted)) => {
-                let found = usize::try_from(*wanted).ok().and_then(|wanted| items.get(wanted));
-                match found {
-                    Some(item) => Ok(Place::Value(item.clone())),
-                    None => {
-                        let message = format!("there is no element {wanted}");
-                        let help = match items.len() {
-                            0 => "the list is empty".to_owned(),
-                            count => {
-                                format!("elements are counted from 0, the last is {}", count - 1)
-                            }
-                        };
-                        Err(self
-                            .report(Diagnostic::error(codes::E0305, key_at, message).help(help)))
-                    }
-                }
-            }
-            (Place::Value(Value::Map(fields)), Value::Text(name)) => match fields.get(name) {
-                Some(value) => Ok(Place::Value(value.clone())),
-                None => {
-                    let known: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
-                    let help = match nearest(name, known.iter().copied()) {
-                        Some(meant) => format!("did you mean \"{meant}\"?"),
-                        None => format!("its keys: {}", known.join(", ")),
-                    };
-                    let message = format!("there is no key {key}");
-                    Err(self.report(Diagnostic::error(codes::E0305, key_at, message).help(help)))
-                }
-            },
-            (Place::Value(Value::Ref(address)), _) => {
-                let message = format!("{address} is not repeated, it has no instances");
-                Err(self.report(
-                    Diagnostic::error(codes::E0305, at, message).help("leave the key away"),
-                ))
-            }
-            (Place::Value(value), _) => {
-                let message = format!("{} has no element {}", shown(&value), shown(key));
-                Err(self.report(
-                    Diagnostic::error(codes::E0306, at, message)
-                        .help("lists have numbers from 0, maps have texts: `xs[0]`, `m[\"a\"]`"),
-                ))
-            }
-            (Place::Part(_) | Place::Kind(..), _) => Err(self.report(
-                Diagnostic::error(codes::E0305, at, "a key follows the name of a repeated block")
-                    .help("write `vm.web[1]`"),
-            )),
-        }
-    }
-
-    /// One instance of a repeated block.
-    fn keyed(
-        &mut self,
-        id: InstanceId,
-        position: u32,
-        key: &Value,
-        at: Span,
-    ) -> Evaluated<Place<'p>> {
-        self.asking = at;
-        let found = self.expand(id, position);
-        let range = self.now(found, at, "what exists")?;
-        let wanted = match key {
-            Value::Int(number) => Some(Key::Int(*number)),
-            Value::Text(text) => Some(Key::Text(Name::new(text))),
-            Value::Ref(address) => Some(Key::Ref(address.clone())),
-            _ => None,
-        };
-        let first = State::range(range.clone()).next();
-        let sample = first.and_then(|first| self.state.get(first).address.clone());
-        if let (Some(wanted), Some(sample)) = (wanted, sample) {
-            let (kind, name) = (sample.kind().clone(), sample.name().clone());
-            let address = match sample.parent() {
-                Some(parent) => parent.child(kind, name, Some(wanted)),
-                None => tcloud_model::Address::root(kind, name, Some(wanted)),
-            };
-            if let Some(instance) = self.state.at(&address) {
-                return self.instance_place(instance);
-            }
-        }
-        let name = self.child(id, position).map_or(String::new(), |child| {
-            crate::check::structure::describe(self.tree.block(child.block))
-        });
-        let keys: Vec<String> = State::range(range)
-            .take(8)
-            .filter_map(|instance| self.state.get(instance).address.as_ref()?.key().cloned())
-            .map(|key| key.to_string())
-            .collect();
-        let help = if keys.is_empty() {
-            "there are no instances".to_owned()
-        } else {
-            format!("its instances: {}", keys.join(", "))
-        };
-        let message = format!("{name} has no instance {}", shown(key));
-        Err(self.report(Diagnostic::error(codes::E0305, at, message).help(help)))
-    }
-
-    fn needs_key(&mut self, id: InstanceId, position: u32, at: Span) -> Stop {
+    pub(super) fn needs_key(&mut self, id: InstanceId, position: u32, at: Span) -> Stop {
         let (name, head) = match self.child(id, position) {
             Some(child) => {
                 let block = self.tree.block(child.block);
@@ -548,70 +394,7 @@ impl<'p> Eval<'p> {
             }
             None => (String::new(), at),
         };
-        self.report(
-            Diagnostic::error(codes::E0305, at, format!("{name} is repeated, which one is meant?"))
-                .also(head, "repeated here")
-                .help(format!("write `{name}[KEY]` for one, `{name}.*` for all")),
-        )
-    }
-
-    /// `vm.web.*`, `vm.*`, `list.*`: all of them.
-    fn star(&mut self, env: Env<'_>, base: &'p Expr) -> Evaluated<Place<'p>> {
-        if let ExprKind::Name(kind) = &base.kind
-            && !self.is_variable(env, kind)
-        {
-            let holds = |scope: &InstanceId| {
-                self.tree.blocks_of_kind(self.body_of(*scope), kind).next().is_some()
-            };
-            let nearest = self.lexical(env.scope).find(holds);
-            let known = self.shapes.kind(kind).is_some() || self.knows_component(env.scope, kind);
-            return match nearest {
-                Some(scope) => self.all_of_kind(scope, kind, base.span),
-                None if known => Ok(Place::Many(Vec::new())),
-                None => Err(self.unknown_name(env, kind, base.span)),
-            };
-        }
-        match self.place(env, base)? {
-            Place::Repeated(id, position) => self.all_at(id, position, base.span).map(Place::Many),
-            Place::Kind(id, kind) => self.all_of_kind(id, kind, base.span),
-            Place::Many(places) => Ok(Place::Many(places)),
-            Place::Value(Value::List(items)) => {
-                Ok(Place::Many(items.iter().map(|item| Place::Value(item.clone())).collect()))
-            }
-            Place::Value(Value::Map(fields)) => {
-                Ok(Place::Many(fields.iter().map(|(_, v)| Place::Value(v.clone())).collect()))
-            }
-            Place::Value(value) => {
-                let message = format!("{} is one thing, `.*` needs many", shown(&value));
-                Err(self.report(
-                    Diagnostic::error(codes::E0305, base.span, message)
-                        .help("`.*` follows a repeated block, a kind, a list or a map"),
-                ))
-            }
-            Place::Part(_) => Err(self.report(
-                Diagnostic::error(codes::E0305, base.span, "this occurs once, `.*` needs many")
-                    .help("`.*` follows a repeated block, a kind, a list or a map"),
-            )),
-        }
-    }
-
-    fn all_of_kind(&mut self, id: InstanceId, kind: &str, at: Span) -> Evaluated<Place<'p>> {
-        let mut positions: Vec<u32> =
-            self.tree.blocks_of_kind(self.body_of(id), kind).map(|(at, _)| at).collect();
-        positions.sort_unstable();
-        let mut all = Vec::new();
-        for position in positions {
-            all.extend(self.all_at(id, position, at)?);
-        }
-        Ok(Place::Many(all))
-    }
-
-    fn all_at(&mut self, id: InstanceId, position: u32, at: Span) -> Evaluated<Vec<Place<'p>>> {
-        self.asking = at;
-        let found = self.expand(id, position);
-        let range = self.now(found, at, "what exists")?;
-        self.spend(u64::from(range.end - range.start), at)?;
-        State::range(range).map(|instance| self.instance_place(instance)).collect()
+        self.report(unknown::key(&name, head, at))
     }
 
     /// What a path that ends here is as a value.

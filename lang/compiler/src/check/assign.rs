@@ -1,0 +1,150 @@
+//! Whether a value of one type may be given where another is asked for. Lenient where only the value
+//! can tell – a text for a set of texts, a number for bounds – because the evaluator looks again.
+
+use tcloud_model::{Diagnostic, Type, codes};
+use tcloud_syntax::ast::Expr;
+
+use crate::eval::fit::named;
+
+/// Whether some value of the first type is one of the second.
+pub(crate) fn fits(from: &Type, to: &Type) -> bool {
+    use Type as T;
+    match (from, to) {
+        (T::Unknown, _) | (_, T::Unknown) => true,
+        (T::Optional(from), T::Optional(to)) => fits(from, to),
+        (T::Optional(_), _) => false,
+        (from, T::Optional(to)) => fits(from, to),
+        (T::Either(types), to) => types.iter().any(|from| fits(from, to)),
+        (from, T::Either(types)) => types.iter().any(|to| fits(from, to)),
+        (T::Secret(from), T::Secret(to)) => fits(from, to),
+        (T::Secret(_), _) => false,
+        (from, T::Secret(to)) => fits(from, to),
+        (T::Int { .. }, T::Float) => true,
+        (T::Int { min: low, max: high }, T::Int { min, max }) => {
+            let below = matches!((high, min), (Some(high), Some(min)) if high < min);
+            let above = matches!((low, max), (Some(low), Some(max)) if low > max);
+            !below && !above
+        }
+        (T::Text, T::OneOf(_) | T::Mac) => true,
+        (T::OneOf(_), T::Text) => true,
+        (T::OneOf(texts), T::Mac) => {
+            texts.iter().any(|text| tcloud_model::value::parse_mac(text).is_some())
+        }
+        (T::OneOf(from), T::OneOf(to)) => from.iter().any(|text| to.contains(text)),
+        (T::Ref(from), T::Ref(to)) => {
+            from.is_empty() || to.is_empty() || from.iter().any(|kind| to.contains(kind))
+        }
+        (T::List(from), T::List(to)) | (T::Map(from), T::Map(to)) => fits(from, to),
+        (T::Object(fields), T::Map(to)) => fields.iter().all(|field| fits(&field.ty, to)),
+        (T::Map(_), T::Object(_)) => true,
+        (T::Object(from), T::Object(to)) => {
+            let has = |field: &tcloud_model::Field| match from.iter().find(|f| f.name == field.name)
+            {
+                Some(own) => fits(&own.ty, &field.ty),
+                None => field.optional,
+            };
+            to.iter().all(has) && from.iter().all(|f| to.iter().any(|own| own.name == f.name))
+        }
+        (from, to) => from == to,
+    }
+}
+
+/// What is wrong when a value of one type is given where another is asked for.
+pub(crate) fn mismatch(from: &Type, to: &Type, subject: &str, expr: &Expr) -> Option<Diagnostic> {
+    if fits(from, to) {
+        return None;
+    }
+    let dimension = |ty: &Type| {
+        matches!(ty, Type::Bytes | Type::Rate | Type::Duration | Type::Percent | Type::Int { .. })
+    };
+    let (code, message, help) = match (from, to) {
+        (Type::Secret(_), _) => (
+            codes::E0801,
+            format!("a secret would become visible in {subject}"),
+            "give it to something of type `Secret<…>`, or do without the secret here".to_owned(),
+        ),
+        (Type::Optional(of), to) if fits(of, to) => (
+            codes::E0201,
+            format!("{subject} needs {}, this may be absent", named(to)),
+            "say what holds then: `x ?? …`".to_owned(),
+        ),
+        (from, to) if dimension(from) && dimension(to) => (
+            codes::E0202,
+            format!("{subject} needs {}, this is {}", named(to), named(from)),
+            "bring it to the other unit, or use another value".to_owned(),
+        ),
+        (Type::OneOf(_), Type::OneOf(_)) => (
+            codes::E0203,
+            format!("{subject} is {to}, this is {from}"),
+            "choose one of the allowed texts".to_owned(),
+        ),
+        _ => (
+            codes::E0201,
+            format!("{subject} needs {}, this is {}", named(to), named(from)),
+            format!("give it {}", named(to)),
+        ),
+    };
+    Some(Diagnostic::error(code, expr.span, message).help(help))
+}
+
+/// A type for values of either type.
+pub(crate) fn join(a: Type, b: Type) -> Type {
+    match (a, b) {
+        (a, b) if a == b => a,
+        (Type::Unknown, _) | (_, Type::Unknown) => Type::Unknown,
+        (Type::Int { .. }, Type::Int { .. }) => Type::INT,
+        (Type::Int { .. }, Type::Float) | (Type::Float, Type::Int { .. }) => Type::Float,
+        (Type::OneOf(mut a), Type::OneOf(b)) => {
+            if a.len() + b.len() > 32 {
+                return Type::Text;
+            }
+            a.extend(b);
+            a.sort();
+            a.dedup();
+            Type::OneOf(a)
+        }
+        (Type::OneOf(_), Type::Text) | (Type::Text, Type::OneOf(_)) => Type::Text,
+        (Type::Ref(mut a), Type::Ref(b)) => {
+            a.extend(b);
+            a.sort();
+            a.dedup();
+            Type::Ref(a)
+        }
+        (Type::List(a), Type::List(b)) => Type::list(join(*a, *b)),
+        (Type::Optional(a), Type::Optional(b)) => Type::Optional(Box::new(join(*a, *b))),
+        (Type::Optional(a), b) | (b, Type::Optional(a)) => Type::Optional(Box::new(join(*a, b))),
+        (Type::Object(a), Type::Object(b)) => join_objects(a, b),
+        (Type::Either(mut types), other) | (other, Type::Either(mut types)) => {
+            if !types.contains(&other) {
+                types.push(other);
+            }
+            Type::Either(types)
+        }
+        (a, b) => Type::Either(vec![a, b]),
+    }
+}
+
+/// Fields that only one of the objects has may be missing.
+fn join_objects(a: Vec<tcloud_model::Field>, b: Vec<tcloud_model::Field>) -> Type {
+    let mut fields = Vec::with_capacity(a.len());
+    let mut others = b;
+    for mut field in a {
+        match others.iter().position(|other| other.name == field.name) {
+            Some(at) => {
+                let other = others.swap_remove(at);
+                field.optional |= other.optional;
+                field.ty = join(field.ty, other.ty);
+            }
+            None => field.optional = true,
+        }
+        fields.push(field);
+    }
+    fields.extend(others.into_iter().map(|field| tcloud_model::Field { optional: true, ..field }));
+    fields.sort_by(|a, b| a.name.cmp(&b.name));
+    Type::Object(fields)
+}
+
+/// A type for the values of all types; unknown when there are none.
+pub(crate) fn join_all(types: impl Iterator<Item = Type>) -> Type {
+    types.reduce(join).unwrap_or(Type::Unknown)
+}

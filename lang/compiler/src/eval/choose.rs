@@ -1,0 +1,180 @@
+//! The parts of a path that choose among many: `vm.web[1]`, `xs[0]`, `vm.web.*`, `vm.*`.
+
+use tcloud_model::diagnostic::nearest;
+use tcloud_model::{Diagnostic, Key, Name, Span, Value, codes};
+use tcloud_syntax::ast::{Expr, ExprKind};
+
+use super::path::Place;
+use super::state::{InstanceId, State};
+use super::{Env, Eval, Evaluated};
+use crate::ops::shown;
+
+impl<'p> Eval<'p> {
+    pub(super) fn index(
+        &mut self,
+        base: Place<'p>,
+        key: &Value,
+        key_at: Span,
+        at: Span,
+    ) -> Evaluated<Place<'p>> {
+        match (base, key) {
+            (Place::Repeated(id, position), _) => self.keyed(id, position, key, at),
+            (Place::Many(places), _) => {
+                let all: Evaluated<Vec<_>> =
+                    places.into_iter().map(|place| self.index(place, key, key_at, at)).collect();
+                all.map(Place::Many)
+            }
+            (Place::Value(Value::List(items)), Value::Int(wanted)) => {
+                let found = usize::try_from(*wanted).ok().and_then(|wanted| items.get(wanted));
+                match found {
+                    Some(item) => Ok(Place::Value(item.clone())),
+                    None => {
+                        let message = format!("there is no element {wanted}");
+                        let help = match items.len() {
+                            0 => "the list is empty".to_owned(),
+                            count => {
+                                format!("elements are counted from 0, the last is {}", count - 1)
+                            }
+                        };
+                        Err(self
+                            .report(Diagnostic::error(codes::E0305, key_at, message).help(help)))
+                    }
+                }
+            }
+            (Place::Value(Value::Map(fields)), Value::Text(name)) => match fields.get(name) {
+                Some(value) => Ok(Place::Value(value.clone())),
+                None => {
+                    let known: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+                    let help = match nearest(name, known.iter().copied()) {
+                        Some(meant) => format!("did you mean \"{meant}\"?"),
+                        None => format!("its keys: {}", known.join(", ")),
+                    };
+                    let message = format!("there is no key {key}");
+                    Err(self.report(Diagnostic::error(codes::E0305, key_at, message).help(help)))
+                }
+            },
+            (Place::Value(Value::Ref(address)), _) => {
+                let message = format!("{address} is not repeated, it has no instances");
+                Err(self.report(
+                    Diagnostic::error(codes::E0305, at, message).help("leave the key away"),
+                ))
+            }
+            (Place::Value(value), _) => {
+                let message = format!("{} has no element {}", shown(&value), shown(key));
+                Err(self.report(
+                    Diagnostic::error(codes::E0306, at, message)
+                        .help("lists have numbers from 0, maps have texts: `xs[0]`, `m[\"a\"]`"),
+                ))
+            }
+            (Place::Part(_) | Place::Kind(..), _) => Err(self.report(
+                Diagnostic::error(codes::E0305, at, "a key follows the name of a repeated block")
+                    .help("write `vm.web[1]`"),
+            )),
+        }
+    }
+
+    /// One instance of a repeated block.
+    fn keyed(
+        &mut self,
+        id: InstanceId,
+        position: u32,
+        key: &Value,
+        at: Span,
+    ) -> Evaluated<Place<'p>> {
+        self.asking = at;
+        let found = self.expand(id, position);
+        let range = self.now(found, at, "what exists")?;
+        let wanted = match key {
+            Value::Int(number) => Some(Key::Int(*number)),
+            Value::Text(text) => Some(Key::Text(Name::new(text))),
+            Value::Ref(address) => Some(Key::Ref(address.clone())),
+            _ => None,
+        };
+        let first = State::range(range.clone()).next();
+        let sample = first.and_then(|first| self.state.get(first).address.clone());
+        if let (Some(wanted), Some(sample)) = (wanted, sample) {
+            let (kind, name) = (sample.kind().clone(), sample.name().clone());
+            let address = match sample.parent() {
+                Some(parent) => parent.child(kind, name, Some(wanted)),
+                None => tcloud_model::Address::root(kind, name, Some(wanted)),
+            };
+            if let Some(instance) = self.state.at(&address) {
+                return self.instance_place(instance);
+            }
+        }
+        let name = self.child(id, position).map_or(String::new(), |child| {
+            crate::check::structure::describe(self.tree.block(child.block))
+        });
+        let keys: Vec<String> = State::range(range)
+            .take(8)
+            .filter_map(|instance| self.state.get(instance).address.as_ref()?.key().cloned())
+            .map(|key| key.to_string())
+            .collect();
+        let help = if keys.is_empty() {
+            "there are no instances".to_owned()
+        } else {
+            format!("its instances: {}", keys.join(", "))
+        };
+        let message = format!("{name} has no instance {}", shown(key));
+        Err(self.report(Diagnostic::error(codes::E0305, at, message).help(help)))
+    }
+
+    /// `vm.web.*`, `vm.*`, `list.*`: all of them.
+    pub(super) fn star(&mut self, env: Env<'_>, base: &'p Expr) -> Evaluated<Place<'p>> {
+        if let ExprKind::Name(kind) = &base.kind
+            && !self.is_variable(env, kind)
+        {
+            let holds = |scope: &InstanceId| {
+                self.tree.blocks_of_kind(self.body_of(*scope), kind).next().is_some()
+            };
+            let nearest = self.lexical(env.scope).find(holds);
+            let known = self.shapes.kind(kind).is_some() || self.knows_component(env.scope, kind);
+            return match nearest {
+                Some(scope) => self.all_of_kind(scope, kind, base.span),
+                None if known => Ok(Place::Many(Vec::new())),
+                None => Err(self.unknown_name(env, kind, base.span)),
+            };
+        }
+        match self.place(env, base)? {
+            Place::Repeated(id, position) => self.all_at(id, position, base.span).map(Place::Many),
+            Place::Kind(id, kind) => self.all_of_kind(id, kind, base.span),
+            Place::Many(places) => Ok(Place::Many(places)),
+            Place::Value(Value::List(items)) => {
+                Ok(Place::Many(items.iter().map(|item| Place::Value(item.clone())).collect()))
+            }
+            Place::Value(Value::Map(fields)) => {
+                Ok(Place::Many(fields.iter().map(|(_, v)| Place::Value(v.clone())).collect()))
+            }
+            Place::Value(value) => {
+                let message = format!("{} is one thing, `.*` needs many", shown(&value));
+                Err(self.report(
+                    Diagnostic::error(codes::E0305, base.span, message)
+                        .help("`.*` follows a repeated block, a kind, a list or a map"),
+                ))
+            }
+            Place::Part(_) => Err(self.report(
+                Diagnostic::error(codes::E0305, base.span, "this occurs once, `.*` needs many")
+                    .help("`.*` follows a repeated block, a kind, a list or a map"),
+            )),
+        }
+    }
+
+    fn all_of_kind(&mut self, id: InstanceId, kind: &str, at: Span) -> Evaluated<Place<'p>> {
+        let mut positions: Vec<u32> =
+            self.tree.blocks_of_kind(self.body_of(id), kind).map(|(at, _)| at).collect();
+        positions.sort_unstable();
+        let mut all = Vec::new();
+        for position in positions {
+            all.extend(self.all_at(id, position, at)?);
+        }
+        Ok(Place::Many(all))
+    }
+
+    fn all_at(&mut self, id: InstanceId, position: u32, at: Span) -> Evaluated<Vec<Place<'p>>> {
+        self.asking = at;
+        let found = self.expand(id, position);
+        let range = self.now(found, at, "what exists")?;
+        self.spend(u64::from(range.end - range.start), at)?;
+        State::range(range).map(|instance| self.instance_place(instance)).collect()
+    }
+}
