@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::store::Stored;
 use crate::{
-    Acquired, Append, Filter, Folded, Head, Holder, Lease, LeaseRequest, Loaded, Logged, Scope,
-    Sealed, Selection, Store, StoreError,
+    Acquired, Append, Filter, Folded, Head, Holder, Lease, LeaseRequest, Loaded, Logged,
+    OpenIntent, Scope, Sealed, Selection, Store, StoreError,
 };
 
 /// Tells the time by which leases expire.
@@ -75,6 +75,16 @@ impl Inner {
         if holds { Ok(()) } else { Err(StoreError::Fenced { scope: append.scope.clone() }) }
     }
 
+    fn intents(&self, scopes: &Selection) -> Vec<(Scope, OpenIntent)> {
+        let all = self.folded.intents.values();
+        let mut intents: Vec<_> = all
+            .map(|open| (Scope::of(&open.intent.operation.object.address), open.clone()))
+            .filter(|(scope, _)| scopes.holds(scope))
+            .collect();
+        intents.sort_by(|(a, left), (b, right)| (a, left.id).cmp(&(b, right.id)));
+        intents
+    }
+
     fn add(&mut self, scope: &Scope, generation: u64, sealed: &Sealed) {
         let chain = self.chain(scope);
         chain.head = sealed.head;
@@ -92,25 +102,19 @@ fn damaged(error: impl std::fmt::Display) -> StoreError {
 impl Store for MemoryStore {
     async fn load(&self, scopes: &Selection) -> Result<Loaded, StoreError> {
         let inner = self.inner();
-        let mut loaded = Loaded::default();
-        let wanted = |scope: &Scope| match scopes {
-            Selection::All => true,
-            Selection::Only(scopes) => scopes.contains(scope),
-        };
+        let mut loaded = Loaded { intents: inner.intents(scopes), ..Loaded::default() };
         let records = inner.folded.state.records.iter();
         loaded.state.records = records
-            .filter(|(object, _)| wanted(&Scope::of(&object.address)))
+            .filter(|(object, _)| scopes.holds(&Scope::of(&object.address)))
             .map(|(object, record)| (object.clone(), record.clone()))
             .collect();
-        let heads = inner.scopes.iter().filter(|(scope, _)| wanted(scope));
+        let heads = inner.scopes.iter().filter(|(scope, _)| scopes.holds(scope));
         loaded.heads = heads.map(|(scope, chain)| (scope.clone(), chain.head)).collect();
-        let intents = inner.folded.intents.values();
-        loaded.intents = intents
-            .map(|open| (Scope::of(&open.intent.operation.object.address), open.clone()))
-            .filter(|(scope, _)| wanted(scope))
-            .collect();
-        loaded.intents.sort_by(|(a, left), (b, right)| (a, left.id).cmp(&(b, right.id)));
         Ok(loaded)
+    }
+
+    async fn intents(&self, scopes: &Selection) -> Result<Vec<(Scope, OpenIntent)>, StoreError> {
+        Ok(self.inner().intents(scopes))
     }
 
     async fn acquire(&self, request: &LeaseRequest) -> Result<Acquired, StoreError> {

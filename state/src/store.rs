@@ -19,6 +19,12 @@ pub trait Store: Send + Sync {
     /// When the store cannot be read or holds something that it cannot have written.
     async fn load(&self, scopes: &Selection) -> Result<Loaded, StoreError>;
 
+    /// The open intents of these scopes, by scope, run and step: a part of [`Store::load`].
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    async fn intents(&self, scopes: &Selection) -> Result<Vec<(Scope, OpenIntent)>, StoreError>;
+
     /// Takes leases on all of the scopes, or on none. A lease that expired by the store's own
     /// clock, or whose run is known to have ended, is taken over.
     ///
@@ -161,6 +167,16 @@ pub enum StoreError {
     /// The store failed.
     #[error(transparent)]
     Failed(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Selection {
+    /// Whether a scope is among them.
+    pub fn holds(&self, scope: &Scope) -> bool {
+        match self {
+            Selection::All => true,
+            Selection::Only(scopes) => scopes.contains(scope),
+        }
+    }
 }
 
 impl Filter {

@@ -21,7 +21,8 @@ use uuid::Uuid;
 
 use crate::store::Stored;
 use crate::{
-    Acquired, Append, Filter, LeaseRequest, Loaded, Logged, Scope, Selection, Store, StoreError,
+    Acquired, Append, Filter, LeaseRequest, Loaded, Logged, OpenIntent, Scope, Selection, Store,
+    StoreError,
 };
 
 pub use error::SqliteError;
@@ -100,6 +101,11 @@ impl Store for SqliteStore {
     async fn load(&self, scopes: &Selection) -> Result<Loaded, StoreError> {
         let scopes = scopes.clone();
         self.with("read the state", move |database| read::load(database, &scopes)).await
+    }
+
+    async fn intents(&self, scopes: &Selection) -> Result<Vec<(Scope, OpenIntent)>, StoreError> {
+        let scopes = scopes.clone();
+        self.with("read the state", move |database| read::open_intents(database, &scopes)).await
     }
 
     async fn acquire(&self, request: &LeaseRequest) -> Result<Acquired, StoreError> {

@@ -27,6 +27,15 @@ pub(super) fn load(database: &mut Database, selection: &Selection) -> Result<Loa
     Ok(loaded)
 }
 
+pub(super) fn open_intents(
+    database: &mut Database,
+    selection: &Selection,
+) -> Result<Vec<(Scope, OpenIntent)>, Failure> {
+    let transaction = database.connection.transaction()?;
+    let scopes = scopes(&transaction, selection)?;
+    intents(&transaction, &scopes)
+}
+
 /// The chosen scopes by their row numbers.
 fn scopes(
     connection: &Connection,

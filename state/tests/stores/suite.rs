@@ -64,6 +64,7 @@ async fn what_is_done_is_remembered_and_what_is_open_is_found(store: AnyStore) {
     let (scope, found) = &loaded.intents[0];
     assert_eq!((scope.to_string().as_str(), found.id.run, found.id.step), ("tenant.a", run.id, 1));
     assert_eq!(found.intent, open);
+    assert_eq!(store.intents(&Selection::All).await.expect("read"), loaded.intents);
 }
 
 async fn an_unknown_outcome_leaves_the_intent_open(store: AnyStore) {
