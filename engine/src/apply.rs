@@ -1,0 +1,427 @@
+//! Carries out a plan. One loop decides and writes; the calls to providers run beside it. Whatever
+//! the calls have ended with, and what may begin because of it, is written in one commit, so that
+//! durability costs little for each step, and nothing when there is only one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tcloud_model::{Address, ObjectId};
+use tcloud_planner::plan::{Plan, Step, StepId};
+use tcloud_state::{
+    Body, End, EndStatus, Entry, Intent, IntentId, Outcome, RecordChange, Remembered, Scope,
+    StepResult, StoreError, Why,
+};
+use tokio::task::{self, JoinError, JoinSet};
+use tokio::time::Instant;
+
+use crate::engine::{Control, Parts, RunInfo, Stop};
+use crate::event::{Account, ApplyEvent, SkipReason, Trouble};
+use crate::hold::{self, BATCH, Held, HoldError};
+use crate::queue::{Malformed, Queue};
+use crate::stale::{self, Checked, StaleObject};
+use crate::step::{StepEnd, Task};
+use crate::{observe, recover};
+
+/// Why a plan was not carried out, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Something has to be agreed to first.
+    #[error("the plan needs a decision before it can be applied")]
+    NeedsDecision,
+    /// The plan cannot be carried out by anybody.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// The leases could not be had, or nothing could be written yet. Nothing was changed.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
+    /// The world changed since the plan was made. Nothing was changed.
+    #[error("the plan is stale: {} changed since it was made", objects(.0.len()))]
+    Stale(Vec<StaleObject>),
+    /// The store failed, or another run took over, in the middle of the run.
+    #[error("the run was cut off")]
+    CutOff {
+        /// What is known about its steps; what was running is unknown.
+        account: Box<Account>,
+        /// Why.
+        source: StoreError,
+    },
+}
+
+fn objects(count: usize) -> String {
+    match count {
+        1 => "1 object".to_owned(),
+        count => format!("{count} objects"),
+    }
+}
+
+/// Carries out a plan.
+pub(crate) async fn apply(
+    parts: &Arc<Parts>,
+    plan: &Arc<Plan>,
+    run: &RunInfo,
+    control: &Control,
+) -> Result<Account, ApplyError> {
+    if plan.needs_decision() {
+        return Err(ApplyError::NeedsDecision);
+    }
+    let queue = Queue::new(&plan.steps, parts.limits.parallelism, parts.limits.per_host)?;
+    if plan.is_empty() {
+        return Ok(Account::default());
+    }
+    let scopes = plan.steps.iter().flat_map(scopes_of).collect();
+    let mut held = hold::hold(parts, scopes, run, control).await?;
+    let checked = match prepare(parts, plan, &mut held, control).await {
+        Ok(checked) => checked,
+        Err(error) => {
+            held.give_up().await;
+            return Err(HoldError::from(error).into());
+        }
+    };
+    if !checked.stale.is_empty() {
+        let status = EndStatus::Failed;
+        let end = End { status, done: 0, failed: 0, skipped: 0, unknown: 0 };
+        held.end(end).await.map_err(HoldError::from)?;
+        return Err(ApplyError::Stale(checked.stale));
+    }
+    let steps = plan.steps.len();
+    control.tell(ApplyEvent::Started { run: run.id, steps }).await;
+    let executor = Executor {
+        parts: Arc::clone(parts),
+        plan: Arc::clone(plan),
+        control: control.clone(),
+        silent: checked.silent,
+        queue,
+        held,
+        running: JoinSet::new(),
+        tasks: HashMap::new(),
+        batch: Batch::default(),
+        account: Account::default(),
+        stop: Stop::No,
+    };
+    executor.run().await
+}
+
+/// Settles what is open and compares the world with what the plan expects.
+async fn prepare(
+    parts: &Arc<Parts>,
+    plan: &Plan,
+    held: &mut Held,
+    control: &Control,
+) -> Result<Checked, StoreError> {
+    recover::recover(parts, held, control).await?;
+    let observed = observe::observe(&parts.hosts, stale::hosts_of(plan), &parts.limits).await;
+    Ok(stale::check(plan, &observed))
+}
+
+/// The scopes that a step may write to.
+fn scopes_of(step: &Step) -> BTreeSet<Scope> {
+    let records = step.records.iter().map(|(object, _)| Scope::of(&object.address));
+    let asked = step.operation.iter().map(|operation| Scope::of(&operation.object.address));
+    records.chain(asked).collect()
+}
+
+/// The scope in whose chain a step is written.
+fn scope_of(step: &Step) -> Scope {
+    let asked = step.operation.as_ref().map(|operation| &operation.object);
+    let object = asked.or_else(|| step.records.first().map(|(object, _)| object));
+    object.map_or(Scope::Shared, |object| Scope::of(&object.address))
+}
+
+/// A plan that is being carried out.
+struct Executor {
+    parts: Arc<Parts>,
+    plan: Arc<Plan>,
+    control: Control,
+    silent: BTreeMap<Address, String>,
+    queue: Queue,
+    held: Held,
+    running: JoinSet<StepEnd>,
+    tasks: HashMap<task::Id, (StepId, Instant)>,
+    batch: Batch,
+    account: Account,
+    stop: Stop,
+}
+
+/// What is written next, and what follows when it is durable.
+#[derive(Default)]
+struct Batch {
+    entries: Vec<(Scope, Entry)>,
+    /// Told once the entries are durable.
+    events: Vec<ApplyEvent>,
+    /// Begun once the entries are durable.
+    begin: Vec<StepId>,
+}
+
+impl Executor {
+    async fn run(mut self) -> Result<Account, ApplyError> {
+        loop {
+            if self.stop == Stop::No {
+                self.take_ready();
+            }
+            if let Err(source) = self.commit().await {
+                return Err(self.cut_off(source).await);
+            }
+            if self.queue_is_ready() {
+                continue;
+            }
+            if self.running.is_empty() {
+                break;
+            }
+            if let Err(source) = self.wait().await {
+                return Err(self.cut_off(source).await);
+            }
+        }
+        self.finish().await
+    }
+
+    /// Whether another batch can be filled without waiting.
+    fn queue_is_ready(&self) -> bool {
+        self.stop == Stop::No && self.queue.has_next()
+    }
+
+    /// Puts what may begin into the batch.
+    fn take_ready(&mut self) {
+        while self.batch.entries.len() < BATCH
+            && let Some(id) = self.queue.next()
+        {
+            let plan = Arc::clone(&self.plan);
+            let step = &plan.steps[id.0 as usize];
+            let records = records_of(step);
+            let Some(operation) = &step.operation else {
+                self.record_only(id, step, records);
+                continue;
+            };
+            if let Some(problem) = self.silent.get(&operation.object.host) {
+                let message = format!("{} cannot be reached: {problem}", operation.object.host);
+                self.not_done(id, message, Known::Failed);
+                continue;
+            }
+            let intent = Intent { step: id.0, operation: operation.clone(), records };
+            self.write(scope_of(step), Body::Intent(intent));
+            let (object, action) = (operation.object.clone(), operation.action.word());
+            self.batch.events.push(ApplyEvent::StepStarted { step: id.0, object, action });
+            self.batch.begin.push(id);
+        }
+    }
+
+    /// A step that asks nobody is done when it is written.
+    fn record_only(&mut self, id: StepId, step: &Step, changes: Vec<RecordChange>) {
+        if !changes.is_empty() {
+            self.write(scope_of(step), Body::Records { why: Why::Step, changes });
+        }
+        self.done(id, Instant::now());
+    }
+
+    fn write(&mut self, scope: Scope, body: Body) {
+        let entry = self.held.entry(body);
+        self.batch.entries.push((scope, entry));
+    }
+
+    /// Makes the batch durable, tells of it, and begins what it allows.
+    async fn commit(&mut self) -> Result<(), StoreError> {
+        let Batch { entries, events, begin } = std::mem::take(&mut self.batch);
+        self.held.append(entries).await?;
+        for event in events {
+            self.control.tell(event).await;
+        }
+        for id in begin {
+            let step = &self.plan.steps[id.0 as usize];
+            let Some(operation) = step.operation.clone() else { continue };
+            let task = Task {
+                parts: Arc::clone(&self.parts),
+                run: self.held.writer.run(),
+                id,
+                operation,
+                planned: records_of(step),
+                control: self.control.clone(),
+                gate: self.held.gate(),
+            };
+            let handle = self.running.spawn(task.run());
+            self.tasks.insert(handle.id(), (id, Instant::now()));
+        }
+        Ok(())
+    }
+
+    /// Waits until a step ends, somebody stops the run, or the leases are lost; then takes all that
+    /// have ended.
+    async fn wait(&mut self) -> Result<(), StoreError> {
+        let mut gate = self.held.gate();
+        let ended = tokio::select! {
+            biased;
+            stop = self.control.stop_beyond(self.stop) => {
+                self.stopped(stop).await;
+                return Ok(());
+            }
+            () = gate.lost() => {
+                let scope = self.held.writer.scopes().next().cloned().unwrap_or(Scope::Shared);
+                return Err(StoreError::Fenced { scope });
+            }
+            ended = self.running.join_next_with_id() => ended,
+        };
+        if let Some(ended) = ended {
+            self.ended(ended);
+        }
+        while self.batch.entries.len() < BATCH
+            && let Some(ended) = self.running.try_join_next_with_id()
+        {
+            self.ended(ended);
+        }
+        Ok(())
+    }
+
+    async fn stopped(&mut self, stop: Stop) {
+        self.stop = stop;
+        self.account.interrupted = true;
+        let at_once = stop == Stop::Now;
+        self.control.tell(ApplyEvent::Interrupted { at_once }).await;
+        for id in self.queue.give_up_all() {
+            self.skipped(id, SkipReason::Stopped);
+        }
+        if at_once {
+            self.abandon("the run was stopped while this was under way");
+        }
+    }
+
+    /// Gives up all running steps.
+    fn abandon(&mut self, why: &str) {
+        self.running.abort_all();
+        self.running.detach_all();
+        let mut left: Vec<StepId> = self.tasks.drain().map(|(_, (id, _))| id).collect();
+        left.sort_unstable();
+        for id in left {
+            self.not_done(id, why.to_owned(), Known::Unknown);
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(task::Id, StepEnd), JoinError>) {
+        let (task, end) = match ended {
+            Ok((task, end)) => (task, end),
+            Err(error) => {
+                let message = "its provider ended with an internal error".to_owned();
+                (error.id(), StepEnd::Unknown { message })
+            }
+        };
+        let Some((id, begun)) = self.tasks.remove(&task) else { return };
+        match end {
+            StepEnd::Done => {
+                self.outcome(id, StepResult::Done, Remembered::Planned);
+                self.done(id, begun);
+            }
+            StepEnd::Failed { message, records } => {
+                let result = StepResult::Failed { message: message.clone() };
+                self.outcome(id, result, Remembered::Instead(records));
+                self.not_done(id, message, Known::Failed);
+            }
+            StepEnd::Unknown { message } => self.not_done(id, message, Known::Unknown),
+        }
+    }
+
+    fn outcome(&mut self, id: StepId, result: StepResult, remembered: Remembered) {
+        let intent = IntentId { run: self.held.writer.run(), step: id.0 };
+        let scope = scope_of(&self.plan.steps[id.0 as usize]);
+        self.write(scope, Body::Outcome(Outcome { intent, result, remembered }));
+    }
+
+    fn done(&mut self, id: StepId, begun: Instant) {
+        self.account.done += 1;
+        self.queue.done(id);
+        let (object, action) = self.about(id);
+        let elapsed = begun.elapsed();
+        self.batch.events.push(ApplyEvent::StepFinished { step: id.0, object, action, elapsed });
+    }
+
+    fn not_done(&mut self, id: StepId, reason: String, known: Known) {
+        if known == Known::Unknown {
+            let result = StepResult::Unknown { message: reason.clone() };
+            self.outcome(id, result, Remembered::Instead(Vec::new()));
+        }
+        let (object, action) = self.about(id);
+        let trouble = Trouble { object: object.clone(), action, reason };
+        let list = match known {
+            Known::Failed => &mut self.account.failed,
+            Known::Unknown => &mut self.account.unknown,
+        };
+        list.push(trouble.clone());
+        let unknown = known == Known::Unknown;
+        self.batch.events.push(ApplyEvent::StepFailed { step: id.0, unknown, trouble });
+        for skipped in self.queue.not_done(id) {
+            self.skipped(skipped, SkipReason::Needs(object.clone()));
+        }
+    }
+
+    fn skipped(&mut self, id: StepId, because: SkipReason) {
+        let (object, action) = self.about(id);
+        let trouble = Trouble { object: object.clone(), action, reason: because.to_string() };
+        self.account.skipped.push(trouble);
+        let event = ApplyEvent::StepSkipped { step: id.0, object, action, because };
+        self.batch.events.push(event);
+    }
+
+    /// The object of a step, and the word for what is done with it.
+    fn about(&self, id: StepId) -> (ObjectId, &'static str) {
+        let step = &self.plan.steps[id.0 as usize];
+        if let Some(operation) = &step.operation {
+            return (operation.object.clone(), operation.action.word());
+        }
+        let change = self.plan.changes.get(step.change as usize);
+        let object = step.records.first().map(|(object, _)| object);
+        let object = object.or_else(|| change.map(|change| &change.object)).cloned();
+        let nobody = || ObjectId {
+            address: Address::root("step", id.0.to_string(), None),
+            host: Address::root("host", "none", None),
+            incarnation: 0,
+        };
+        (object.unwrap_or_else(nobody), "record")
+    }
+
+    async fn finish(mut self) -> Result<Account, ApplyError> {
+        let account = std::mem::take(&mut self.account);
+        let status = match account.interrupted {
+            true => EndStatus::Interrupted,
+            false if account.is_success() => EndStatus::Succeeded,
+            false => EndStatus::Failed,
+        };
+        let end = End {
+            status,
+            done: account.done as u64,
+            failed: account.failed.len() as u64,
+            skipped: account.skipped.len() as u64,
+            unknown: account.unknown.len() as u64,
+        };
+        if let Err(source) = self.held.end(end).await {
+            return Err(ApplyError::CutOff { account: Box::new(account), source });
+        }
+        self.control.tell(ApplyEvent::Finished { account: account.clone() }).await;
+        Ok(account)
+    }
+
+    /// The end of a run that cannot write any more. What it knows is not durable: the next run
+    /// looks at everything whose intent is open.
+    async fn cut_off(mut self, source: StoreError) -> ApplyError {
+        self.batch = Batch::default();
+        self.abandon("the run was cut off while this was under way");
+        for id in self.queue.give_up_all() {
+            self.skipped(id, SkipReason::Stopped);
+        }
+        for event in std::mem::take(&mut self.batch).events {
+            self.control.tell(event).await;
+        }
+        self.held.give_up().await;
+        ApplyError::CutOff { account: Box::new(self.account), source }
+    }
+}
+
+/// How much is known about a step that is not done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Failed,
+    Unknown,
+}
+
+fn records_of(step: &Step) -> Vec<RecordChange> {
+    let change = |(object, record): &(ObjectId, Option<Arc<tcloud_model::Record>>)| RecordChange {
+        object: object.clone(),
+        record: record.clone(),
+    };
+    step.records.iter().map(change).collect()
+}

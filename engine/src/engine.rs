@@ -1,0 +1,196 @@
+//! The engine: everything that a run does with hosts and with what is remembered, behind one door.
+
+use std::sync::Arc;
+
+use tcloud_model::{Digest, ObservedState};
+use tcloud_planner::plan::Plan;
+use tcloud_provider::Registry;
+use tcloud_state::{Holder, Loaded, Processes, RecordChange, Selection, Store, StoreError, Why};
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+use crate::hosts::Hosts;
+use crate::recover::{RecoverError, Recovered};
+use crate::{Account, ApplyError, ApplyEvent, Clock, HoldError, HostSpec, Limits, Secrets};
+use crate::{apply, observe, recover, refresh};
+
+/// What an engine works with.
+pub struct EngineConfig {
+    /// Where the deployment is remembered.
+    pub store: Arc<dyn Store>,
+    /// The providers that hosts may name.
+    pub providers: Registry,
+    /// The hosts.
+    pub hosts: Vec<HostSpec>,
+    /// How much at once, how long, how often.
+    pub limits: Limits,
+    /// The time for the journal.
+    pub clock: Arc<dyn Clock>,
+    /// What is known about processes that hold leases.
+    pub processes: Arc<dyn Processes>,
+    /// Where secrets come from.
+    pub secrets: Arc<dyn Secrets>,
+}
+
+/// Observes hosts and applies plans.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) parts: Arc<Parts>,
+}
+
+pub(crate) struct Parts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) hosts: Arc<Hosts>,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) processes: Arc<dyn Processes>,
+    pub(crate) secrets: Arc<dyn Secrets>,
+}
+
+/// Who runs what, for the journal.
+#[derive(Clone, Debug)]
+pub struct RunInfo {
+    /// The run: drawn at random, once for each call of [`Engine::apply`] and the like.
+    pub id: Uuid,
+    /// The command: `apply`, `destroy`.
+    pub command: String,
+    /// Who, as `user@machine`.
+    pub who: String,
+    /// The revision of the configuration in version control.
+    pub revision: Option<String>,
+    /// The digest of the plan.
+    pub plan: Option<Digest>,
+    /// The version of tcloud.
+    pub version: String,
+}
+
+/// How a run is listened to and stopped.
+#[derive(Clone)]
+pub struct Control {
+    /// Where it tells what happens. It waits for a slow listener, and does not mind one that left.
+    pub events: mpsc::Sender<ApplyEvent>,
+    /// Whether it is to stop.
+    pub stop: watch::Receiver<Stop>,
+}
+
+/// Whether a run is to stop, in rising order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// It goes on.
+    #[default]
+    No,
+    /// No new steps; those that run are finished.
+    Drain,
+    /// Running steps are given up; nobody knows what becomes of them until the next run looks.
+    Now,
+}
+
+impl Engine {
+    /// An engine. Nothing is reached yet.
+    pub fn new(config: EngineConfig) -> Engine {
+        let EngineConfig { store, providers, hosts, limits, clock, processes, secrets } = config;
+        let hosts = Arc::new(Hosts::new(providers, limits.connect, hosts));
+        Engine { parts: Arc::new(Parts { store, hosts, limits, clock, processes, secrets }) }
+    }
+
+    /// What is remembered of everything.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn load(&self) -> Result<Loaded, StoreError> {
+        self.parts.store.load(&Selection::All).await
+    }
+
+    /// What all hosts run, sorted by host. A host that does not answer has no facts and says why
+    /// among its problems.
+    pub async fn observe(&self) -> ObservedState {
+        let Parts { hosts, limits, .. } = &*self.parts;
+        observe::observe(hosts, hosts.addresses(), limits).await
+    }
+
+    /// Settles everything that earlier runs left open, by looking. Takes leases only where
+    /// something is open. To be called before planning.
+    ///
+    /// # Errors
+    /// When the leases cannot be had or the store fails.
+    pub async fn recover(
+        &self,
+        run: &RunInfo,
+        control: &Control,
+    ) -> Result<Recovered, RecoverError> {
+        recover::recover_all(&self.parts, run, control).await
+    }
+
+    /// Carries out a plan: takes the leases, settles what is open, makes sure that the world is
+    /// what the plan expects, and does the steps. Steps that fail do not stop those that do not
+    /// need them.
+    ///
+    /// # Errors
+    /// When the plan cannot be begun, or the store or a lease is lost on the way. Failed steps are
+    /// no error of this kind: they stand in the account.
+    pub async fn apply(
+        &self,
+        plan: &Arc<Plan>,
+        run: &RunInfo,
+        control: &Control,
+    ) -> Result<Account, ApplyError> {
+        apply::apply(&self.parts, plan, run, control).await
+    }
+
+    /// Changes what is remembered without asking a provider for anything.
+    ///
+    /// # Errors
+    /// When the leases cannot be had or the store fails.
+    pub async fn change_records(
+        &self,
+        why: Why,
+        changes: Vec<RecordChange>,
+        run: &RunInfo,
+        control: &Control,
+    ) -> Result<(), HoldError> {
+        refresh::change_records(&self.parts, why, changes, run, control).await
+    }
+
+    /// Lets go of hosts and store.
+    pub async fn shutdown(&self) {
+        self.parts.hosts.shutdown().await;
+        self.parts.store.close().await;
+    }
+}
+
+impl Control {
+    /// A run that nobody listens to or stops.
+    pub fn silent() -> Control {
+        let (events, _) = mpsc::channel(1);
+        let (_, stop) = watch::channel(Stop::No);
+        Control { events, stop }
+    }
+
+    pub(crate) async fn tell(&self, event: ApplyEvent) {
+        // A listener that left does not stop a run.
+        let _ = self.events.send(event).await;
+    }
+
+    pub(crate) fn stopped(&self) -> Stop {
+        *self.stop.borrow()
+    }
+
+    /// Waits until the run is to stop more than `already`; for ever when nobody can stop it.
+    pub(crate) async fn stop_beyond(&mut self, already: Stop) -> Stop {
+        if self.stop.wait_for(|stop| *stop > already).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.stopped()
+    }
+}
+
+impl RunInfo {
+    pub(crate) fn holder(&self, processes: &dyn Processes) -> Holder {
+        Holder {
+            run: self.id,
+            who: self.who.clone(),
+            command: self.command.clone(),
+            process: processes.own(),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The hosts of a run and the connections to them. A host is reached when it is first needed, and
+//! again after that failed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tcloud_model::Address;
+use tcloud_provider::{ConfiguredProvider, HostConfig, ProviderError, Registry};
+use tokio::sync::OnceCell;
+
+/// A host, and what reaches it.
+#[derive(Clone, Debug)]
+pub struct HostSpec {
+    /// The host as the text describes it.
+    pub config: HostConfig,
+    /// The name of its provider.
+    pub provider: String,
+}
+
+/// All hosts of a run.
+pub(crate) struct Hosts {
+    providers: Registry,
+    connect: Duration,
+    hosts: BTreeMap<Address, Host>,
+}
+
+struct Host {
+    spec: HostSpec,
+    connection: OnceCell<Arc<dyn ConfiguredProvider>>,
+}
+
+impl Hosts {
+    pub(crate) fn new(providers: Registry, connect: Duration, specs: Vec<HostSpec>) -> Hosts {
+        let hosts = specs
+            .into_iter()
+            .map(|spec| (spec.config.host.clone(), Host { spec, connection: OnceCell::new() }))
+            .collect();
+        Hosts { providers, connect, hosts }
+    }
+
+    /// All hosts, sorted.
+    pub(crate) fn addresses(&self) -> Vec<Address> {
+        self.hosts.keys().cloned().collect()
+    }
+
+    /// The connection to a host, made now if there is none.
+    pub(crate) async fn reach(
+        &self,
+        host: &Address,
+    ) -> Result<Arc<dyn ConfiguredProvider>, ProviderError> {
+        let Some(Host { spec, connection }) = self.hosts.get(host) else {
+            let message =
+                format!("the configuration has no host {host}, so nothing on it can be reached");
+            return Err(ProviderError::permanent(message));
+        };
+        let provider = self
+            .providers
+            .get(&spec.provider)
+            .map_err(|unknown| ProviderError::permanent(unknown.to_string()))?;
+        let connect =
+            async || match tokio::time::timeout(self.connect, provider.configure(&spec.config))
+                .await
+            {
+                Ok(answer) => answer,
+                Err(_) => {
+                    let seconds = self.connect.as_secs();
+                    Err(ProviderError::transient(format!("no connection within {seconds} s")))
+                }
+            };
+        connection.get_or_try_init(connect).await.cloned()
+    }
+
+    /// Lets go of all hosts that were reached.
+    pub(crate) async fn shutdown(&self) {
+        for host in self.hosts.values() {
+            if let Some(connection) = host.connection.get() {
+                connection.shutdown().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What the engine needs of the outside besides stores and providers. Pauses and deadlines go
+//! through tokio's clock, which a test can stop and turn.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+/// Tells the time that is written into the journal, for people. Nothing is decided by it.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The clock of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// Finds out what a secret is, just before a provider needs it.
+#[async_trait]
+pub trait Secrets: Send + Sync {
+    /// What a source (`env:NAME`, `file:PATH`, …) holds.
+    ///
+    /// # Errors
+    /// Why it cannot be had; never with the secret itself.
+    async fn resolve(&self, source: &str) -> Result<SecretText, SecretError>;
+}
+
+/// A secret. It cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretText(String);
+
+impl SecretText {
+    /// Wraps a secret.
+    pub fn new(text: String) -> SecretText {
+        SecretText(text)
+    }
+
+    /// The secret itself, for the call to the provider.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}
+
+/// Why a secret cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the secret \"{source_name}\" cannot be had: {message}")]
+pub struct SecretError {
+    /// Its source, as written in the text.
+    pub source_name: String,
+    /// Why.
+    pub message: String,
+}
+
+/// Has no secrets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSecrets;
+
+#[async_trait]
+impl Secrets for NoSecrets {
+    async fn resolve(&self, source: &str) -> Result<SecretText, SecretError> {
+        let message = "this run cannot read secrets".to_owned();
+        Err(SecretError { source_name: source.to_owned(), message })
+    }
+}

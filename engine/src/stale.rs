@@ -1,0 +1,102 @@
+//! Whether the world is still what the plan expects. Only the objects that the plan touches count:
+//! two plans about different objects can both be applied, in either order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tcloud_model::{Address, ObjectId, ObservedObject, ObservedState, OperationKind};
+use tcloud_planner::plan::{Change, Expectation, Plan, Step};
+
+use crate::contract::first_difference;
+use crate::found::Found;
+
+/// An object that changed since the plan was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaleObject {
+    /// The object.
+    pub object: ObjectId,
+    /// What changed, in words.
+    pub changed: String,
+}
+
+/// What the comparison found.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// What changed since the plan was made, in the order of the plan.
+    pub(crate) stale: Vec<StaleObject>,
+    /// Hosts that did not answer, and why: nothing can be said about their objects.
+    pub(crate) silent: BTreeMap<Address, String>,
+}
+
+/// The hosts that the plan has to find as it expects them.
+pub(crate) fn hosts_of(plan: &Plan) -> Vec<Address> {
+    let operations = plan.steps.iter().filter_map(|step| step.operation.as_ref());
+    let hosts: BTreeSet<&Address> = operations.map(|operation| &operation.object.host).collect();
+    hosts.into_iter().cloned().collect()
+}
+
+/// Compares what every step expects with what is observed now.
+pub(crate) fn check(plan: &Plan, observed: &ObservedState) -> Checked {
+    let mut checked = Checked::default();
+    let mut found = BTreeMap::new();
+    for host in &observed.hosts {
+        if host.facts.is_none() {
+            checked.silent.insert(host.host.clone(), host.problems.join("; "));
+        } else {
+            found.insert(&host.host, Found::new(&host.objects));
+        }
+    }
+    for step in &plan.steps {
+        let Some(operation) = &step.operation else { continue };
+        let Some(found) = found.get(&operation.object.host) else { continue };
+        let change = plan.changes.get(step.change as usize);
+        if let Some(changed) = changed(step, change, found) {
+            checked.stale.push(StaleObject { object: operation.object.clone(), changed });
+        }
+    }
+    checked
+}
+
+fn changed(step: &Step, change: Option<&Change>, found: &Found<'_>) -> Option<String> {
+    let operation = step.operation.as_ref()?;
+    let (kind, identity) = (&operation.kind, &operation.identity);
+    match step.expects {
+        Expectation::Earlier => None,
+        Expectation::Absent => {
+            let object = found.in_the_way(kind, identity)?;
+            let name = object.name.escape_debug();
+            Some(format!("a {kind} \"{name}\" exists now, which did not when the plan was made"))
+        }
+        Expectation::Present(digest) => match found.known_as(kind, identity) {
+            None => Some("it is gone".to_owned()),
+            Some(object) if object.digest() == digest => None,
+            Some(object) => Some(difference(step, change, object)),
+        },
+    }
+}
+
+/// What differs from what the plan saw, as far as the plan tells what it saw: the values before its
+/// changes, and those that it does not change.
+fn difference(step: &Step, change: Option<&Change>, object: &ObservedObject) -> String {
+    let attributes = &object.attributes;
+    for changed in change.map_or(&[][..], |change| &change.attributes) {
+        let [tcloud_model::PathStep::Field(name)] = &changed.path.0[..] else { continue };
+        if let (Some(before), Some(now)) = (&changed.before, attributes.get(name))
+            && before != now
+        {
+            return format!("{name} is {now} now, and was {before} when the plan was made");
+        }
+    }
+    if let Some(operation) = &step.operation
+        && let OperationKind::Update { attributes: planned, changed, .. } = &operation.action
+    {
+        let mut kept = (**planned).clone();
+        changed.iter().filter_map(|path| path.first()).for_each(|name| {
+            kept.remove(name);
+        });
+        if let Some(difference) = first_difference(&operation.references, &kept, attributes) {
+            let (path, now, before) = (difference.path, difference.answered, difference.planned);
+            return format!("{path} is {now} now, and was {before} when the plan was made");
+        }
+    }
+    "it was changed after the plan was made".to_owned()
+}

@@ -1,0 +1,269 @@
+//! Carries out one step whose intent is durable: secrets, the call, retries, the answer. Runs as a
+//! task of its own; everything that it finds goes back to [`crate::apply`], which writes it down.
+
+use std::sync::Arc;
+
+use tcloud_model::value::SecretPart;
+use tcloud_model::{Fields, ObservedObject, Operation, OperationKind, Value};
+use tcloud_planner::plan::StepId;
+use tcloud_provider::{ProviderError, Retry};
+use tcloud_state::RecordChange;
+use uuid::Uuid;
+
+use crate::contract::{self, About};
+use crate::engine::{Control, Parts, Stop};
+use crate::event::ApplyEvent;
+use crate::hold::Gate;
+use crate::outside::{SecretError, Secrets};
+use crate::settle::{Settled, as_found, settle};
+
+/// What became of a step.
+#[derive(Debug)]
+pub(crate) enum StepEnd {
+    /// As planned.
+    Done,
+    /// It failed; what is to be remembered instead.
+    Failed { message: String, records: Vec<RecordChange> },
+    /// Nobody knows. Its intent stays open.
+    Unknown { message: String },
+}
+
+/// One step, with everything that it needs.
+pub(crate) struct Task {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) run: Uuid,
+    pub(crate) id: StepId,
+    pub(crate) operation: Operation,
+    pub(crate) planned: Vec<RecordChange>,
+    pub(crate) control: Control,
+    pub(crate) gate: Gate,
+}
+
+/// What to do after an attempt.
+enum Attempt {
+    End(StepEnd),
+    /// Try again after a pause; what to say when it is not tried again.
+    Again(String),
+}
+
+impl Task {
+    pub(crate) async fn run(mut self) -> StepEnd {
+        let (revealed, secrets) = match reveal(&self.operation, &*self.parts.secrets).await {
+            Ok(revealed) => revealed,
+            Err(error) => return failed(error.to_string()),
+        };
+        let mut attempt = 1;
+        let end = loop {
+            let message = match self.attempt(&revealed).await {
+                Attempt::End(end) => break end,
+                Attempt::Again(message) => secrets.scrub(message),
+            };
+            attempt += 1;
+            if attempt > self.parts.limits.attempts || self.control.stopped() > Stop::No {
+                break self.look_after(message).await;
+            }
+            self.pause(attempt, &message).await;
+            if self.control.stopped() > Stop::No {
+                break self.look_after(message).await;
+            }
+        };
+        match end {
+            StepEnd::Done => StepEnd::Done,
+            StepEnd::Failed { message, records } => {
+                StepEnd::Failed { message: secrets.scrub(message), records }
+            }
+            StepEnd::Unknown { message } => StepEnd::Unknown { message: secrets.scrub(message) },
+        }
+    }
+
+    async fn attempt(&self, revealed: &Operation) -> Attempt {
+        let provider = match self.parts.hosts.reach(&revealed.object.host).await {
+            Ok(provider) => provider,
+            Err(error) => {
+                return match error.retry {
+                    Retry::Never => Attempt::End(failed(error.message)),
+                    Retry::Later | Retry::Unknown => Attempt::Again(error.message),
+                };
+            }
+        };
+        if !self.gate.is_open() {
+            let message = "the lease ran out before the provider was asked".to_owned();
+            return Attempt::End(StepEnd::Unknown { message });
+        }
+        let limit = self.parts.limits.call;
+        match tokio::time::timeout(limit, provider.apply(revealed)).await {
+            Ok(Ok(answer)) => Attempt::End(self.judge(answer.as_ref()).await),
+            Ok(Err(error)) => self.after_error(error).await,
+            Err(_) => {
+                // The call may still be at work: it is not repeated, and only success is final.
+                let message = format!("no answer within {} s", limit.as_secs());
+                match self.look().await {
+                    Ok(Settled::Done) => Attempt::End(StepEnd::Done),
+                    _ => Attempt::End(StepEnd::Unknown { message }),
+                }
+            }
+        }
+    }
+
+    async fn judge(&self, answer: Option<&ObservedObject>) -> StepEnd {
+        let mismatch = match contract::check(&self.operation, answer) {
+            Ok(()) => return StepEnd::Done,
+            Err(mismatch) => mismatch,
+        };
+        let message =
+            format!("the provider answered something else than planned: {}", mismatch.message);
+        match (mismatch.about, answer) {
+            (About::Object, Some(object)) if writes(&self.operation) => {
+                StepEnd::Failed { message, records: vec![as_found(&self.operation, object)] }
+            }
+            _ => self.look_after(message).await,
+        }
+    }
+
+    async fn after_error(&self, error: ProviderError) -> Attempt {
+        let ProviderError { message, retry, object: _ } = error;
+        match retry {
+            Retry::Later => Attempt::Again(message),
+            Retry::Never => Attempt::End(self.look_after(message).await),
+            Retry::Unknown => match self.look().await {
+                Ok(Settled::Done) => Attempt::End(StepEnd::Done),
+                Ok(Settled::NotDone { .. }) => Attempt::Again(message),
+                Err(_) => Attempt::End(StepEnd::Unknown { message }),
+            },
+        }
+    }
+
+    /// The end of a step that failed: providers are not trusted, so that the object has the last
+    /// word, even if the call said that it had no effect.
+    async fn look_after(&self, message: String) -> StepEnd {
+        match self.look().await {
+            Ok(Settled::Done) => StepEnd::Done,
+            Ok(Settled::NotDone { found: _, records }) => StepEnd::Failed { message, records },
+            Err(error) => {
+                let message = format!("{message}; and the object cannot be looked at: {error}");
+                StepEnd::Unknown { message }
+            }
+        }
+    }
+
+    async fn look(&self) -> Result<Settled, ProviderError> {
+        settle(&self.parts.hosts, self.parts.limits.look, &self.operation, &self.planned).await
+    }
+
+    async fn pause(&mut self, attempt: u32, message: &str) {
+        let pause = self.parts.limits.pause_before(attempt, self.run, self.id.0);
+        let (step, object) = (self.id.0, self.operation.object.clone());
+        let message = message.to_owned();
+        self.control.tell(ApplyEvent::StepRetry { step, object, attempt, pause, message }).await;
+        tokio::select! {
+            biased;
+            _ = self.control.stop_beyond(Stop::No) => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+fn failed(message: String) -> StepEnd {
+    StepEnd::Failed { message, records: Vec::new() }
+}
+
+/// Whether what was found instead of the planned is remembered as applied.
+fn writes(operation: &Operation) -> bool {
+    match operation.action {
+        OperationKind::Create { .. }
+        | OperationKind::Update { .. }
+        | OperationKind::Stamp { .. } => true,
+        OperationKind::Delete | OperationKind::Unstamp | OperationKind::Migrate { .. } => false,
+    }
+}
+
+/// The secrets of one operation, to keep them out of messages.
+#[derive(Default)]
+struct Revealed(Vec<String>);
+
+impl Revealed {
+    fn scrub(&self, mut message: String) -> String {
+        for secret in self.0.iter().filter(|secret| !secret.is_empty()) {
+            message = message.replace(secret.as_str(), "(secret)");
+        }
+        message
+    }
+}
+
+/// The operation with its secrets in place, for the provider only.
+async fn reveal(
+    operation: &Operation,
+    from: &dyn Secrets,
+) -> Result<(Operation, Revealed), SecretError> {
+    let mut revealed = Revealed::default();
+    let mut operation = operation.clone();
+    match &mut operation.action {
+        OperationKind::Create { attributes, .. }
+        | OperationKind::Update { attributes, .. }
+        | OperationKind::Migrate { attributes, .. } => {
+            if attributes.iter().any(|(_, value)| holds_secret(value)) {
+                *attributes = Arc::new(reveal_fields(attributes, from, &mut revealed).await?);
+            }
+        }
+        OperationKind::Delete | OperationKind::Stamp { .. } | OperationKind::Unstamp => {}
+    }
+    Ok((operation, revealed))
+}
+
+fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::Secret(_) => true,
+        Value::List(items) => items.iter().any(holds_secret),
+        Value::Map(fields) => fields.iter().any(|(_, value)| holds_secret(value)),
+        _ => false,
+    }
+}
+
+async fn reveal_fields(
+    fields: &Fields,
+    from: &dyn Secrets,
+    revealed: &mut Revealed,
+) -> Result<Fields, SecretError> {
+    let mut all = Fields::new();
+    for (name, value) in fields.iter() {
+        all.insert(name.clone(), reveal_value(value, from, revealed).await?);
+    }
+    Ok(all)
+}
+
+async fn reveal_value(
+    value: &Value,
+    from: &dyn Secrets,
+    revealed: &mut Revealed,
+) -> Result<Value, SecretError> {
+    if !holds_secret(value) {
+        return Ok(value.clone());
+    }
+    match value {
+        Value::Secret(parts) => {
+            let mut text = String::new();
+            for part in parts.iter() {
+                match part {
+                    SecretPart::Text(plain) => text.push_str(plain),
+                    SecretPart::Source(source) => {
+                        let secret = from.resolve(source).await?;
+                        text.push_str(secret.reveal());
+                        revealed.0.push(secret.reveal().to_owned());
+                    }
+                }
+            }
+            Ok(Value::text(&text))
+        }
+        Value::List(items) => {
+            let mut all = Vec::with_capacity(items.len());
+            for item in items.iter() {
+                all.push(Box::pin(reveal_value(item, from, revealed)).await?);
+            }
+            Ok(Value::list(all))
+        }
+        Value::Map(fields) => {
+            Ok(Value::map(Box::pin(reveal_fields(fields, from, revealed)).await?))
+        }
+        other => Ok(other.clone()),
+    }
+}
