@@ -219,9 +219,10 @@ impl Executor {
 
     /// Makes the batch durable, tells of it, and begins what it allows.
     async fn commit(&mut self) -> Result<(), StoreError> {
-        let Batch { entries, events, begin } = std::mem::take(&mut self.batch);
-        self.held.append(entries).await?;
+        self.held.append(std::mem::take(&mut self.batch.entries)).await?;
+        let Batch { entries: _, events, begin } = std::mem::take(&mut self.batch);
         for event in events {
+            self.account.add(&event);
             self.control.tell(event).await;
         }
         for id in begin {
@@ -323,7 +324,6 @@ impl Executor {
     }
 
     fn done(&mut self, id: StepId, begun: Instant) {
-        self.account.done += 1;
         self.queue.done(id);
         let (object, action) = self.about(id);
         let elapsed = begun.elapsed();
@@ -337,11 +337,6 @@ impl Executor {
         }
         let (object, action) = self.about(id);
         let trouble = Trouble { object: object.clone(), action, reason };
-        let list = match known {
-            Known::Failed => &mut self.account.failed,
-            Known::Unknown => &mut self.account.unknown,
-        };
-        list.push(trouble.clone());
         let unknown = known == Known::Unknown;
         self.batch.events.push(ApplyEvent::StepFailed { step: id.0, unknown, trouble });
         for skipped in self.queue.not_done(id) {
@@ -351,8 +346,6 @@ impl Executor {
 
     fn skipped(&mut self, id: StepId, because: SkipReason) {
         let (object, action) = self.about(id);
-        let trouble = Trouble { object: object.clone(), action, reason: because.to_string() };
-        self.account.skipped.push(trouble);
         let event = ApplyEvent::StepSkipped { step: id.0, object, action, because };
         self.batch.events.push(event);
     }
@@ -395,15 +388,27 @@ impl Executor {
         Ok(account)
     }
 
-    /// The end of a run that cannot write any more. What it knows is not durable: the next run
-    /// looks at everything whose intent is open.
+    /// The end of a run that cannot write any more. What it has not written down is unknown: the
+    /// next run looks at everything whose intent is open.
     async fn cut_off(mut self, source: StoreError) -> ApplyError {
-        self.batch = Batch::default();
+        for id in std::mem::take(&mut self.batch.begin) {
+            self.skipped(id, SkipReason::Stopped);
+        }
         self.abandon("the run was cut off while this was under way");
         for id in self.queue.give_up_all() {
             self.skipped(id, SkipReason::Stopped);
         }
-        for event in std::mem::take(&mut self.batch).events {
+        for event in std::mem::take(&mut self.batch.events) {
+            let event = match event {
+                ApplyEvent::StepStarted { .. } => continue,
+                ApplyEvent::StepFinished { step, object, action, elapsed: _ } => {
+                    let reason = "it ended, but that could not be written down".to_owned();
+                    let trouble = Trouble { object, action, reason };
+                    ApplyEvent::StepFailed { step, unknown: true, trouble }
+                }
+                other => other,
+            };
+            self.account.add(&event);
             self.control.tell(event).await;
         }
         self.held.give_up().await;

@@ -164,6 +164,30 @@ pub struct Account {
 }
 
 impl Account {
+    /// Adds what a step became.
+    pub(crate) fn add(&mut self, event: &ApplyEvent) {
+        match event {
+            ApplyEvent::StepFinished { .. } => self.done += 1,
+            ApplyEvent::StepFailed { unknown: true, trouble, .. } => {
+                self.unknown.push(trouble.clone());
+            }
+            ApplyEvent::StepFailed { unknown: false, trouble, .. } => {
+                self.failed.push(trouble.clone());
+            }
+            ApplyEvent::StepSkipped { object, action, because, step: _ } => {
+                let (object, reason) = (object.clone(), because.to_string());
+                self.skipped.push(Trouble { object, action, reason });
+            }
+            ApplyEvent::LeaseWait { .. }
+            | ApplyEvent::Recovered { .. }
+            | ApplyEvent::Started { .. }
+            | ApplyEvent::StepStarted { .. }
+            | ApplyEvent::StepRetry { .. }
+            | ApplyEvent::Interrupted { .. }
+            | ApplyEvent::Finished { .. } => {}
+        }
+    }
+
     /// Whether everything was done.
     pub fn is_success(&self) -> bool {
         let Account { done: _, failed, skipped, unknown, interrupted } = self;

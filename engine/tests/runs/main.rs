@@ -1,0 +1,10 @@
+//! Tests of whole runs over a small world in memory, whose faults are scripted.
+
+mod crash;
+mod failure;
+mod lease;
+mod order;
+mod plan;
+mod remember;
+mod stop;
+mod world;
