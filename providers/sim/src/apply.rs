@@ -4,7 +4,7 @@ use tcloud_model::{
     AttrPath, Fields, Name, ObservedObject, Operation, OperationKind, Schema, Stamp, Value,
 };
 
-use crate::attributes::{accept, accept_name, at, put, steps};
+use crate::attributes::{accept, accept_change, accept_name, at, put, steps, without_none};
 use crate::change::{in_force, leaves, refuse_replacements};
 use crate::class::Class;
 use crate::failure::{Failure, quoted};
@@ -78,10 +78,6 @@ impl Host<'_> {
             Some(stamp) if Some(stamp.deployment) != self.site.deployment => {
                 Failure::refused(format!("the stamp for {object} is of another deployment"))
             }
-            Some(stamp) if stamp.address != object.address => Failure::refused(format!(
-                "the stamp for {object} names another address: {}",
-                stamp.address
-            )),
             _ => Ok(schema),
         }
     }
@@ -106,6 +102,7 @@ impl Host<'_> {
         stamp: &Stamp,
         extent: Extent,
     ) -> Result<Object, Failure> {
+        let accepted = accept(schema, attributes)?;
         if let Some(object) = self.ours(operation)? {
             let changed: Vec<AttrPath> =
                 attributes.iter().map(|(name, _)| AttrPath::attribute(name.clone())).collect();
@@ -114,7 +111,7 @@ impl Host<'_> {
         }
         self.check_name(operation)?;
         let mut live = Fields::new();
-        for (name, value) in accept(schema, attributes)?.iter() {
+        for (name, value) in accepted.iter() {
             live.insert(name.clone(), self.keep(operation, name, value)?);
         }
         let mut object = self.fresh(operation, live, stamp)?;
@@ -236,17 +233,16 @@ impl Host<'_> {
         object: &Object,
         change: &Change<'_>,
     ) -> Result<Fields, Failure> {
-        let accepted = accept(schema, change.attributes)?;
+        let given = without_none(change.attributes);
         let mut wanted = object.persistent();
         for path in change.changed {
             let path = steps(path);
             let Some(top) = path.first() else { continue };
-            if schema.attribute(top).is_none() && schema.block(top).is_none() {
-                return Failure::refused(format!("{} has no {}", schema.kind, quoted(top)));
-            }
-            let value = at(&accepted, &path).map(|value| self.keep(operation, top, value));
-            put(&mut wanted, &path, value.transpose()?);
-            if accepted.get(top).is_none() && wanted.map(top).is_some_and(|map| map.is_empty()) {
+            let value = at(&given, &path);
+            accept_change(schema, &path, value)?;
+            let kept = value.map(|value| self.keep(operation, top, value)).transpose()?;
+            put(&mut wanted, &path, kept);
+            if given.get(top).is_none() && wanted.map(top).is_some_and(|map| map.is_empty()) {
                 wanted.remove(top);
             }
         }

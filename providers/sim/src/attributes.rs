@@ -26,8 +26,19 @@ pub(crate) fn accept(schema: &Schema, attributes: &Fields) -> Result<Fields, Fai
     Ok(fields)
 }
 
+/// Checks one change: the value at a path, or that it may go away. What stays as it is may be of
+/// any origin, and is not looked at.
+pub(crate) fn accept_change(
+    schema: &Schema,
+    path: &[Name],
+    value: Option<&Value>,
+) -> Result<(), Failure> {
+    let scope = Scope { kind: &schema.kind, at: AttrPath::default() };
+    scope.check_change(&schema.attributes, &schema.blocks, path, value)
+}
+
 /// Fields without those that are not there.
-fn without_none(fields: &Fields) -> Fields {
+pub(crate) fn without_none(fields: &Fields) -> Fields {
     fields
         .iter()
         .filter(|(_, value)| **value != Value::None)
@@ -77,6 +88,47 @@ impl Scope<'_> {
             Some(attribute) => self.wrong(&attribute.name, "is missing"),
             None => Ok(()),
         }
+    }
+
+    fn check_change(
+        &self,
+        attributes: &[Attribute],
+        blocks: &[Block],
+        path: &[Name],
+        value: Option<&Value>,
+    ) -> Result<(), Failure> {
+        let Some((name, rest)) = path.split_first() else { return Ok(()) };
+        if let Some(attribute) = attributes.iter().find(|own| own.name == *name && !own.steering) {
+            return match (rest, value) {
+                ([], Some(value)) => self.check_type(attribute, value),
+                ([], None) if attribute.required => self.wrong(name, "is missing"),
+                _ => Ok(()),
+            };
+        }
+        let Some(block) = blocks.iter().find(|own| own.name == *name && !own.steering) else {
+            return self.wrong(name, "is nothing that a host knows");
+        };
+        let inside = if block.labelled { rest.get(1..) } else { Some(rest) };
+        match (inside, value) {
+            (Some([_, ..]), value) => {
+                let at = self.at.field(name.clone());
+                let inner = Scope { kind: self.kind, at };
+                let path = inside.unwrap_or_default();
+                inner.check_change(&block.attributes, &block.blocks, path, value)
+            }
+            (_, None) => Ok(()),
+            (Some([]), Some(value)) => self.check_inside(block, value),
+            (None, Some(value)) => self.check_block(block, value),
+        }
+    }
+
+    /// Checks one occurrence of a block.
+    fn check_inside(&self, block: &Block, value: &Value) -> Result<(), Failure> {
+        let Value::Map(fields) = value else {
+            return self.wrong(&block.name, &format!("is a block, not {value}"));
+        };
+        let inner = Scope { kind: self.kind, at: self.at.field(block.name.clone()) };
+        inner.check(&block.attributes, &block.blocks, fields)
     }
 
     fn check_type(&self, attribute: &Attribute, value: &Value) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use tcloud_model::{
 };
 
 use crate::apply::Extent;
-use crate::attributes::accept;
+use crate::attributes::{accept_change, without_none};
 use crate::change::{in_force, leaves, refuse_replacements};
 use crate::class::Class;
 use crate::database;
@@ -165,8 +165,12 @@ impl Arrival<'_> {
             Failure::Refused(format!("a host has no {}", quoted(&self.operation.kind)))
         })?;
         let mut wanted = object.persistent();
-        for (name, value) in accept(schema, self.attributes)?.iter() {
-            wanted.insert(name.clone(), host.keep(self.operation, name, value)?);
+        let shown = host.answer(object.clone())?.attributes;
+        for (name, value) in without_none(self.attributes).iter() {
+            if shown.get(name) != Some(value) {
+                accept_change(schema, std::slice::from_ref(name), Some(value))?;
+                wanted.insert(name.clone(), host.keep(self.operation, name, value)?);
+            }
         }
         let found = leaves(schema, &object.live, &wanted);
         refuse_replacements(&found)?;

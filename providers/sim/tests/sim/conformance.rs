@@ -48,10 +48,10 @@ impl Outsider for Person {
     }
 
     async fn stranger(&self) -> Result<(Deployment, Arc<dyn ConfiguredProvider>), String> {
-        let rig = Rig::new();
+        let mut rig = Rig::new();
+        rig.elsewhere = Some(self.directory.clone());
         let deployment = Deployment::new("stranger");
-        let mut config = rig.config(&self.host, &deployment);
-        config.directory.clone_from(&self.directory);
+        let config = rig.config(&self.host, &deployment);
         let host = SimProvider::new().configure(&config).await;
         host.map(|host| (deployment, host)).map_err(|error| error.message)
     }

@@ -82,11 +82,9 @@ async fn objects_of_another_deployment_are_never_touched() {
     let client = rig.client(&*host);
     rig.build(&client).await;
     let before = rig.dump();
-    let mut other = Rig::new();
-    other.directory = tempfile::tempdir().expect("a directory");
-    other.deployment = Deployment::new("other");
-    let theirs = rig.host_of(&other.deployment).await;
-    let stranger = Client::new(&*theirs, &rig.host, other.deployment.clone());
+    let other = Deployment::new("other");
+    let theirs = rig.host_of(&other).await;
+    let stranger = Client::new(&*theirs, &rig.host, other.clone());
     for place in [VOLUME, NETWORK, VM] {
         let place = address(place);
         let mut operation = stranger.operation(&place, OperationKind::Delete);

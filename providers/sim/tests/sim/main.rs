@@ -2,6 +2,7 @@
 
 mod anything;
 mod conformance;
+mod killed;
 mod lasting;
 mod limits;
 mod moving;

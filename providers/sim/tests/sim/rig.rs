@@ -1,6 +1,6 @@
 //! A small simulated world for the tests of this crate.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tcloud_model::{Address, Deployment, Fields, Identity, ObjectId};
@@ -49,6 +49,8 @@ pub(crate) const WORLD: [(&str, &str); 6] = [
 /// A directory with simulated hosts.
 pub(crate) struct Rig {
     pub(crate) directory: tempfile::TempDir,
+    /// Use the world of another rig instead.
+    pub(crate) elsewhere: Option<PathBuf>,
     pub(crate) host: Address,
     pub(crate) deployment: Deployment,
 }
@@ -57,6 +59,7 @@ impl Rig {
     pub(crate) fn new() -> Rig {
         Rig {
             directory: tempfile::tempdir().expect("a directory"),
+            elsewhere: None,
             host: address("site.m.host.kvm1"),
             deployment: Deployment::new("test"),
         }
@@ -134,7 +137,7 @@ impl Rig {
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.directory.path()
+        self.elsewhere.as_deref().unwrap_or(self.directory.path())
     }
 }
 
