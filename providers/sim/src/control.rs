@@ -3,21 +3,18 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tcloud_model::{Address, AttrPath, Catalog, Fields, Name, ObservedObject, Stamp, Value};
-use uuid::Uuid;
+use tcloud_model::{Address, AttrPath, Catalog, Fields, ObservedObject, Stamp, Value};
 
 use crate::attributes::{put, steps};
-use crate::class::Class;
 use crate::database;
-use crate::failure::{Failure, quoted};
+use crate::failure::Failure;
 use crate::guest;
 use crate::host::{Host, Site};
 use crate::object::{ALL, Object};
-use crate::reference::{hold, map_value};
-use crate::script::{Fault, Latency, Script, set};
+use crate::script::Script;
 
 /// A simulated host, opened by a person.
 pub struct Control {
@@ -229,74 +226,6 @@ impl Control {
         self.change(|host| host.make(kind, name, attributes, stamp))
     }
 
-    /// Adds a fault to the script; it comes after those that are there.
-    ///
-    /// # Errors
-    /// When the file cannot be used.
-    pub fn break_with(&mut self, fault: &Fault) -> Result<(), ControlError> {
-        self.change(|host| fault.write(host.file))
-    }
-
-    /// Takes all faults out of the script.
-    ///
-    /// # Errors
-    /// When the file cannot be used.
-    pub fn mend(&mut self) -> Result<(), ControlError> {
-        self.change(|host| Ok(host.file.execute_batch("DELETE FROM fault")?))
-    }
-
-    /// Says how long calls take; nothing means no time at all.
-    ///
-    /// # Errors
-    /// When the file cannot be used.
-    pub fn set_latencies(&mut self, latencies: &[Latency]) -> Result<(), ControlError> {
-        self.change(|host| {
-            host.file.execute_batch("DELETE FROM latency")?;
-            for Latency { operation, kind, milliseconds, jitter } in latencies {
-                host.file.execute(
-                    "REPLACE INTO latency VALUES (?1, ?2, ?3, ?4)",
-                    params![
-                        operation.as_deref().unwrap_or_default(),
-                        kind.as_deref().unwrap_or_default(),
-                        milliseconds,
-                        jitter
-                    ],
-                )?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Makes the host unreachable, with a reason, or reachable again.
-    ///
-    /// # Errors
-    /// When the file cannot be used.
-    pub fn set_unreachable(&mut self, why: Option<&str>) -> Result<(), ControlError> {
-        self.change(|host| set(host.file, "unreachable", why))
-    }
-
-    /// Sets where everything random comes from.
-    ///
-    /// # Errors
-    /// When the file cannot be used.
-    pub fn set_seed(&mut self, seed: u64) -> Result<(), ControlError> {
-        self.change(|host| set(host.file, "seed", Some(&seed.to_string())))
-    }
-
-    /// Sets a size of the host, over what the text declares: `vcpus`, `memory` in bytes, or
-    /// `pool`, the bytes of pools that do not say it. `None` goes back to the text.
-    ///
-    /// # Errors
-    /// When the file cannot be used, or there is no such size.
-    pub fn set_size(&mut self, what: &str, size: Option<u64>) -> Result<(), ControlError> {
-        self.change(|host| {
-            if !["vcpus", "memory", "pool"].contains(&what) {
-                return Failure::refused(format!("a host has no size {}", quoted(what)));
-            }
-            set(host.file, what, size.map(|size| size.to_string()).as_deref())
-        })
-    }
-
     /// Removes every object, every setting, the script and the log.
     ///
     /// # Errors
@@ -345,72 +274,5 @@ impl Control {
         let done = act(&host)?;
         transaction.commit()?;
         Ok(done)
-    }
-}
-
-impl Host<'_> {
-    /// The object that a person means.
-    fn target(&self, target: &str) -> Result<Object, Failure> {
-        let (kind, name) = match target.split_once('/') {
-            Some((kind, name)) => (Some(kind), name),
-            None => (None, target),
-        };
-        let sql = "SELECT uuid FROM object
-            WHERE (name = ?1 OR address = ?1) AND (?2 IS NULL OR kind = ?2) LIMIT 2";
-        let mut statement = self.file.prepare(sql)?;
-        let uuids: Vec<[u8; 16]> = statement
-            .query_map(params![name, kind], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        match uuids[..] {
-            [uuid] => match Object::find(self.file, Uuid::from_bytes(uuid))? {
-                Some(object) => Ok(object),
-                None => Failure::refused("BUG: an object went away inside a transaction"),
-            },
-            [] => Failure::refused(format!("there is no {} on {}", quoted(target), self.site.host)),
-            _ => Failure::refused(format!(
-                "there are several {} on {}: write kind/name",
-                quoted(target),
-                self.site.host
-            )),
-        }
-    }
-
-    fn guest(&self, target: &str) -> Result<Object, Failure> {
-        let object = self.target(target)?;
-        if object.class == Class::Vm {
-            return Ok(object);
-        }
-        Failure::refused(format!("{} is a {}, not a vm", quoted(target), object.kind))
-    }
-
-    /// What stands for something that a person took away: nothing for a block with a label,
-    /// [`Value::None`] for an attribute, so that a provider says that it is not set.
-    fn absent(&self, object: &Object, path: &[Name]) -> Option<Value> {
-        let schema = self.catalog.get(&object.kind);
-        let block = path.first().and_then(|first| schema.and_then(|schema| schema.block(first)));
-        match (block, path) {
-            (Some(block), [_]) if block.labelled => Some(Value::map(Fields::new())),
-            (Some(block), [_, _]) if block.labelled => None,
-            _ => Some(Value::None),
-        }
-    }
-
-    /// A value that a person sets: references lead to what is on this host.
-    fn by_hand(&self, value: &Value) -> Result<Value, Failure> {
-        map_value(value, &mut |address| {
-            let Some(class) = Class::of(address.kind()) else {
-                return Ok(Value::Ref(address.clone()));
-            };
-            let sql = "SELECT name FROM object WHERE address = ?1 AND class = ?2";
-            let mut statement = self.file.prepare_cached(sql)?;
-            let mut names = statement.query(params![address.to_string(), class.word()])?;
-            Ok(match names.next()? {
-                Some(row) => {
-                    let name: String = row.get(0)?;
-                    Value::Ref(hold(Some(address), class, &Name::from(name)))
-                }
-                None => Value::Ref(address.clone()),
-            })
-        })
     }
 }

@@ -13,8 +13,9 @@
 //! * `attributes` – whether a request is well-formed.
 //! * `observe` – the sweep over everything.
 //! * `object`, `class`, `reference` – how the file keeps objects; `database` – the file.
-//! * `control` – what a person does behind tcloud's back ([`Control`]); `fill` – hand-made objects.
-//! * `script` – sizes, latencies and faults ([`Fault`], [`Latency`]).
+//! * `script` – what a host is told to be: sizes, the seed; `latency`, `fault` – and to do.
+//! * `control` – what a person does behind tcloud's back ([`Control`]); `hand` – what the person
+//!   means; `fill` – hand-made objects; `direct` – the script's lines.
 
 mod apply;
 mod attributes;
@@ -22,10 +23,14 @@ mod change;
 mod class;
 mod control;
 mod database;
+mod direct;
 mod failure;
+mod fault;
 mod fill;
 mod guest;
+mod hand;
 mod host;
+mod latency;
 mod link;
 mod migrate;
 mod object;
@@ -38,6 +43,7 @@ mod script;
 mod storage;
 
 pub use control::{Contents, Control, ControlError, Listing, Logged};
+pub use fault::{Fault, How};
 pub use fill::Filling;
+pub use latency::Latency;
 pub use provider::SimProvider;
-pub use script::{Fault, How, Latency};

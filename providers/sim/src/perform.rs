@@ -6,10 +6,11 @@ use tcloud_provider::ProviderError;
 
 use crate::apply::Extent;
 use crate::failure::Failure;
+use crate::fault::{Fault, How};
 use crate::host::{Host, Site};
 use crate::migrate::migrate;
 use crate::queue::{Answer, Request};
-use crate::script::{Call, Fault, How, Script, next};
+use crate::script::{Call, Script, next};
 
 /// How many calls the log keeps, and how often older ones are dropped.
 const LOGGED: u64 = 10_000;
@@ -209,19 +210,5 @@ impl Host<'_> {
             self.file.prepare_cached("DELETE FROM call WHERE serial <= ?1")?.execute([oldest])?;
         }
         Ok(())
-    }
-}
-
-impl Fault {
-    /// The error that it makes.
-    pub(crate) fn failure(&self) -> Failure {
-        let message = self.message.clone();
-        match self.how {
-            How::Permanent => Failure::Refused(message),
-            How::Transient => Failure::Away(message),
-            How::Unknown | How::Lost | How::Lie | How::Hang | How::Halfway => {
-                Failure::Unknown(message)
-            }
-        }
     }
 }
