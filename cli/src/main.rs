@@ -1,2 +1,73 @@
-//! The `tcloud` command.
-fn main() {}
+//! The `tcloud` command: reads the command line, runs one command, ends with its exit code.
+
+mod arguments;
+mod commands;
+mod config;
+mod disk_world;
+mod failure;
+mod interrupt;
+mod log;
+mod panic;
+mod plan_file;
+mod secrets;
+mod session;
+mod terminal;
+mod value;
+mod variables;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::Arguments;
+use crate::commands::Context;
+use crate::failure::Exit;
+use crate::terminal::Terminal;
+
+/// The stack that the work is done on. Nesting of the text is limited, and this is enough for it
+/// even in a build without optimisation.
+const STACK: usize = 64 << 20;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are results, everything else is an error; 2 means "changes" here.
+            let exit = if error.use_stderr() { Exit::Failed } else { Exit::Done };
+            let _ = error.print();
+            return exit.code().into();
+        }
+    };
+    panic::explain();
+    let worker = std::thread::Builder::new().stack_size(STACK).spawn(move || run(arguments));
+    match worker.map(std::thread::JoinHandle::join) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(_)) | Err(_) => panic::EXIT.into(),
+    }
+}
+
+fn run(arguments: Arguments) -> ExitCode {
+    let terminal = Terminal::new(&arguments.global);
+    log::start(arguments.global.verbose);
+    let context = Context { terminal, directory: arguments.global.directory };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(commands::run(arguments.command, &context));
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(exit) => exit.code().into(),
+        Err(failure) => {
+            let text = failure.render(context.terminal.error_palette);
+            if !text.is_empty() {
+                context.terminal.complain(&text);
+            }
+            failure.exit.code().into()
+        }
+    }
+}

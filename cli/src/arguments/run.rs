@@ -1,0 +1,133 @@
+//! The options of plan, apply, destroy and drift.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Inputs;
+use super::address::{Consent, consent};
+
+/// What plan and apply have in common.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+    #[command(flatten)]
+    pub(crate) scope: Scope,
+    #[command(flatten)]
+    pub(crate) consent: Consents,
+    /// How many hosts are asked, and how many steps run, at the same time.
+    #[arg(long, value_name = "N", default_value = "16")]
+    pub(crate) parallelism: NonZeroUsize,
+}
+
+/// What a run is about.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Scope {
+    /// Only these, what lies in them and what they need; a glob such as `tenant.a.*`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) target: Vec<String>,
+    /// Not these, nor what needs them; a glob.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) exclude: Vec<String>,
+    /// Make these anew, even if nothing differs; a glob.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) replace: Vec<String>,
+    /// Only bring the record up to date with what runs; no host is changed.
+    #[arg(long)]
+    pub(crate) refresh_only: bool,
+}
+
+/// What is agreed to.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Consents {
+    /// Agree to a loss, naming it: `data-loss=ADDRESS` or `destroy=ADDRESS` (for protected ones).
+    #[arg(long, value_name = "WHAT=ADDRESS", value_parser = consent)]
+    pub(crate) allow: Vec<Consent>,
+}
+
+/// Shows a plan.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  tcloud plan\n  tcloud plan --out next.tcloud-plan && tcloud apply next.tcloud-plan\n  \
+    tcloud plan --exit-code --json > plan.json     for scripts: 0 nothing to do, 2 changes\n  \
+    tcloud plan --target 'tenant.rhoenblick.*'"
+)]
+pub(crate) struct Plan {
+    /// The project. Default: the current directory.
+    #[arg(value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// Write the plan to a file that apply carries out exactly.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// JSON on standard output, messages on standard error.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Exit 2 if there are changes, 4 if one needs a decision.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// Plan to take everything down.
+    #[arg(long, conflicts_with = "refresh_only")]
+    pub(crate) destroy: bool,
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+/// Applies.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  tcloud apply                         shows the plan, asks, applies\n  \
+    tcloud apply --yes                   for scripts\n  tcloud apply next.tcloud-plan        exactly this plan, or not at all\n  \
+    tcloud apply --yes --allow data-loss=tenant.a.volume.archive\n\n\
+    Ctrl-C once: nothing new is begun, what runs is finished. Twice: stop at once."
+)]
+pub(crate) struct Apply {
+    /// The project, or a plan file. Default: the current directory.
+    #[arg(value_name = "DIR|PLANFILE")]
+    pub(crate) path: Option<PathBuf>,
+    /// Do not ask. Loss of data still has to be named by `--allow`.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// JSON lines on standard output: the plan, each event, the account.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+/// Takes everything down.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  tcloud destroy --target 'tenant.test.*'")]
+pub(crate) struct Destroy {
+    /// The project. Default: the current directory.
+    #[arg(value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// Do not ask. Loss of data still has to be named by `--allow`.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// JSON lines on standard output: the plan, each event, the account.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+/// Shows drift.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  tcloud drift --exit-code || mail -s 'somebody was here' it@town.example"
+)]
+pub(crate) struct Drift {
+    /// The project. Default: the current directory.
+    #[arg(value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Exit 2 if anything was changed by hand.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+}

@@ -1,0 +1,234 @@
+//! `tcloud apply` and `tcloud destroy`: settle what is open, plan, ask, carry out, account.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tcloud_engine::{Account, ApplyError, Engine, RunInfo};
+use tcloud_model::ObservedState;
+use tcloud_planner::plan::{Decision, DecisionKind, Plan};
+use tcloud_planner::{Goal, Wishes};
+
+use super::prepare::{Prepared, goal, prepare, wishes};
+use super::{Context, consent, follow};
+use crate::arguments::{self, Run};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::interrupt::Interrupts;
+use crate::plan_file;
+use crate::session::{self, Access, Project};
+use crate::terminal::escape;
+use crate::view::account;
+use crate::view::plan::{Next, PlanView};
+
+/// How a run is carried out.
+struct Manner {
+    /// `apply` or `destroy`, for the journal and for questions.
+    command: &'static str,
+    /// `--yes`
+    yes: bool,
+    /// `--json`
+    json: bool,
+}
+
+pub(super) async fn apply(arguments: arguments::Apply, context: &Context) -> Outcome {
+    let arguments::Apply { path, yes, json, run } = arguments;
+    let manner = Manner { command: "apply", yes, json };
+    let path = context.path(path.as_ref());
+    if path.is_file() {
+        return saved(path, &run, &manner, context).await;
+    }
+    let goal = goal(&run.scope);
+    fresh(path, &run, goal, &manner, context).await
+}
+
+pub(super) async fn destroy(arguments: arguments::Destroy, context: &Context) -> Outcome {
+    let arguments::Destroy { path, yes, json, run } = arguments;
+    let manner = Manner { command: "destroy", yes, json };
+    fresh(context.path(path.as_ref()), &run, Goal::Destroy, &manner, context).await
+}
+
+/// Plans now, and applies that.
+async fn fresh(
+    root: PathBuf,
+    run: &Run,
+    goal: Goal,
+    manner: &Manner,
+    context: &Context,
+) -> Outcome {
+    let project = Project::open(root)?;
+    let mut wishes = wishes(run, goal);
+    let Prepared { text, engine } = prepare(&project, run, Access::Write, context)?;
+    let interrupts = Interrupts::listen();
+    let info = project.run(manner.command, None);
+    recover(&engine, &info, &interrupts, manner, context).await?;
+    let state = engine.load().await?.state;
+    let observed = engine.observe().await;
+    let mut plan = text.plan(&project, &state, &observed, &wishes, context)?;
+    show(&plan, Some(&observed), manner, context);
+    if !plan.is_empty() && agree(&plan, &mut wishes, manner, context)? {
+        plan = text.plan(&project, &state, &observed, &wishes, context)?;
+    }
+    carry_out(plan, &project, &engine, &interrupts, manner, context).await
+}
+
+/// Applies a saved plan exactly, or not at all.
+async fn saved(path: PathBuf, run: &Run, manner: &Manner, context: &Context) -> Outcome {
+    let project = Project::open(context.path(None))?;
+    let text = std::fs::read(&path)?;
+    let plan = plan_file::read(&text)?;
+    if plan.deployment != project.deployment {
+        return Err(Failure::new(format!(
+            "the plan is for deployment `{}`, and this is `{}`",
+            plan.deployment.name, project.deployment.name
+        ))
+        .help("run it in the directory that it was made for (-C DIR)"));
+    }
+    let Prepared { engine, .. } = prepare(&project, run, Access::Write, context)?;
+    let interrupts = Interrupts::listen();
+    show(&plan, None, manner, context);
+    let open: Vec<&Decision> = plan.decisions.iter().filter(|d| !d.agreed).collect();
+    if !open.is_empty() {
+        return Err(Failure::new("the plan was saved with open decisions")
+            .help("plan again with --allow, or apply without a plan file")
+            .exit(Exit::Decision));
+    }
+    carry_out(plan, &project, &engine, &interrupts, manner, context).await
+}
+
+fn show(plan: &Plan, observed: Option<&ObservedState>, manner: &Manner, context: &Context) {
+    if manner.json {
+        context.terminal.print(&session::json(plan));
+        return;
+    }
+    let view = PlanView {
+        palette: context.terminal.palette,
+        everything: context.terminal.verbose > 0,
+        observed,
+        next: Next::Nothing,
+    };
+    context.terminal.print(&view.render(plan));
+}
+
+/// Gets every open decision agreed to. True when the plan has to be made again with that consent.
+fn agree(
+    plan: &Plan,
+    wishes: &mut Wishes,
+    manner: &Manner,
+    context: &Context,
+) -> Result<bool, Failure> {
+    let open: Vec<&Decision> = plan.decisions.iter().filter(|d| !d.agreed).collect();
+    if open.is_empty() {
+        return Ok(false);
+    }
+    if manner.yes {
+        return Err(consent::refusal(&open));
+    }
+    consent::decide(&open, &context.terminal)?;
+    for decision in open {
+        match decision.kind {
+            DecisionKind::DataLoss => wishes.allow_data_loss.insert(decision.address.clone()),
+            DecisionKind::Protected => wishes.allow_destroy.insert(decision.address.clone()),
+        };
+    }
+    Ok(true)
+}
+
+async fn recover(
+    engine: &Engine,
+    info: &RunInfo,
+    interrupts: &Interrupts,
+    manner: &Manner,
+    context: &Context,
+) -> Result<(), Failure> {
+    let (control, mut events) = follow::control(interrupts);
+    let mut listener = follow::Listener::new(context, manner.json, 0, manner.command);
+    follow::follow(engine.recover(info, &control), &mut events, &mut listener).await?;
+    listener.finish();
+    Ok(())
+}
+
+async fn carry_out(
+    plan: Plan,
+    project: &Project,
+    engine: &Engine,
+    interrupts: &Interrupts,
+    manner: &Manner,
+    context: &Context,
+) -> Outcome {
+    if plan.is_empty() {
+        engine.shutdown().await;
+        return Ok(Exit::Done);
+    }
+    // A plan that only corrects the record touches nothing that anybody could miss.
+    let touches = plan.steps.iter().any(|step| step.operation.is_some());
+    if touches && !manner.yes && !plan.decisions.iter().any(|decision| decision.agreed) {
+        consent::confirm(&format!("{} this plan?", capital(manner.command)), &context.terminal)?;
+    }
+    let steps = plan.steps.len();
+    let outputs = plan.outputs.clone();
+    let plan = Arc::new(plan);
+    let info = project.run(manner.command, Some(plan_file::digest(&plan)));
+    let (control, mut events) = follow::control(interrupts);
+    let mut listener = follow::Listener::new(context, manner.json, steps, manner.command);
+    let applied = engine.apply(&plan, &info, &control);
+    let account = follow::follow(applied, &mut events, &mut listener).await;
+    listener.finish();
+    engine.shutdown().await;
+    close(account.map_err(|error| refused(error, context))?, &outputs, manner, context)
+}
+
+fn close(
+    account: Account,
+    outputs: &[tcloud_model::Output],
+    manner: &Manner,
+    context: &Context,
+) -> Outcome {
+    if !manner.json {
+        let text = account::render(&account, context.terminal.palette);
+        context.terminal.print(&format!("\n{text}"));
+        if account.is_success() && manner.command == "apply" && !outputs.is_empty() {
+            context.terminal.print(&account::outputs(outputs, context.terminal.palette));
+        }
+    }
+    if account.is_success() { Ok(Exit::Done) } else { Err(Failure::said(Exit::Failed)) }
+}
+
+/// Why a plan was not carried out, with the exit code that scripts ask for.
+fn refused(error: ApplyError, context: &Context) -> Failure {
+    match error {
+        ApplyError::Stale(objects) => {
+            let lines: Vec<String> = objects
+                .iter()
+                .map(|stale| format!("{}: {}", stale.object, escape(&stale.changed)))
+                .collect();
+            Failure::new(format!(
+                "the plan is stale, nothing was changed\n  {}",
+                list_lines(&lines, MOST_STALE)
+            ))
+            .help("plan again")
+            .exit(Exit::Stale)
+        }
+        ApplyError::NeedsDecision => Failure::from(error).exit(Exit::Decision),
+        ApplyError::CutOff { account, source } => {
+            context.terminal.print(&account::render(&account, context.terminal.palette));
+            Failure::from(ApplyError::CutOff { account, source })
+                .help("the next apply looks at what was under way, and goes on")
+        }
+        ApplyError::Malformed(_) | ApplyError::Hold(_) => error.into(),
+    }
+}
+
+/// How many stale objects are named.
+const MOST_STALE: usize = 20;
+
+fn list_lines(lines: &[String], most: usize) -> String {
+    let mut shown = lines.iter().take(most).cloned().collect::<Vec<_>>();
+    if lines.len() > most {
+        shown.push(format!("and {} more", lines.len() - most));
+    }
+    shown.join("\n  ")
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}

@@ -1,0 +1,119 @@
+//! Following a run: its events become progress on the terminal or lines of JSON.
+
+use std::future::Future;
+
+use tcloud_engine::{ApplyEvent, Control, Finding};
+use tcloud_model::ObjectId;
+use tokio::sync::mpsc;
+
+use super::Context;
+use crate::interrupt::Interrupts;
+use crate::terminal::escape;
+use crate::view::progress::{Ended, Progress};
+
+/// How many events may wait to be shown.
+const BACKLOG: usize = 1024;
+
+/// How a run is listened to and stopped.
+pub(super) fn control(interrupts: &Interrupts) -> (Control, mpsc::Receiver<ApplyEvent>) {
+    let (events, receiver) = mpsc::channel(BACKLOG);
+    (Control { events, stop: interrupts.stop.clone() }, receiver)
+}
+
+/// Works, and shows what happens meanwhile.
+pub(super) async fn follow<T>(
+    work: impl Future<Output = T>,
+    events: &mut mpsc::Receiver<ApplyEvent>,
+    listener: &mut Listener<'_>,
+) -> T {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            Some(event) = events.recv() => listener.hear(&event),
+            result = &mut work => {
+                while let Ok(event) = events.try_recv() {
+                    listener.hear(&event);
+                }
+                return result;
+            }
+        }
+    }
+}
+
+/// Shows events.
+pub(super) struct Listener<'a> {
+    context: &'a Context,
+    json: bool,
+    progress: Progress<'a>,
+}
+
+impl<'a> Listener<'a> {
+    /// Shows a run of so many steps.
+    pub(super) fn new(context: &'a Context, json: bool, steps: usize, what: &str) -> Listener<'a> {
+        let progress = Progress::new(&context.terminal, steps, what);
+        Listener { context, json, progress }
+    }
+
+    /// Takes the progress away.
+    pub(super) fn finish(self) {
+        self.progress.finish();
+    }
+
+    fn hear(&mut self, event: &ApplyEvent) {
+        if self.json {
+            self.context.terminal.line(&event.to_json());
+        }
+        match event {
+            ApplyEvent::LeaseWait { scope, holder, remaining } => self.progress.say(&format!(
+                "  waiting for {scope}: {} has held it since its {} began; the lease ends in {} s \
+                 unless it is renewed",
+                escape(&holder.who),
+                escape(&holder.command),
+                remaining.as_secs()
+            )),
+            ApplyEvent::Recovered { object, action, finding } => {
+                let found = match finding {
+                    Finding::Done => "was done".to_owned(),
+                    Finding::NotDone(why) => format!("was not done: {}", escape(why)),
+                    Finding::Unsettled(why) => format!("cannot be settled yet: {}", escape(why)),
+                };
+                self.progress.say(&format!("  settled  {} {found}", about(action, object)));
+            }
+            ApplyEvent::StepStarted { step, object, action } => {
+                self.progress.began(*step, about(action, object));
+            }
+            ApplyEvent::StepRetry { step, attempt: _, pause: _, object: _, message } => {
+                self.progress.again(*step, message);
+            }
+            ApplyEvent::StepFinished { step, object, action, elapsed: _ } => {
+                self.progress.ended(*step, Ended::Done, &about(action, object), None);
+            }
+            ApplyEvent::StepFailed { step, unknown, trouble } => {
+                let how = if *unknown { Ended::Unknown } else { Ended::Failed };
+                let text = about(trouble.action, &trouble.object);
+                self.progress.ended(*step, how, &text, Some(&trouble.reason));
+            }
+            ApplyEvent::StepSkipped { step, object, action, because } => {
+                self.progress.ended(
+                    *step,
+                    Ended::Skipped,
+                    &about(action, object),
+                    Some(&because.to_string()),
+                );
+            }
+            ApplyEvent::Interrupted { at_once } => self.progress.say(if *at_once {
+                "\nStopping at once. What is under way is looked at by the next run."
+            } else {
+                "\nStopping: nothing new is begun, what is under way is finished. Again to stop at \
+                 once."
+            }),
+            ApplyEvent::Started { .. } | ApplyEvent::Finished { .. } => {}
+        }
+    }
+}
+
+/// `create tenant.a.vm.b on kvm1`
+fn about(action: &str, object: &ObjectId) -> String {
+    format!("{action:<8} {} on {}", object.address, object.host.last_name())
+}

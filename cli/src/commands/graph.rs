@@ -1,0 +1,20 @@
+//! `tcloud graph`: what depends on what, for Graphviz and Mermaid.
+
+use tcloud_model::Evaluator;
+use tcloud_report::graph;
+
+use super::Context;
+use crate::arguments::{Graph, GraphFormat};
+use crate::failure::{Exit, Outcome};
+use crate::session::Project;
+
+pub(super) fn run(arguments: &Graph, context: &Context) -> Outcome {
+    let project = Project::open(context.path(arguments.path.as_ref()))?;
+    let text = project.program(&arguments.inputs, context)?;
+    let format = match arguments.format {
+        GraphFormat::Dot => graph::Format::Dot,
+        GraphFormat::Mermaid => graph::Format::Mermaid,
+    };
+    context.terminal.print(&graph::resources(text.program.desired(), format));
+    Ok(Exit::Done)
+}

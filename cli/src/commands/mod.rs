@@ -1,0 +1,72 @@
+//! The commands, one file each: resolve, call, report.
+
+mod apply;
+mod check;
+mod completions;
+mod consent;
+mod console;
+mod drift;
+mod explain;
+mod find;
+mod fmt;
+mod follow;
+mod graph;
+mod history;
+mod init;
+mod look;
+mod output;
+mod plan;
+mod prepare;
+mod show;
+mod sim;
+mod state;
+mod version;
+
+use std::path::PathBuf;
+
+use crate::arguments::Command;
+use crate::failure::Outcome;
+use crate::terminal::Terminal;
+
+/// What every command has.
+pub(crate) struct Context {
+    /// Where to write, and whom to ask.
+    pub(crate) terminal: Terminal,
+    /// `-C`: where to work.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+impl Context {
+    /// A path of the command line, as seen from the directory to work in.
+    pub(crate) fn path(&self, path: Option<&PathBuf>) -> PathBuf {
+        match (&self.directory, path) {
+            (Some(directory), Some(path)) => directory.join(path),
+            (Some(directory), None) => directory.clone(),
+            (None, Some(path)) => path.clone(),
+            (None, None) => PathBuf::from("."),
+        }
+    }
+}
+
+/// Runs a command.
+pub(crate) async fn run(command: Command, context: &Context) -> Outcome {
+    match command {
+        Command::Init(arguments) => init::run(&arguments, context),
+        Command::Check(arguments) => check::run(&arguments, context),
+        Command::Fmt(arguments) => fmt::run(&arguments, context),
+        Command::Plan(arguments) => plan::run(arguments, context).await,
+        Command::Apply(arguments) => apply::apply(arguments, context).await,
+        Command::Destroy(arguments) => apply::destroy(arguments, context).await,
+        Command::Show(arguments) => show::run(&arguments, context).await,
+        Command::Drift(arguments) => drift::run(&arguments, context).await,
+        Command::State(arguments) => state::run(arguments, context).await,
+        Command::History(arguments) => history::run(&arguments, context).await,
+        Command::Output(arguments) => output::run(&arguments, context).await,
+        Command::Graph(arguments) => graph::run(&arguments, context),
+        Command::Console(arguments) => console::run(&arguments, context).await,
+        Command::Explain(arguments) => explain::run(&arguments, context),
+        Command::Completions(arguments) => completions::run(&arguments, context),
+        Command::Version(arguments) => version::run(&arguments, context),
+        Command::Sim(arguments) => sim::run(arguments, context),
+    }
+}

@@ -1,0 +1,54 @@
+//! What plan, apply and their kin do before they differ: compile, open the store, make the engine.
+
+use tcloud_engine::Engine;
+use tcloud_planner::{Goal, Wishes};
+
+use super::Context;
+use crate::arguments::{Consent, Run, Scope};
+use crate::failure::Failure;
+use crate::session::{Access, Project, Text};
+
+/// Everything that is needed to look at the world and to plan.
+pub(super) struct Prepared {
+    /// The text.
+    pub(super) text: Text,
+    /// The hosts and what is remembered.
+    pub(super) engine: Engine,
+}
+
+/// Compiles and wires.
+pub(super) fn prepare(
+    project: &Project,
+    run: &Run,
+    access: Access,
+    context: &Context,
+) -> Result<Prepared, Failure> {
+    let text = project.program(&run.inputs, context)?;
+    let store = project.store(&run.inputs, access)?;
+    let engine = project.engine(&text.program, store, run.parallelism.get());
+    Ok(Prepared { text, engine })
+}
+
+/// What a run is for, unless it is to destroy.
+pub(super) fn goal(scope: &Scope) -> Goal {
+    if scope.refresh_only { Goal::Refresh } else { Goal::Apply }
+}
+
+/// What the user wants of the run.
+pub(super) fn wishes(run: &Run, goal: Goal) -> Wishes {
+    let mut wishes = Wishes {
+        goal,
+        target: run.scope.target.clone(),
+        exclude: run.scope.exclude.clone(),
+        replace: run.scope.replace.clone(),
+        allow_data_loss: Default::default(),
+        allow_destroy: Default::default(),
+    };
+    for consent in &run.consent.allow {
+        match consent.clone() {
+            Consent::DataLoss(address) => wishes.allow_data_loss.insert(address),
+            Consent::Destroy(address) => wishes.allow_destroy.insert(address),
+        };
+    }
+    wishes
+}

@@ -1,0 +1,171 @@
+//! `tcloud state`: what tcloud remembers.
+
+use globset::GlobBuilder;
+use serde_json::json;
+use tcloud_engine::Engine;
+use tcloud_model::State as Remembered;
+use tcloud_state::{Loaded, RecordChange, Selection, Why};
+
+use super::{Context, consent, find, follow};
+use crate::arguments::{Inputs, State, StateCommand};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::interrupt::Interrupts;
+use crate::session::{Access, Project};
+use crate::view::layout::{count, table};
+
+pub(super) async fn run(arguments: State, context: &Context) -> Outcome {
+    let project = Project::open(context.path(None))?;
+    match arguments.command {
+        StateCommand::List { pattern, json, inputs } => {
+            let state = load(&project, &inputs).await?.state;
+            list(&state, pattern.as_deref(), json, context)
+        }
+        StateCommand::Show { address, json, inputs } => {
+            let state = load(&project, &inputs).await?.state;
+            show(&state, &address, json, context)
+        }
+        StateCommand::Export { inputs } => {
+            let loaded = load(&project, &inputs).await?;
+            let export = serde_json::to_value(tcloud_state::export::Export::new(&loaded))?;
+            context.terminal.json(&export);
+            Ok(Exit::Done)
+        }
+        StateCommand::Forget { address, yes, inputs } => {
+            forget(&project, &address, yes, &inputs, context).await
+        }
+        StateCommand::Rebuild { yes, inputs } => rebuild(&project, yes, &inputs, context).await,
+    }
+}
+
+async fn load(project: &Project, inputs: &Inputs) -> Result<Loaded, Failure> {
+    let store = project.store(inputs, Access::Read)?;
+    let loaded = store.load(&Selection::All).await?;
+    store.close().await;
+    Ok(loaded)
+}
+
+fn list(state: &Remembered, pattern: Option<&str>, json: bool, context: &Context) -> Outcome {
+    let glob = pattern
+        .map(|pattern| GlobBuilder::new(pattern).build().map(|glob| glob.compile_matcher()))
+        .transpose()?;
+    let matches = |address: &str| glob.as_ref().is_none_or(|glob| glob.is_match(address));
+    let records: Vec<_> =
+        state.records.iter().filter(|(object, _)| matches(&object.address.to_string())).collect();
+    if json {
+        let list: Vec<_> = records
+            .iter()
+            .map(|(object, record)| json!({ "object": object, "record": record }))
+            .collect();
+        context.terminal.json(&json!({ "format": "tcloud-state/1", "objects": list }));
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = records
+        .iter()
+        .map(|(object, record)| {
+            let again = match object.incarnation {
+                0 => String::new(),
+                number => format!("#{number}"),
+            };
+            let name = crate::terminal::escape(&record.identity.name).into_owned();
+            vec![format!("{}{again}", object.address), object.host.to_string(), name]
+        })
+        .collect();
+    if rows.is_empty() {
+        context.terminal.note("Nothing is remembered.");
+    } else {
+        context.terminal.print(&table(&["address", "host", "name there"], &rows));
+    }
+    Ok(Exit::Done)
+}
+
+fn show(state: &Remembered, address: &str, json: bool, context: &Context) -> Outcome {
+    let all = state.records.keys().map(|object| &object.address);
+    let address = find::find(address, all)?;
+    let records: Vec<_> = state.of(address).collect();
+    if json {
+        let list: Vec<_> = records
+            .iter()
+            .map(|(object, record)| json!({ "object": object, "record": record }))
+            .collect();
+        context.terminal.json(&json!({ "format": "tcloud-state/1", "objects": list }));
+    } else {
+        for (object, record) in records {
+            let text = crate::view::resource::record(object, record);
+            context.terminal.print(&text);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn forget(
+    project: &Project,
+    address: &str,
+    yes: bool,
+    inputs: &Inputs,
+    context: &Context,
+) -> Outcome {
+    let state = load(project, inputs).await?.state;
+    let all = state.records.keys().map(|object| &object.address);
+    let address = find::find(address, all)?;
+    let changes: Vec<RecordChange> = state
+        .records
+        .keys()
+        .filter(|object| object.address.is_within(address))
+        .map(|object| RecordChange { object: object.clone(), record: None })
+        .collect();
+    let number = count(changes.len(), "record");
+    if !yes {
+        consent::confirm(&format!("Drop {number} of {address}?"), &context.terminal)?;
+    }
+    let engine = project.engine_without_hosts(project.store(inputs, Access::Write)?);
+    change_with(project, &engine, "state forget", Why::Forget, changes, context).await?;
+    context.terminal.note(&format!("{number} dropped; what runs stays as it is."));
+    Ok(Exit::Done)
+}
+
+async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Context) -> Outcome {
+    let text = project.program(inputs, context)?;
+    let store = project.store(inputs, Access::Write)?;
+    let engine = project.engine(&text.program, store, 32);
+    let known = engine.load().await?.state;
+    let observed = engine.observe().await;
+    for host in observed.hosts.iter().filter(|host| host.facts.is_none()) {
+        let why = crate::terminal::escape(&host.problems.join("; ")).into_owned();
+        context.terminal.complain(&format!("{} did not answer: {why}", host.host));
+    }
+    let changes =
+        tcloud_engine::rebuild::rebuild(&known, &observed, &project.deployment, &project.catalog);
+    let written = changes.iter().filter(|change| change.record.is_some()).count();
+    let removed = changes.len() - written;
+    if changes.is_empty() {
+        context.terminal.line("What is remembered is what runs.");
+        return Ok(Exit::Done);
+    }
+    let summary = format!("{} to write, {removed} to remove", count(written, "record"));
+    if !yes && removed > 0 {
+        consent::confirm(&format!("Rebuild what is remembered ({summary})?"), &context.terminal)?;
+    }
+    change_with(project, &engine, "state rebuild", Why::Rebuild, changes, context).await?;
+    context.terminal.line(&format!("Rebuilt: {summary}."));
+    Ok(Exit::Done)
+}
+
+/// Changes records under the leases of their scopes.
+async fn change_with(
+    project: &Project,
+    engine: &Engine,
+    command: &str,
+    why: Why,
+    changes: Vec<RecordChange>,
+    context: &Context,
+) -> Result<(), Failure> {
+    let info = project.run(command, None);
+    let interrupts = Interrupts::listen();
+    let (control, mut events) = follow::control(&interrupts);
+    let mut listener = follow::Listener::new(context, false, 0, command);
+    let work = engine.change_records(why, changes, &info, &control);
+    let changed = follow::follow(work, &mut events, &mut listener).await;
+    listener.finish();
+    engine.shutdown().await;
+    Ok(changed?)
+}

@@ -1,0 +1,18 @@
+//! `tcloud version`.
+
+use serde_json::json;
+
+use super::Context;
+use crate::arguments::Version;
+use crate::config::EDITION;
+use crate::failure::{Exit, Outcome};
+
+pub(super) fn run(arguments: &Version, context: &Context) -> Outcome {
+    let version = env!("CARGO_PKG_VERSION");
+    if arguments.json {
+        context.terminal.json(&json!({ "version": version, "edition": EDITION }));
+    } else {
+        context.terminal.line(&format!("tcloud {version} (edition {EDITION})"));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,240 @@
+//! `tcloud.toml`: what the deployment is called, where it is remembered, what its providers need.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::secrets::Permissions;
+use serde::Deserialize;
+use tcloud_model::{Name, SourceFile, diagnostic};
+
+/// The name of the file.
+pub(crate) const FILE: &str = "tcloud.toml";
+
+/// The edition of the language that this version speaks.
+pub(crate) const EDITION: &str = "2026";
+
+/// What `tcloud.toml` says, with its defaults filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Config {
+    /// The name of the deployment; every identity on the hosts is derived from it.
+    pub(crate) deployment: String,
+    /// Where tcloud remembers, if the file says so.
+    pub(crate) state: Option<String>,
+    /// What each provider is told, by its name.
+    pub(crate) providers: BTreeMap<String, toml::Table>,
+    /// Limits against texts that would exhaust the machine.
+    pub(crate) limits: Limits,
+    /// Where secrets may come from.
+    pub(crate) secrets: Permissions,
+}
+
+/// Limits against texts that would exhaust the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// The largest file, in bytes.
+    pub(crate) file_size: u64,
+    /// The most files.
+    pub(crate) files: usize,
+    /// The most resources.
+    pub(crate) resources: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { file_size: 16 << 20, files: 100_000, resources: 1_000_000 }
+    }
+}
+
+/// The file as it is written.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    edition: Option<String>,
+    deployment: WrittenDeployment,
+    state: WrittenState,
+    providers: BTreeMap<String, toml::Table>,
+    limits: Limits,
+    secrets: Permissions,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenDeployment {
+    name: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenState {
+    url: Option<String>,
+}
+
+/// Why `tcloud.toml` is of no use.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// It could not be read.
+    #[error("{} cannot be read", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// What it says is wrong.
+    #[error("{path}:{line}:{column}: {message}")]
+    Wrong {
+        /// The file.
+        path: String,
+        /// Line, from one.
+        line: u32,
+        /// Column in characters, from one.
+        column: u32,
+        /// What is wrong, and what was probably meant.
+        message: String,
+    },
+    /// Neither it nor the directory gives a usable name.
+    #[error(
+        "`{name}` cannot be the name of a deployment: lower-case letters, digits and minus signs, at most 63, a letter first"
+    )]
+    Name {
+        /// The name.
+        name: String,
+    },
+}
+
+impl Config {
+    /// Reads the configuration of a project.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read or is wrong, or when there is no usable name.
+    pub(crate) fn load(root: &Path) -> Result<Config, ConfigError> {
+        let path = root.join(FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Config::parse(&text, root),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Config::parse("", root),
+            Err(source) => Err(ConfigError::Read { path, source }),
+        }
+    }
+
+    fn parse(text: &str, root: &Path) -> Result<Config, ConfigError> {
+        let Written { edition, deployment, state, providers, limits, secrets } =
+            toml::from_str::<Written>(text).map_err(|error| wrong(text, &error))?;
+        if let Some(edition) = edition.filter(|edition| edition != EDITION) {
+            let message = format!(
+                "edition \"{edition}\" is not known to this version, which speaks \"{EDITION}\""
+            );
+            return Err(at(text, text.find("edition").unwrap_or(0), message));
+        }
+        let deployment = deployment.name.unwrap_or_else(|| directory_name(root));
+        if !Name::is_word(&deployment) {
+            return Err(ConfigError::Name { name: deployment });
+        }
+        Ok(Config { deployment, state: state.url, providers, limits, secrets })
+    }
+}
+
+/// The name of the directory as a word of the language.
+pub(crate) fn directory_name(root: &Path) -> String {
+    let full = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+    let full = full.canonicalize().unwrap_or(full);
+    let name = full.file_name().map(|name| name.to_string_lossy().into_owned());
+    kebab(&name.unwrap_or_default()).unwrap_or_else(|| "main".to_owned())
+}
+
+/// A word of the language that resembles the text; `None` when nothing of it can be used.
+fn kebab(text: &str) -> Option<String> {
+    let mut word = String::new();
+    for c in text.chars().flat_map(char::to_lowercase) {
+        match c {
+            'a'..='z' | '0'..='9' => word.push(c),
+            'ä' => word.push_str("ae"),
+            'ö' => word.push_str("oe"),
+            'ü' => word.push_str("ue"),
+            'ß' => word.push_str("ss"),
+            _ if !word.ends_with('-') => word.push('-'),
+            _ => {}
+        }
+    }
+    let letters = word.trim_start_matches(|c: char| !c.is_ascii_lowercase());
+    let short: String = letters.chars().take(tcloud_model::name::MAX_LENGTH).collect();
+    let short = short.trim_end_matches('-');
+    Name::is_word(short).then(|| short.to_owned())
+}
+
+fn wrong(text: &str, error: &toml::de::Error) -> ConfigError {
+    let mut message = error.message().lines().collect::<Vec<_>>().join("; ");
+    if let Some(near) = meant(&message) {
+        message = format!("{message}; did you mean `{near}`?");
+    }
+    at(text, error.span().map_or(0, |span| span.start), message)
+}
+
+fn at(text: &str, offset: usize, message: String) -> ConfigError {
+    let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+    let position = SourceFile::new(FILE, text).position(offset);
+    ConfigError::Wrong {
+        path: FILE.to_owned(),
+        line: position.line,
+        column: position.column,
+        message,
+    }
+}
+
+/// The known key that is nearest to the unknown one: serde names them all in backticks, the
+/// unknown one first.
+fn meant(message: &str) -> Option<&str> {
+    if !message.starts_with("unknown field") {
+        return None;
+    }
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = quoted.next()?;
+    diagnostic::nearest(unknown, quoted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("/srv/Stadt Köln 2")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_a_file_the_directory_names_the_deployment() {
+        let config = parse("").expect("defaults serve");
+        assert_eq!(config.deployment, "stadt-koeln-2");
+        assert_eq!(config.limits, Limits::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_place_and_the_likely_one() {
+        let error = parse("edition = \"2026\"\ndeploymnet.name = \"a\"\n").expect_err("a typo");
+        assert!(error.starts_with("tcloud.toml:2:1: unknown field `deploymnet`"), "{error}");
+        assert!(error.ends_with("did you mean `deployment`?"), "{error}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_where_it_is_wrong() {
+        for (text, start) in [
+            ("deployment = 3\n", "tcloud.toml:1:14: invalid type"),
+            ("[deployment]\nnam = \"a\"\n", "tcloud.toml:2:1: unknown field `nam`"),
+            ("\nedition = \"1999\"\n", "tcloud.toml:2:1: edition \"1999\" is not known"),
+            ("state.url = \"a\n", "tcloud.toml:1:"),
+            ("[deployment]\nname = \"Ä\"\n", "`Ä` cannot be the name of a deployment"),
+            ("[limits]\nfile_size = -1\n", "tcloud.toml:2:13: "),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(error.starts_with(start), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn directories_with_odd_names_still_give_a_word() {
+        assert_eq!(kebab("2026 Rhönblick/"), Some("rhoenblick".to_owned()));
+        assert_eq!(kebab("..."), None);
+        assert_eq!(kebab(&"x".repeat(200)).map(|word| word.len()), Some(63));
+    }
+}

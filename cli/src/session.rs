@@ -1,0 +1,271 @@
+//! Wiring: from a directory and options to everything that a command works with.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use tcloud_compiler::{Compiled, Program, Settings, World, compile};
+use tcloud_engine::{Engine, EngineConfig, HostSpec, Limits, RunInfo, SystemClock};
+use tcloud_model::{
+    Catalog, Deployment, Diagnostic, Digest, Evaluator, ObservedState, Sources, State,
+};
+use tcloud_planner::{Input, Plan, Wishes};
+use tcloud_provider::{HostConfig, Registry};
+use tcloud_provider_sim::SimProvider;
+use tcloud_state::{LocalProcesses, MemoryStore, SqliteStore, Store};
+
+use crate::arguments::Inputs;
+use crate::commands::Context;
+use crate::config::Config;
+use crate::disk_world::DiskWorld;
+use crate::failure::{Exit, Failure};
+use crate::secrets::LocalSecrets;
+use crate::variables;
+use crate::view::diagnostics;
+
+/// The directory below a project's root for what tcloud itself keeps.
+const OWN: &str = ".tcloud";
+
+/// A project: a directory, its settings, the providers.
+pub(crate) struct Project {
+    /// The directory.
+    pub(crate) root: PathBuf,
+    /// `tcloud.toml`.
+    pub(crate) config: Config,
+    /// Its name and id.
+    pub(crate) deployment: Deployment,
+    registry: Registry,
+    /// All kinds.
+    pub(crate) catalog: Arc<Catalog>,
+}
+
+/// Why a project cannot be worked on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionError {
+    /// The directory is not there.
+    #[error("{} is not a directory", .0.display())]
+    NoDirectory(PathBuf),
+    /// The URL of the state is of no use.
+    #[error("`{0}` is not a place to remember in")]
+    StateUrl(String),
+}
+
+impl Project {
+    /// The project in a directory.
+    pub(crate) fn open(root: PathBuf) -> Result<Project, Failure> {
+        if !root.is_dir() {
+            return Err(SessionError::NoDirectory(root).into());
+        }
+        let config = Config::load(&root)?;
+        let deployment = Deployment::new(&config.deployment);
+        let mut registry = Registry::new();
+        registry.add(Arc::new(SimProvider::new()));
+        let catalog = Arc::new(registry.catalog());
+        Ok(Project { root, config, deployment, registry, catalog })
+    }
+
+    /// Compiles the text.
+    pub(crate) fn compile(&self, inputs: &Inputs) -> Result<Compiled, Failure> {
+        self.compile_in(&DiskWorld::new(&self.root, self.config.limits), inputs)
+    }
+
+    /// Compiles the text of some world.
+    pub(crate) fn compile_in(
+        &self,
+        world: &dyn World,
+        inputs: &Inputs,
+    ) -> Result<Compiled, Failure> {
+        let mut settings = Settings::new(self.deployment.clone());
+        settings.catalog = Arc::clone(&self.catalog);
+        settings.variables = variables::read(inputs)?;
+        settings.limits.resources = self.config.limits.resources;
+        settings.limits.file_bytes =
+            usize::try_from(self.config.limits.file_size).unwrap_or(usize::MAX);
+        Ok(compile(world, &settings))
+    }
+
+    /// Compiles the text, shows what is wrong with it, and goes on only when nothing is.
+    pub(crate) fn program(&self, inputs: &Inputs, context: &Context) -> Result<Text, Failure> {
+        let Compiled { program, sources, diagnostics } = self.compile(inputs)?;
+        show(&diagnostics, &sources, None, context);
+        match program {
+            Some(program) => Ok(Text { program, sources }),
+            None => Err(Failure::said(Exit::Failed)),
+        }
+    }
+
+    /// The store. One that is only read is not made.
+    pub(crate) fn store(&self, inputs: &Inputs, access: Access) -> Result<Arc<dyn Store>, Failure> {
+        let url = inputs.state.as_deref().or(self.config.state.as_deref());
+        let path = match url {
+            None => own_directory(&self.root).join("state.db"),
+            Some(url) => match url.strip_prefix("sqlite:") {
+                Some(path) if !path.is_empty() => self.root.join(path),
+                _ => {
+                    return Err(Failure::from(SessionError::StateUrl(url.to_owned()))
+                        .help("write sqlite:PATH, relative to the project"));
+                }
+            },
+        };
+        if access == Access::Read && !path.exists() {
+            return Ok(Arc::new(MemoryStore::new(Arc::new(jiff::Timestamp::now))));
+        }
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        Ok(Arc::new(SqliteStore::open(&path)?))
+    }
+
+    /// The engine for the hosts of a program.
+    pub(crate) fn engine(
+        &self,
+        program: &Program,
+        store: Arc<dyn Store>,
+        parallelism: usize,
+    ) -> Engine {
+        let hosts = program.desired().resources.values().filter(|r| r.address.kind() == "host");
+        let hosts = hosts.map(|resource| HostSpec {
+            provider: resource.attributes.text("provider").unwrap_or_default().to_owned(),
+            config: HostConfig {
+                host: resource.address.clone(),
+                deployment: self.deployment.id,
+                attributes: Arc::clone(&resource.attributes),
+                directory: own_directory(&self.root),
+            },
+        });
+        self.engine_of(
+            hosts.collect(),
+            store,
+            Limits { parallelism, observe: parallelism, ..Limits::default() },
+        )
+    }
+
+    /// An engine that asks no host, for work on what is remembered alone.
+    pub(crate) fn engine_without_hosts(&self, store: Arc<dyn Store>) -> Engine {
+        self.engine_of(Vec::new(), store, Limits::default())
+    }
+
+    fn engine_of(&self, hosts: Vec<HostSpec>, store: Arc<dyn Store>, limits: Limits) -> Engine {
+        Engine::new(EngineConfig {
+            store,
+            providers: self.registry.clone(),
+            hosts,
+            limits,
+            clock: Arc::new(SystemClock),
+            processes: Arc::new(LocalProcesses),
+            secrets: Arc::new(LocalSecrets::new(&self.root, self.config.secrets.clone())),
+        })
+    }
+
+    /// Who runs what, for the journal.
+    pub(crate) fn run(&self, command: &str, plan: Option<Digest>) -> RunInfo {
+        RunInfo {
+            id: uuid::Uuid::new_v4(),
+            command: command.to_owned(),
+            who: who(),
+            revision: revision(&self.root),
+            plan,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// Whether a store may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Only read.
+    Read,
+    /// Written too.
+    Write,
+}
+
+/// A program without mistakes, and its text.
+pub(crate) struct Text {
+    /// The program.
+    pub(crate) program: Program,
+    /// The text.
+    pub(crate) sources: Sources,
+}
+
+impl Text {
+    /// The plan from what is remembered and what runs. What cannot be planned is shown.
+    pub(crate) fn plan(
+        &self,
+        project: &Project,
+        state: &State,
+        observed: &ObservedState,
+        wishes: &Wishes,
+        context: &Context,
+    ) -> Result<Plan, Failure> {
+        let input = Input {
+            deployment: &project.deployment,
+            evaluator: &self.program,
+            sources: &self.sources,
+            catalog: &project.catalog,
+            state,
+            observed,
+            wishes,
+        };
+        tcloud_planner::plan(&input).map_err(|diagnostics| {
+            show(&diagnostics, &self.sources, None, context);
+            Failure::said(Exit::Failed)
+        })
+    }
+}
+
+/// Shows diagnostics, if there are any.
+pub(crate) fn show(
+    diagnostics: &[Diagnostic],
+    sources: &Sources,
+    fine: Option<usize>,
+    context: &Context,
+) {
+    if !diagnostics.is_empty() {
+        let palette = context.terminal.error_palette;
+        let text = diagnostics::render(diagnostics, sources, fine, palette);
+        context.terminal.complain(text.trim_end());
+    }
+}
+
+/// A plan as JSON, for standard output.
+pub(crate) fn json(plan: &Plan) -> String {
+    let mut text = Vec::new();
+    let written = tcloud_report::json::write_plan(plan, &mut text);
+    assert!(written.is_ok(), "BUG: a plan has a JSON form");
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Where tcloud keeps its own files of a project.
+pub(crate) fn own_directory(root: &Path) -> PathBuf {
+    root.join(OWN)
+}
+
+/// `user@machine`.
+fn who() -> String {
+    let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let user = user.or_else(|| said(Command::new("id").arg("-un")));
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let machine = machine.or_else(|| said(&mut Command::new("hostname")));
+    let plain = |text: Option<String>| text.map(|text| text.trim().to_owned());
+    let user = plain(user).filter(|user| !user.is_empty());
+    let machine = plain(machine).filter(|machine| !machine.is_empty());
+    format!(
+        "{}@{}",
+        user.as_deref().unwrap_or("somebody"),
+        machine.as_deref().unwrap_or("somewhere")
+    )
+}
+
+/// What a program says, when it ends well.
+fn said(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The commit that the project stands at, with a mark when something is not committed.
+fn revision(root: &Path) -> Option<String> {
+    let git = |arguments: &[&str]| said(Command::new("git").arg("-C").arg(root).args(arguments));
+    let commit = git(&["rev-parse", "--short=10", "HEAD"]).filter(|commit| !commit.is_empty())?;
+    let dirty = git(&["status", "--porcelain", "--", "."]).is_some_and(|text| !text.is_empty());
+    Some(if dirty { format!("{commit}+") } else { commit })
+}

@@ -1,0 +1,241 @@
+//! The terminal: where output goes, whether in colour, and questions to a person.
+
+use std::cell::RefCell;
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use tcloud_model::value::is_unsafe_to_print;
+
+use crate::arguments::{Color, Global};
+
+/// How wide a line is at most; fits half of a wide screen, and reads the same everywhere.
+pub(crate) const WIDTH: usize = 100;
+
+/// Standard output, standard error and the person before them, if there is one.
+pub(crate) struct Terminal {
+    out: RefCell<Stream<io::Stdout>>,
+    err: RefCell<Stream<io::Stderr>>,
+    /// Colours of standard output.
+    pub(crate) palette: Palette,
+    /// Colours of standard error.
+    pub(crate) error_palette: Palette,
+    /// How much is said besides results: 0, or the number of `-v`.
+    pub(crate) verbose: u8,
+    /// Whether progress may be drawn over: standard error is a terminal.
+    pub(crate) animated: bool,
+    quiet: bool,
+    interactive: bool,
+}
+
+/// A stream whose reader may leave at any time (`tcloud plan | head`). After that the rest is
+/// dropped, and the run goes on: an apply must not stop half-way because nobody looks any more.
+struct Stream<W> {
+    to: W,
+    gone: bool,
+}
+
+impl<W: Write> Stream<W> {
+    fn write(&mut self, text: &str) {
+        let written = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
+        self.gone |= written.is_err();
+    }
+
+    fn print(&mut self, text: &str) {
+        if !self.gone {
+            self.write(text);
+        }
+    }
+}
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum QuestionError {
+    /// There is nobody to ask.
+    #[error("there is no terminal to ask at")]
+    NoTerminal,
+    /// The terminal could not be read.
+    #[error("the answer cannot be read")]
+    Read(#[source] io::Error),
+}
+
+impl Terminal {
+    /// The terminal of this process.
+    pub(crate) fn new(global: &Global) -> Terminal {
+        let error_is_terminal = io::stderr().is_terminal();
+        Terminal {
+            out: RefCell::new(Stream { to: io::stdout(), gone: false }),
+            err: RefCell::new(Stream { to: io::stderr(), gone: false }),
+            palette: Palette::decide(global.color, io::stdout().is_terminal()),
+            error_palette: Palette::decide(global.color, error_is_terminal),
+            verbose: global.verbose,
+            animated: error_is_terminal && !global.quiet && !is_dumb(),
+            quiet: global.quiet,
+            interactive: error_is_terminal && io::stdin().is_terminal(),
+        }
+    }
+
+    /// Writes a result to standard output.
+    pub(crate) fn print(&self, text: &str) {
+        self.out.borrow_mut().print(text);
+    }
+
+    /// Writes a result and a newline to standard output.
+    pub(crate) fn line(&self, text: &str) {
+        self.print(&format!("{text}\n"));
+    }
+
+    /// Writes a value as JSON and a newline to standard output.
+    pub(crate) fn json(&self, value: &serde_json::Value) {
+        self.line(&format!("{value:#}"));
+    }
+
+    /// Says something besides the result, on standard error, unless `--quiet`.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.complain(text);
+        }
+    }
+
+    /// Says something that must be heard, on standard error.
+    pub(crate) fn complain(&self, text: &str) {
+        self.err.borrow_mut().print(&format!("{text}\n"));
+    }
+
+    /// Whether there is a person to ask.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// Asks, and gives the answer without blanks around it; empty at the end of the input.
+    pub(crate) fn ask(&self, question: &str) -> Result<String, QuestionError> {
+        if !self.interactive {
+            return Err(QuestionError::NoTerminal);
+        }
+        self.err.borrow_mut().print(question);
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).map_err(QuestionError::Read)?;
+        Ok(answer.trim().to_owned())
+    }
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// Colours, or none. A colour never carries meaning alone: there is always a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Palette {
+    on: bool,
+}
+
+/// What a text is, which decides its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Data or service is lost, or something failed.
+    Danger,
+    /// Somebody should look.
+    Warning,
+    /// It changes, harmlessly.
+    Change,
+    /// It is new, or went well.
+    Good,
+    /// It matters less.
+    Faint,
+    /// It is the heading.
+    Strong,
+}
+
+impl Palette {
+    /// No colours.
+    pub(crate) const PLAIN: Palette = Palette { on: false };
+
+    fn decide(choice: Color, is_terminal: bool) -> Palette {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let on = match choice {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_terminal && !refused && !is_dumb(),
+        };
+        Palette { on }
+    }
+
+    /// Whether there are colours.
+    pub(crate) fn is_on(self) -> bool {
+        self.on
+    }
+
+    /// The text in the colour of its tone.
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        if !self.on || text.is_empty() {
+            return text.to_owned();
+        }
+        let code = match tone {
+            Tone::Danger => "1;31",
+            Tone::Warning => "33",
+            Tone::Change => "36",
+            Tone::Good => "32",
+            Tone::Faint => "2",
+            Tone::Strong => "1",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+/// A text from outside in one line that a terminal shows as it is: what could move the cursor,
+/// change colours or hide something is written as an escape.
+pub(crate) fn escape(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.contains(is_unsafe_to_print) {
+        return text.into();
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_unsafe_to_print(c) {
+            safe.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe.into()
+}
+
+/// Like [`escape`], for texts of several lines.
+pub(crate) fn escape_lines(text: &str) -> String {
+    text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reaches_the_terminal_that_it_would_obey() {
+        let nasty = "a\u{1b}[2K\u{9b}1m\r\u{7}\u{202e}b\nü";
+        assert!(!escape(nasty).contains(is_unsafe_to_print));
+        assert_eq!(escape_lines("a\u{1b}\nb"), "a\\u{1b}\nb");
+        assert_eq!(escape("häuser"), "häuser");
+    }
+
+    #[test]
+    fn colours_are_extra() {
+        assert_eq!(Palette::PLAIN.paint(Tone::Danger, "x"), "x");
+        assert_eq!(Palette { on: true }.paint(Tone::Good, "x"), "\u{1b}[32mx\u{1b}[0m");
+        assert!(Palette::decide(Color::Always, false).is_on());
+        assert!(!Palette::decide(Color::Auto, false).is_on());
+    }
+
+    #[test]
+    fn a_reader_that_leaves_stops_nothing() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut stream = Stream { to: Closed, gone: false };
+        stream.print("a");
+        stream.print("b");
+        assert!(stream.gone);
+    }
+}

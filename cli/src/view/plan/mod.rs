@@ -1,0 +1,275 @@
+//! The plan as text: worst first, one line for each change and three for a dangerous one, what
+//! stays, what it uses, what has to be decided, and at the end what to run next.
+
+mod fold;
+pub(crate) mod row;
+#[cfg(test)]
+mod tests;
+mod usage;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use tcloud_model::{Fields, ObservedState, OperationKind};
+use tcloud_planner::Plan;
+use tcloud_planner::plan::{Action, Decision, DecisionKind, Pending};
+
+use self::row::Row;
+use crate::terminal::{Palette, Tone, WIDTH, escape};
+use crate::view::layout::{count, list, wrap};
+
+/// How a plan is shown.
+pub(crate) struct PlanView<'a> {
+    /// Colours.
+    pub(crate) palette: Palette,
+    /// Every line, nothing folded.
+    pub(crate) everything: bool,
+    /// What was observed; unknown for a plan that comes from a file.
+    pub(crate) observed: Option<&'a ObservedState>,
+    /// What can be run next.
+    pub(crate) next: Next<'a>,
+}
+
+/// What can be run next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Next<'a> {
+    /// The plan was only shown; the words after `tcloud apply`, such as the directory.
+    Apply(&'a str),
+    /// It is applied now.
+    Nothing,
+}
+
+impl PlanView<'_> {
+    /// The whole text.
+    pub(crate) fn render(&self, plan: &Plan) -> String {
+        let mut text = self.head(plan);
+        text.push_str(&self.changes(plan));
+        text.push_str(&self.counts(plan));
+        text.push_str(&self.pending(&plan.pending));
+        let usage = usage::render(&plan.usage, self.palette, self.everything);
+        if !usage.is_empty() {
+            let _ = write!(text, "\n{usage}");
+        }
+        for gap in &plan.unchecked {
+            let word = self.palette.paint(Tone::Warning, "not checked");
+            let _ = write!(text, "\n  {word}: {}\n", wrap(&escape(gap), WIDTH - 15, 15));
+        }
+        text.push_str(&self.decisions(&plan.decisions));
+        let _ = write!(
+            text,
+            "\n{}\n",
+            self.palette.paint(Tone::Strong, &wrap(&sentence(plan), WIDTH, 6))
+        );
+        text.push_str(&self.next(plan));
+        text
+    }
+
+    fn head(&self, plan: &Plan) -> String {
+        let hosts = self.observed.map(|observed| {
+            let asked = observed.hosts.len();
+            let answered = observed.hosts.iter().filter(|host| host.facts.is_some()).count();
+            match asked == answered {
+                true => format!(" · {} read", count(asked, "host")),
+                false => format!(" · {answered} of {} read", count(asked, "host")),
+            }
+        });
+        let name = self.palette.paint(Tone::Strong, &plan.deployment.name);
+        format!("{name}{}\n", hosts.unwrap_or_default())
+    }
+
+    fn changes(&self, plan: &Plan) -> String {
+        if plan.changes.is_empty() {
+            return String::new();
+        }
+        let new = new_attributes(plan);
+        let row = |(at, change)| Row::of(change, new.get(&at).copied());
+        let mut rows: Vec<Row> = (0..).zip(&plan.changes).map(row).collect();
+        rows.sort_by_key(|row| row.rank);
+        let rows = if self.everything { rows } else { fold::fold(rows) };
+        let width = row::name_width(&rows);
+        let lines = rows.iter().map(|row| row.render(self.palette, width));
+        format!("\n{}", lines.collect::<String>())
+    }
+
+    fn counts(&self, plan: &Plan) -> String {
+        let mut parts = vec![format!("{} unchanged", plan.unchanged)];
+        let corrected = |drift: &&tcloud_planner::plan::Drift| {
+            plan.changes.iter().any(|change| change.object == drift.object)
+        };
+        let (back, left) = match plan.drift.len() {
+            0 => (0, 0),
+            all => {
+                let back = plan.drift.iter().filter(corrected).count();
+                (back, all - back)
+            }
+        };
+        if back > 0 {
+            parts.push(format!("{back} changed by hand and set right"));
+        }
+        if left > 0 {
+            parts.push(format!("{left} changed by hand and left alone (tcloud drift)"));
+        }
+        if plan.foreign > 0 {
+            parts.push(format!("{} not ours, never touched", plan.foreign));
+        }
+        format!("\n  {}\n", parts.join(" · "))
+    }
+
+    fn pending(&self, pending: &[Pending]) -> String {
+        let mut text = String::new();
+        let shown = if self.everything { pending.len() } else { pending.len().min(6) };
+        if !pending.is_empty() {
+            let verb = if pending.len() == 1 { "waits" } else { "wait" };
+            let guests = count(pending.len(), "guest");
+            let _ = write!(text, "\n  {guests} {verb} for a stop and start:\n");
+        }
+        for guest in pending.iter().take(shown) {
+            let attributes: Vec<String> = guest.attributes.iter().map(row::attribute).collect();
+            let address = guest.object.address.to_string();
+            let room = WIDTH.saturating_sub(6 + address.len());
+            let _ = writeln!(text, "    {address}  {}", list(&attributes, room));
+        }
+        if shown < pending.len() {
+            let _ = writeln!(text, "    and {} more (--verbose)", pending.len() - shown);
+        }
+        text
+    }
+
+    fn decisions(&self, decisions: &[Decision]) -> String {
+        let mut text = String::new();
+        for decision in decisions {
+            let tone = if decision.agreed { Tone::Good } else { Tone::Danger };
+            let state = if decision.agreed { "agreed" } else { "to be decided" };
+            let head = format!("{} {state}", decision.id);
+            let _ = write!(
+                text,
+                "\n  {}: {}\n",
+                self.palette.paint(tone, &head),
+                wrap(&escape(&decision.message), WIDTH - 20, 6)
+            );
+            if !decision.agreed {
+                let _ = writeln!(text, "     to agree: {}", consent(decision));
+                let _ = writeln!(
+                    text,
+                    "     instead:  {}",
+                    wrap(&escape(&decision.help), WIDTH - 15, 15)
+                );
+            }
+        }
+        text
+    }
+
+    fn next(&self, plan: &Plan) -> String {
+        let Next::Apply(words) = self.next else { return String::new() };
+        if plan.is_empty() {
+            return String::new();
+        }
+        let open: Vec<String> = plan.decisions.iter().filter(|d| !d.agreed).map(consent).collect();
+        let apply = ["tcloud apply", words].join(" ").trim_end().to_owned();
+        let mut lines = Vec::new();
+        let worst =
+            plan.changes.iter().map(|change| Row::of(change, None)).min_by_key(|row| row.rank);
+        if let Some(worst) = worst.filter(|row| row.rank < row::CREATE) {
+            lines.push((format!("tcloud show {}", worst.name), "what exactly, and why"));
+        }
+        if open.is_empty() {
+            lines.push((apply, "makes it so"));
+        } else if open.len() <= 2 {
+            lines.push((apply.clone(), "asks for each name"));
+            lines.push((format!("{apply} {}", open.join(" ")), "agrees in a script"));
+        } else {
+            lines.push((apply, "asks for each name; in a script, agree as above"));
+        }
+        let widest = lines.iter().map(|(command, _)| command.len()).max().unwrap_or(0).min(60);
+        let mut text = String::from("\n");
+        for (command, what) in lines {
+            let line = format!("  {command:<widest$}   {what}");
+            let _ = writeln!(
+                text,
+                "{}",
+                if command.len() > widest { format!("  {command}") } else { line }
+            );
+        }
+        text
+    }
+}
+
+/// The attributes of what is made, by the number of the change.
+fn new_attributes(plan: &Plan) -> BTreeMap<u32, &Fields> {
+    let made = plan.steps.iter().filter_map(|step| match &step.operation.as_ref()?.action {
+        OperationKind::Create { attributes, .. } => Some((step.change, &**attributes)),
+        _ => None,
+    });
+    made.collect()
+}
+
+/// What to pass to agree.
+pub(crate) fn consent(decision: &Decision) -> String {
+    let what = match decision.kind {
+        DecisionKind::DataLoss => "data-loss",
+        DecisionKind::Protected => "destroy",
+    };
+    let argument = format!("{what}={}", decision.address);
+    if argument.contains(['[', '"']) {
+        format!("--allow '{argument}'")
+    } else {
+        format!("--allow {argument}")
+    }
+}
+
+/// What the plan comes to, in one sentence.
+fn sentence(plan: &Plan) -> String {
+    if plan.is_empty() && plan.changes.is_empty() {
+        return "Nothing to do: what runs is what the text says.".to_owned();
+    }
+    let summary = plan.summary();
+    let of = |actions: &[Action]| -> usize {
+        actions.iter().filter_map(|action| summary.actions.get(action)).sum()
+    };
+    let lost = plan.changes.iter().filter(|change| loses(change)).count();
+    let cycled = plan.changes.iter().filter(|c| stops(c)).count();
+    let replaced = of(&[Action::ReplaceDeleteFirst, Action::ReplaceCreateFirst]);
+    let counts = [
+        (of(&[Action::Create]), "to create"),
+        (of(&[Action::Update]), "to change"),
+        (replaced, "to make anew"),
+        (of(&[Action::Migrate]), "to migrate"),
+        (of(&[Action::Delete]), "to delete"),
+        (of(&[Action::Adopt]), "to adopt"),
+        (of(&[Action::Move]), "to rename"),
+        (of(&[Action::Forget]), "to forget"),
+    ];
+    let mut parts: Vec<String> = counts
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+    if parts.is_empty() {
+        parts.push("only the record is brought up to date".to_owned());
+    }
+    let mut text = format!("Plan: {}.", parts.join(", "));
+    if lost > 0 {
+        let _ = match lost {
+            1 => write!(text, " 1 object loses its data."),
+            lost => write!(text, " {lost} objects lose their data."),
+        };
+    }
+    if cycled > 0 {
+        let _ = write!(text, " {} stopped and started.", count(cycled, "guest"));
+    }
+    let open = plan.decisions.iter().filter(|decision| !decision.agreed).count();
+    if open > 0 {
+        let _ = write!(text, " {} open.", count(open, "decision"));
+    }
+    text
+}
+
+fn loses(change: &tcloud_planner::plan::Change) -> bool {
+    change.impact == tcloud_model::Impact::RecreateLose && change.written != Some(0)
+}
+
+fn stops(change: &tcloud_planner::plan::Change) -> bool {
+    change.action == Action::Update
+        && change.impact == tcloud_model::Impact::PowerCycle
+        && !change.waits
+}

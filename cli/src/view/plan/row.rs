@@ -1,0 +1,254 @@
+//! One change of a plan as a row: its word, its name, what happens, and where it comes from.
+
+use tcloud_model::value::human_size;
+use tcloud_model::{Address, Fields, Impact, Name, Position};
+use tcloud_planner::plan::{Action, AttributeChange, Change, Reason};
+
+use tcloud_report::text::reason;
+
+use crate::terminal::{Palette, Tone, WIDTH, escape};
+use crate::view::layout::{list, pad, place, shorten_middle, width};
+
+/// How wide the first column is, the widest word and one blank.
+const WORD: usize = 12;
+
+/// The width up to which addresses stand in a column; longer ones push the rest to the right.
+const COLUMN: usize = 36;
+
+/// The most that an address takes, so that something is left for the rest.
+const NAME: usize = 54;
+
+/// One change.
+pub(super) struct Row {
+    /// Where it stands among the others: worst first.
+    pub(super) rank: u8,
+    pub(super) word: &'static str,
+    pub(super) tone: Tone,
+    /// The address, or what stands for many of them.
+    pub(super) name: String,
+    pub(super) kind: Name,
+    pub(super) tenant: Option<Address>,
+    /// What happens, most important first.
+    pub(super) phrases: Vec<String>,
+    pub(super) cause: Option<Position>,
+    /// Why and what stays, for what is dangerous; a dangerous row is never folded.
+    pub(super) details: Vec<(String, Option<Position>)>,
+    /// For a row that stands for many: how many.
+    pub(super) folded: Option<usize>,
+}
+
+impl Row {
+    /// The row of a change; `new` are the attributes that a new object gets.
+    pub(super) fn of(change: &Change, new: Option<&Fields>) -> Row {
+        let (rank, word, tone) = class(change);
+        let cause = change.causes.first().cloned();
+        let dangerous = rank <= POWER_CYCLE;
+        let mut row = Row {
+            rank,
+            word,
+            tone,
+            name: change.object.address.to_string(),
+            kind: change.kind.clone(),
+            tenant: change.object.address.tenant().cloned(),
+            phrases: phrases(change, new),
+            cause: None,
+            details: Vec::new(),
+            folded: None,
+        };
+        if dangerous {
+            row.details.push((because(change), cause));
+            row.details.extend(consequence(change).map(|text| (text, None)));
+        } else {
+            row.cause = cause;
+        }
+        row
+    }
+
+    /// The lines of the row, each at most [`WIDTH`] columns wide.
+    pub(super) fn render(&self, palette: Palette, name_width: usize) -> String {
+        let name = pad(&shorten_middle(&self.name, NAME), name_width);
+        let word = palette.paint(self.tone, &pad(self.word, WORD - 1));
+        let room = WIDTH - 2 - WORD - width(&name) - 2;
+        let rest = spread(room, &self.phrases, self.cause.as_ref(), palette);
+        let mut text = format!("  {word} {name}  {rest}");
+        text.truncate(text.trim_end().len());
+        for (detail, cause) in &self.details {
+            let room = WIDTH - 2 - WORD;
+            let rest = spread(room, std::slice::from_ref(detail), cause.as_ref(), palette);
+            text.push('\n');
+            text.push_str(&" ".repeat(2 + WORD));
+            text.push_str(&rest);
+        }
+        text.push('\n');
+        text
+    }
+}
+
+/// How wide the column of names is, for these rows.
+pub(super) fn name_width(rows: &[Row]) -> usize {
+    rows.iter().map(|row| width(&row.name)).max().unwrap_or(0).clamp(8, COLUMN)
+}
+
+/// What happens at the left, where it comes from at the right edge. The place gives way first,
+/// then the phrases.
+fn spread(room: usize, phrases: &[String], cause: Option<&Position>, palette: Palette) -> String {
+    let Some(cause) = cause else { return list(phrases, room) };
+    let wanted = width(&phrases.join(", "));
+    let right = place(cause, room.saturating_sub(wanted + 2).clamp(24.min(room), 40));
+    let left = list(phrases, room.saturating_sub(width(&right) + 2));
+    let gap = " ".repeat(room.saturating_sub(width(&left) + width(&right)));
+    format!("{left}{gap}{}", palette.paint(Tone::Faint, &right))
+}
+
+/// The rank of the last dangerous class.
+const POWER_CYCLE: u8 = 3;
+/// The rank of creations, which many plans consist of.
+pub(super) const CREATE: u8 = 13;
+
+/// Rank, word and tone.
+fn class(change: &Change) -> (u8, &'static str, Tone) {
+    match (change.action, change.impact) {
+        (_, Impact::Blocked) => (0, "BLOCKED", Tone::Danger),
+        (Action::Forget | Action::Adopt | Action::Move | Action::Create, _) => harmless(change),
+        (_, Impact::RecreateLose) => (1, "DATA LOSS", Tone::Danger),
+        (Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst, _)
+        | (Action::Update, Impact::RecreateKeep) => (2, "recreate", Tone::Danger),
+        (Action::Update, Impact::PowerCycle) if !change.waits => {
+            (POWER_CYCLE, "power-cycle", Tone::Danger)
+        }
+        (Action::Migrate, _) => (4, "migrate", Tone::Warning),
+        (Action::Delete, _) => (5, "delete", Tone::Warning),
+        (Action::Update, Impact::PowerCycle) => (6, "power-cycle", Tone::Warning),
+        (Action::Update, Impact::LiveGuest) => (7, "live", Tone::Change),
+        (Action::Update, Impact::Live) => (8, "live", Tone::Change),
+        (Action::Update, Impact::None) => (12, "record", Tone::Faint),
+    }
+}
+
+fn harmless(change: &Change) -> (u8, &'static str, Tone) {
+    match change.action {
+        Action::Forget => (9, "forget", Tone::Change),
+        Action::Adopt => (10, "adopt", Tone::Change),
+        Action::Move => (11, "move", Tone::Change),
+        _ => (CREATE, "create", Tone::Good),
+    }
+}
+
+/// What happens, in the order in which it is dropped from the end when there is no room.
+fn phrases(change: &Change, new: Option<&Fields>) -> Vec<String> {
+    let host = change.object.host.last_name();
+    match change.action {
+        Action::Create => created(change, new, &host),
+        Action::Delete if change.impact == Impact::RecreateLose => {
+            vec![format!("deleted on {host}, with {}", data(change.written))]
+        }
+        Action::Delete => vec![reason(&change.reason), format!("on {host}")],
+        Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst => {
+            let order = match change.action {
+                Action::ReplaceCreateFirst => "made anew before the old one is removed",
+                _ => "removed and made anew",
+            };
+            let mut all = vec![format!("{order} on {host}")];
+            if change.impact == Impact::RecreateLose {
+                all.insert(0, format!("deletes {}", data(change.written)));
+            }
+            all
+        }
+        Action::Update => updated(change),
+        Action::Adopt => vec![format!("becomes ours as it is, on {host}")],
+        Action::Move => match &change.previous_address {
+            Some(old) => vec![format!("was {old}, stays as it is")],
+            None => vec!["gets its new name, stays as it is".to_owned()],
+        },
+        Action::Migrate => {
+            let from = change.previous_host.as_ref().map(Address::last_name);
+            let from = from.map(|host| format!("{host} -> ")).unwrap_or_default();
+            vec![format!("{from}{host}"), reason(&change.reason)]
+        }
+        Action::Forget => vec![format!("no longer ours, stays as it is on {host}")],
+    }
+}
+
+/// The attributes that say what a new object is, and how they are written.
+const TELLING: [(&str, &str); 5] =
+    [("vcpus", " vCPU"), ("memory", ""), ("size", ""), ("cidr", ""), ("mode", "")];
+
+fn created(change: &Change, new: Option<&Fields>, host: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for (name, unit) in TELLING {
+        if let Some(value) = new.and_then(|fields| fields.get(name)) {
+            let text = value.as_text().map(|text| escape(text).into_owned());
+            let text = text.unwrap_or_else(|| tcloud_report::text::value(value));
+            all.push(format!("{text}{unit}"));
+        }
+    }
+    all.push(format!("on {host}"));
+    if change.reason != Reason::New {
+        all.insert(0, reason(&change.reason));
+    }
+    all
+}
+
+fn updated(change: &Change) -> Vec<String> {
+    let mut all: Vec<&AttributeChange> = change.attributes.iter().collect();
+    all.sort_by_key(|attribute| std::cmp::Reverse(attribute.impact));
+    let mut phrases: Vec<String> = all.into_iter().map(attribute).collect();
+    let lead = match (change.impact, change.waits) {
+        (_, true) => "at its next start: ",
+        (Impact::PowerCycle, false) => "stopped and started: ",
+        _ => "",
+    };
+    if let Some(first) = phrases.first_mut() {
+        first.insert_str(0, lead);
+    }
+    if change.impact == Impact::LiveGuest {
+        phrases.push("the guest has to act".to_owned());
+    }
+    if phrases.is_empty() {
+        phrases.push(reason(&change.reason));
+    }
+    phrases
+}
+
+/// An attribute with what it is and what it will be.
+pub(crate) fn attribute(change: &AttributeChange) -> String {
+    let by_hand = if change.drift { " (changed by hand)" } else { "" };
+    format!("{}{by_hand}", tcloud_report::text::attribute(change))
+}
+
+fn data(written: Option<u64>) -> String {
+    match written {
+        Some(bytes) => format!("{} of data", human_size(bytes)),
+        None => "all of its data (nobody knows how much)".to_owned(),
+    }
+}
+
+/// Why, for what is dangerous: the attributes that force it, or the reason.
+fn because(change: &Change) -> String {
+    let forcing = change.attributes.iter().filter(|a| a.impact == change.impact);
+    let forcing: Vec<String> = forcing.map(attribute).collect();
+    match change.reason {
+        Reason::Text | Reason::Drift if !forcing.is_empty() => {
+            format!("because {}", forcing.join(", "))
+        }
+        _ => format!("because {}", reason(&change.reason)),
+    }
+}
+
+/// What else a reader has to know: whom it interrupts, what stays, what is lost.
+fn consequence(change: &Change) -> Option<String> {
+    let guests: Vec<String> = change.guests.iter().map(Address::to_string).collect();
+    let stays = match (change.impact, change.kind.as_str()) {
+        (Impact::RecreateLose, "vm") => "stays: its volumes, its addresses",
+        (Impact::RecreateLose, _) => "lost: everything on it, for good",
+        (Impact::RecreateKeep, "vm") => "stays: its disks and volumes, its addresses",
+        _ => "",
+    };
+    let stops = match guests.is_empty() || change.kind == "vm" {
+        true => String::new(),
+        false => format!("interrupts: {}", list(&guests, 60)),
+    };
+    let parts = [stays.to_owned(), stops].into_iter().filter(|part| !part.is_empty());
+    let text = parts.collect::<Vec<_>>().join(" · ");
+    (!text.is_empty()).then_some(text)
+}

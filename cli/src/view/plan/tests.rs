@@ -1,0 +1,285 @@
+//! Plans made by hand, and what a reader sees of them.
+
+use std::sync::Arc;
+
+use tcloud_model::{
+    Address, AttrPath, Deployment, Digest, Impact, Name, ObjectId, Operation, Position, Value,
+};
+use tcloud_planner::plan::{
+    Action, AttributeChange, Change, Decision, DecisionKind, Drift, Expectation, Pending, Plan,
+    Reason, Step, StepId, Usage,
+};
+
+use super::{Next, PlanView};
+use crate::terminal::{Palette, WIDTH};
+use crate::view::layout::width;
+
+fn address(text: &str) -> Address {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn object(text: &str) -> ObjectId {
+    ObjectId { address: address(text), host: address("site.mitte.host.kvm1"), incarnation: 0 }
+}
+
+fn position(line: u32) -> Position {
+    Position { path: Arc::from("tenants/musterhausen/machines/vms.tcloud"), line, column: 3 }
+}
+
+fn attribute(
+    path: &str,
+    before: Option<Value>,
+    after: Option<Value>,
+    impact: Impact,
+) -> AttributeChange {
+    AttributeChange {
+        path: AttrPath::parse(path),
+        before,
+        after,
+        impact,
+        drift: false,
+        causes: Vec::new(),
+    }
+}
+
+fn change(text: &str, action: Action, impact: Impact, attributes: Vec<AttributeChange>) -> Change {
+    let object = object(text);
+    Change {
+        kind: object.address.kind().clone(),
+        object,
+        action,
+        impact,
+        waits: false,
+        reason: if action == Action::Create { Reason::New } else { Reason::Text },
+        attributes,
+        causes: vec![position(71)],
+        previous_address: None,
+        previous_host: None,
+        guests: Vec::new(),
+        written: None,
+    }
+}
+
+fn empty() -> Plan {
+    Plan {
+        deployment: Deployment::new("rz-mitte"),
+        configuration: None,
+        changes: Vec::new(),
+        drift: Vec::new(),
+        decisions: Vec::new(),
+        steps: Vec::new(),
+        usage: Vec::new(),
+        pending: Vec::new(),
+        outputs: Vec::new(),
+        unchanged: 102,
+        foreign: 0,
+        unchecked: Vec::new(),
+    }
+}
+
+fn with(changes: Vec<Change>) -> Plan {
+    let step = Step {
+        id: StepId(0),
+        change: 0,
+        operation: None::<Operation>,
+        expects: Expectation::Present(Digest([0; 16])),
+        records: Vec::new(),
+        after: Vec::new(),
+    };
+    Plan { changes, steps: vec![step], ..empty() }
+}
+
+fn show(plan: &Plan) -> String {
+    let view = PlanView {
+        palette: Palette::PLAIN,
+        everything: false,
+        observed: None,
+        next: Next::Apply(""),
+    };
+    let text = view.render(plan);
+    for line in text.lines() {
+        assert!(width(line) <= WIDTH, "{} columns: {line}", width(line));
+        assert_eq!(line.trim_end(), line, "blanks at the end");
+    }
+    text
+}
+
+fn gib(n: u64) -> Option<Value> {
+    Some(Value::Bytes(n << 30))
+}
+
+fn musterhausen() -> Plan {
+    let mut plan = with(vec![new(), grown_live(), waiting(), losing(), larger()]);
+    plan.decisions.push(Decision {
+        id: "D1".to_owned(),
+        kind: DecisionKind::DataLoss,
+        address: address("tenant.musterhausen.vm.geo-db01.disk.root"),
+        message: "disk root of geo-db01 would be made anew, and its 23 GiB of data deleted"
+            .to_owned(),
+        help: "keep the old image, or upgrade inside the guest".to_owned(),
+        agreed: false,
+    });
+    let tenant = || address("tenant.musterhausen");
+    let mut pool =
+        usage(address("site.mitte.pool.ssd-a"), "storage", (11 << 40, 11 << 40, 12 << 40));
+    pool.host = Some(address("site.mitte.host.kvm2"));
+    plan.usage = vec![
+        usage(tenant(), "memory", (180 << 30, 184 << 30, 192 << 30)),
+        Usage { bytes: false, ..usage(tenant(), "vcpus", (90, 92, 96)) },
+        pool,
+        Usage { bytes: false, ..usage(address("tenant.quiet"), "vcpus", (1, 1, 96)) },
+    ];
+    plan.drift.push(Drift {
+        object: object("tenant.musterhausen.vm.eakte"),
+        kind: Name::new("vm"),
+        attributes: Vec::new(),
+        vanished: false,
+    });
+    let firmware = attribute("firmware", text("bios"), text("uefi"), Impact::PowerCycle);
+    plan.pending
+        .push(Pending { object: object("tenant.musterhausen.vm.old"), attributes: vec![firmware] });
+    plan.foreign = 4;
+    plan
+}
+
+fn usage(owner: Address, resource: &str, (before, after, limit): (u64, u64, u64)) -> Usage {
+    let resource = Name::new(resource);
+    Usage { owner, host: None, resource, before, after, limit: Some(limit), bytes: true }
+}
+
+fn text(text: &str) -> Option<Value> {
+    Some(Value::text(text))
+}
+
+fn losing() -> Change {
+    let reference = |text| Some(Value::Ref(address(text)));
+    let (old, new) = (reference("image.debian-12"), reference("image.debian-13"));
+    let mut lost = change(
+        "tenant.musterhausen.vm.geo-db01.disk.root",
+        Action::ReplaceDeleteFirst,
+        Impact::RecreateLose,
+        vec![attribute("image", old, new, Impact::RecreateLose)],
+    );
+    lost.written = Some(23 << 30);
+    lost.guests = vec![address("tenant.musterhausen.vm.geo-db01")];
+    lost
+}
+
+fn grown_live() -> Change {
+    let vcpus = attribute("vcpus", Some(Value::Int(4)), Some(Value::Int(6)), Impact::Live);
+    let memory = attribute("memory", gib(8), gib(12), Impact::Live);
+    let name = "tenant.musterhausen.vm.app01";
+    change(name, Action::Update, Impact::Live, vec![vcpus, memory])
+}
+
+fn waiting() -> Change {
+    let machine = attribute("machine", text("pc"), text("q35"), Impact::PowerCycle);
+    let name = "tenant.musterhausen.vm.dms01";
+    Change { waits: true, ..change(name, Action::Update, Impact::PowerCycle, vec![machine]) }
+}
+
+fn larger() -> Change {
+    let size = attribute("size", gib(500), gib(800), Impact::LiveGuest);
+    let name = "tenant.musterhausen.volume.dms-data";
+    change(name, Action::Update, Impact::LiveGuest, vec![size])
+}
+
+fn new() -> Change {
+    let name = "tenant.musterhausen.citizen-portal.main.vm.app[1]";
+    change(name, Action::Create, Impact::None, Vec::new())
+}
+
+#[test]
+fn the_worst_comes_first_and_the_last_lines_say_what_to_run() {
+    insta::assert_snapshot!(show(&musterhausen()));
+}
+
+#[test]
+fn nothing_to_do_is_one_sentence() {
+    assert_eq!(
+        show(&empty()),
+        "rz-mitte\n\n  102 unchanged\n\nNothing to do: what runs is what the text says.\n"
+    );
+}
+
+#[test]
+fn every_action_has_its_word() {
+    let of = |action, impact| change("tenant.a.vm.b", action, impact, Vec::new());
+    let mut now = of(Action::Update, Impact::PowerCycle);
+    now.guests = vec![address("tenant.a.vm.b")];
+    let mut gone = change("tenant.a.volume.v", Action::Delete, Impact::RecreateLose, Vec::new());
+    gone.reason = Reason::Removed;
+    gone.causes.clear();
+    let mut migrated = of(Action::Migrate, Impact::Live);
+    migrated.previous_host = Some(address("site.mitte.host.kvm2"));
+    migrated.reason = Reason::Placement;
+    let mut moved = of(Action::Move, Impact::None);
+    moved.previous_address = Some(address("tenant.a.vm.old"));
+    let network = {
+        let mut change = change(
+            "tenant.a.network.n",
+            Action::ReplaceDeleteFirst,
+            Impact::RecreateKeep,
+            Vec::new(),
+        );
+        change.guests = vec![address("tenant.a.vm.b"), address("tenant.a.vm.c")];
+        change
+    };
+    let mut removed = of(Action::Delete, Impact::RecreateKeep);
+    removed.reason = Reason::Removed;
+    insta::assert_snapshot!(show(&with(vec![
+        of(Action::Create, Impact::None),
+        of(Action::Update, Impact::Blocked),
+        of(Action::Update, Impact::None),
+        now,
+        gone,
+        network,
+        of(Action::ReplaceCreateFirst, Impact::RecreateKeep),
+        removed,
+        of(Action::Adopt, Impact::None),
+        moved,
+        migrated,
+        of(Action::Forget, Impact::None),
+    ])));
+}
+
+#[test]
+fn many_equal_creations_take_one_line_and_verbose_lists_them() {
+    let create = |tenant: usize, n: usize| {
+        change(&format!("tenant.t{tenant}.vm.web[{n}]"), Action::Create, Impact::None, Vec::new())
+    };
+    let mut changes: Vec<Change> = (1..=40).map(|n| create(1, n)).collect();
+    changes.push(create(2, 1));
+    changes.push(change("tenant.t1.volume.a", Action::Delete, Impact::RecreateLose, Vec::new()));
+    let plan = with(changes);
+    insta::assert_snapshot!(show(&plan));
+    let all =
+        PlanView { palette: Palette::PLAIN, everything: true, observed: None, next: Next::Nothing };
+    assert_eq!(all.render(&plan).matches("  create ").count(), 41);
+
+    let many = (0..200).flat_map(|t| (0..5).map(move |n| create(t, n))).collect();
+    let text = show(&with(many));
+    assert!(text.contains("in 200 tenants"), "{text}");
+    assert!(text.contains("1000 vm"), "{text}");
+    assert!(text.lines().count() < 12, "{text}");
+}
+
+#[test]
+fn what_hosts_say_cannot_command_the_terminal() {
+    let mut nasty = change(
+        "tenant.a.vm.b",
+        Action::Update,
+        Impact::Live,
+        vec![attribute(
+            "title",
+            Some(Value::text("\u{1b}[2K\u{202e}")),
+            Some(Value::text("x")),
+            Impact::None,
+        )],
+    );
+    nasty.causes = vec![Position { path: Arc::from("a\u{1b}.tcloud"), line: 1, column: 1 }];
+    let mut plan = with(vec![nasty]);
+    plan.unchecked.push("host kvm1 said \u{9b}1m\r".to_owned());
+    let text = show(&plan);
+    assert!(!text.replace('\n', "").contains(tcloud_model::value::is_unsafe_to_print), "{text:?}");
+}

@@ -1,0 +1,168 @@
+//! What is going on while a plan is applied: on a terminal one bar and the steps that run, readable
+//! with thousands of steps; elsewhere one line for each step that ended.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::terminal::{Terminal, Tone, escape};
+use crate::view::layout::{count, shorten_end};
+
+/// How many running steps are shown.
+const RUNNING: usize = 6;
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It did what it should.
+    Done,
+    /// It failed.
+    Failed,
+    /// It was not tried.
+    Skipped,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl Ended {
+    /// The word for it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Ended::Done => "done",
+            Ended::Failed => "failed",
+            Ended::Skipped => "skipped",
+            Ended::Unknown => "unknown",
+        }
+    }
+
+    /// Its tone.
+    pub(crate) fn tone(self) -> Tone {
+        match self {
+            Ended::Done => Tone::Good,
+            Ended::Failed => Tone::Danger,
+            Ended::Skipped | Ended::Unknown => Tone::Warning,
+        }
+    }
+}
+
+/// The progress of a run.
+pub(crate) struct Progress<'a> {
+    terminal: &'a Terminal,
+    screen: Option<Screen>,
+    /// By the order in which they began.
+    running: BTreeMap<u64, (u32, String)>,
+    begun: u64,
+    failed: usize,
+}
+
+struct Screen {
+    bars: MultiProgress,
+    whole: ProgressBar,
+    lines: Vec<ProgressBar>,
+}
+
+impl Screen {
+    fn new(total: usize, what: &str) -> Screen {
+        let bars = MultiProgress::new();
+        let whole = bars.add(ProgressBar::new(total as u64));
+        // The templates are constants; should one be wrong, the default is drawn instead.
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix} [{bar:32}] {pos}/{len}  {elapsed}{msg}")
+        {
+            whole.set_style(style.progress_chars("##-"));
+        }
+        whole.set_prefix(what.to_owned());
+        whole.enable_steady_tick(Duration::from_millis(250));
+        let lines = (0..=RUNNING).map(|_| {
+            let line = bars.add(ProgressBar::new_spinner());
+            if let Ok(style) = ProgressStyle::with_template("  {msg}") {
+                line.set_style(style);
+            }
+            line
+        });
+        let lines = lines.collect();
+        Screen { bars, whole, lines }
+    }
+}
+
+impl<'a> Progress<'a> {
+    /// Progress over so many steps.
+    pub(crate) fn new(terminal: &'a Terminal, total: usize, what: &str) -> Progress<'a> {
+        let screen = terminal.animated.then(|| Screen::new(total, what));
+        Progress { terminal, screen, running: BTreeMap::new(), begun: 0, failed: 0 }
+    }
+
+    /// A step began.
+    pub(crate) fn began(&mut self, step: u32, text: String) {
+        self.running.insert(self.begun, (step, text));
+        self.begun += 1;
+        self.draw();
+    }
+
+    /// A step is tried again.
+    pub(crate) fn again(&mut self, step: u32, why: &str) {
+        let text =
+            self.running.values().find(|(own, _)| *own == step).map(|(_, text)| text.clone());
+        if let Some(text) = text {
+            self.say(&format!("  again    {text}: {}", escape(why)));
+        }
+    }
+
+    /// A step ended; `text` says what it was about, `why` why it did not do what it should.
+    pub(crate) fn ended(&mut self, step: u32, how: Ended, text: &str, why: Option<&str>) {
+        self.running.retain(|_, (own, _)| *own != step);
+        if matches!(how, Ended::Failed | Ended::Unknown) {
+            self.failed += 1;
+        }
+        if let Some(screen) = &self.screen {
+            screen.whole.inc(1);
+        }
+        // On a terminal only what did not go well leaves a line behind.
+        if self.screen.is_none() || how != Ended::Done {
+            let word = self.terminal.error_palette.paint(how.tone(), &format!("{:<8}", how.word()));
+            let why = why.map(|why| format!(": {}", escape(why))).unwrap_or_default();
+            self.say(&format!("  {word} {text}{why}"));
+        }
+        self.draw();
+    }
+
+    /// Says something among the progress.
+    pub(crate) fn say(&self, text: &str) {
+        match &self.screen {
+            // Fails only when the terminal is gone, and then nobody misses the line.
+            Some(screen) => drop(screen.bars.println(text)),
+            None => self.terminal.note(text),
+        }
+    }
+
+    /// Takes the bars away.
+    pub(crate) fn finish(self) {
+        if let Some(screen) = self.screen {
+            screen.lines.iter().for_each(ProgressBar::finish_and_clear);
+            screen.whole.finish_and_clear();
+        }
+    }
+
+    fn draw(&self) {
+        let Some(screen) = &self.screen else { return };
+        let shown = self.running.values().take(RUNNING).map(|(_, text)| text.clone());
+        let mut texts: Vec<String> = shown.collect();
+        if self.running.len() > RUNNING {
+            texts.push(format!("and {} more", self.running.len() - RUNNING));
+        }
+        for (at, line) in screen.lines.iter().enumerate() {
+            let text = texts.get(at).map(String::as_str).unwrap_or_default();
+            line.set_message(shorten_end(text, 90));
+        }
+        let failed = if self.failed == 0 {
+            String::new()
+        } else {
+            format!(
+                "  {}",
+                self.terminal.error_palette.paint(Tone::Danger, &count(self.failed, "failure"))
+            )
+        };
+        screen.whole.set_message(failed);
+    }
+}
