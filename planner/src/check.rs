@@ -30,14 +30,20 @@ struct Checker<'c> {
     desired: &'c DesiredGraph,
     /// Live objects by host, kind and name.
     live: IndexMap<Place<'c>, &'c ObservedObject>,
+    /// What an earlier step makes ours.
+    adopted: IndexSet<Place<'c>>,
     broken: Vec<String>,
 }
 
 impl<'c> Checker<'c> {
     fn new(plan: &'c Plan, input: &'c Input<'c>) -> Checker<'c> {
         let mut touched: IndexSet<Place<'c>> = IndexSet::new();
+        let mut adopted: IndexSet<Place<'c>> = IndexSet::new();
         for operation in plan.steps.iter().filter_map(|step| step.operation.as_ref()) {
             touched.insert(place(operation));
+            if matches!(operation.action, OperationKind::Stamp { adopt: true, .. }) {
+                adopted.insert(place(operation));
+            }
         }
         let mut live = IndexMap::new();
         for host in input.observed.hosts.iter().filter(|_| !touched.is_empty()) {
@@ -48,7 +54,8 @@ impl<'c> Checker<'c> {
                 }
             }
         }
-        Checker { plan, input, desired: input.evaluator.desired(), live, broken: Vec::new() }
+        let desired = input.evaluator.desired();
+        Checker { plan, input, desired, live, adopted, broken: Vec::new() }
     }
 
     fn fail(&mut self, what: impl Into<String>) {
@@ -121,10 +128,10 @@ impl<'c> Checker<'c> {
             Expectation::Present(_) if adopts && stamp.is_some() => {
                 self.fail(format!("{object} is adopted, and has an owner"));
             }
-            Expectation::Present(_) if !adopts && !ours => {
-                self.fail(format!("{object} is not ours"));
-            }
             _ => {}
+        }
+        if live.is_some() && !ours && !adopts && !self.adopted.contains(&place(operation)) {
+            self.fail(format!("{object} is not ours"));
         }
         self.records(step, operation);
         self.loss(step, operation, live);

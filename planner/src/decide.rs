@@ -413,7 +413,7 @@ impl<'a> Table<'_, 'a> {
         (draft.object, draft.identity) = facts.create(self.input.deployment, next, per_host);
         // Two guests cannot have one disk, whatever the text says.
         let has_disks = wanted.attributes.map("disk").is_some_and(|disks| !disks.is_empty());
-        draft.action = if wanted.create_first && !has_disks {
+        draft.action = if wanted.create_first_now && !has_disks {
             Action::ReplaceCreateFirst
         } else {
             Action::ReplaceDeleteFirst

@@ -366,8 +366,8 @@ impl<'a> Facts<'a> {
         for (index, known) in self.known.iter_mut().enumerate() {
             let stamp = known.stamp().into_iter().flat_map(|stamp| &stamp.dependencies);
             let mut target = stamp.filter_map(|address| self.renamed.get(address)).next().cloned();
-            if let Some(applied) = &mut known.applied {
-                target = target.or_else(|| first_renamed(applied, &self.renamed));
+            for fields in [&known.applied, &known.found].into_iter().flatten() {
+                target = target.or_else(|| first_renamed(fields, &self.renamed));
             }
             for fields in [&mut known.applied, &mut known.found].into_iter().flatten() {
                 if let Some(translated) = renamed_fields(fields, &self.renamed) {

@@ -18,19 +18,36 @@ use crate::remember::record;
 /// beside the old one if what it stands on does so too.
 pub(crate) fn spread_create_first(layout: &mut Layout<'_>, facts: &Facts<'_>) {
     let first = layout.wanted.iter().filter(|(_, wanted)| wanted.create_first);
-    let mut forced: IndexSet<Address> = first.map(|(address, _)| address.clone()).collect();
-    let mut next = 0;
-    while let Some(address) = forced.get_index(next).cloned() {
-        let wanted = layout.wanted.get(&address).into_iter().flat_map(|w| &w.dependencies);
-        let stored = facts.of(&address).iter().flat_map(|known| &known.dependencies);
-        forced.extend(wanted.chain(stored).cloned());
-        next += 1;
-    }
-    for address in &forced {
+    let seeds: IndexSet<Address> = first.map(|(address, _)| address.clone()).collect();
+    let wanted = |address: &Address| {
+        let wanted = layout.wanted.get(address);
+        wanted.map(|wanted| wanted.dependencies.clone()).unwrap_or_default()
+    };
+    let lasting = spread(seeds.clone(), &wanted);
+    let now = spread(seeds, &|address| {
+        let stored = facts.of(address).iter().flat_map(|known| &known.dependencies).cloned();
+        wanted(address).into_iter().chain(stored).collect()
+    });
+    for address in &now {
         if let Some(wanted) = layout.wanted.get_mut(address) {
-            wanted.create_first = true;
+            wanted.create_first_now = true;
+            wanted.create_first = lasting.contains(address);
         }
     }
+}
+
+/// Everything that can be reached from the seeds.
+fn spread(
+    mut reached: IndexSet<Address>,
+    needs: &dyn Fn(&Address) -> Vec<Address>,
+) -> IndexSet<Address> {
+    let mut next = 0;
+    while let Some(address) = reached.get_index(next) {
+        let needed = needs(address);
+        reached.extend(needed);
+        next += 1;
+    }
+    reached
 }
 
 /// Completes the decisions with what they drag along.

@@ -25,8 +25,10 @@ pub(crate) struct Wanted<'a> {
     pub dependencies: Vec<Address>,
     /// Whether deleting it needs consent.
     pub protect: bool,
-    /// Whether a replacement comes before the deletion.
+    /// Whether a replacement comes before the deletion; remembered in the stamp.
     pub create_first: bool,
+    /// The same for this run, in which old needs count as well.
+    pub create_first_now: bool,
     /// The hosts that it has to be on, sorted.
     pub hosts: Vec<Address>,
 }
@@ -148,6 +150,7 @@ fn complete<'a>(
                 dependencies: dependencies(input, resource),
                 protect: resource.lifecycle.protect.unwrap_or_else(|| protects(schema)),
                 create_first: resource.lifecycle.create_first,
+                create_first_now: resource.lifecycle.create_first,
                 hosts,
             },
         );

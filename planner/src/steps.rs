@@ -84,6 +84,7 @@ pub(crate) fn steps(
         places: IndexMap::new(),
         anywhere: IndexMap::new(),
         carried: IndexMap::new(),
+        restamps: Vec::new(),
         kept: drafts.iter().filter(|d| d.stays()).map(|d| d.object.clone()).collect(),
         problems: Vec::new(),
     };
@@ -94,6 +95,11 @@ pub(crate) fn steps(
         builder.own_order(draft, &mut graph);
         builder.needs(draft, &mut graph);
         builder.releases(draft, &mut graph);
+    }
+    for (mover, node) in &builder.restamps {
+        if let Some(moved) = builder.parts[*mover].made() {
+            graph.before(moved, *node, Strength::Hard);
+        }
     }
     let order = graph.order().map_err(|circle| vec![builder.circle(&circle)])?;
     let mut ids = vec![0_u32; builder.nodes.len()];
@@ -124,6 +130,8 @@ struct Builder<'b, 'a> {
     anywhere: IndexMap<Address, Vec<usize>>,
     /// Volumes that a guest takes along, by its address.
     carried: IndexMap<&'b Address, Vec<usize>>,
+    /// Drafts of moves, with the nodes that tell others of them.
+    restamps: Vec<(usize, usize)>,
     /// Objects that have a record afterwards.
     kept: IndexSet<ObjectId>,
     problems: Vec<Diagnostic>,
@@ -186,6 +194,7 @@ impl<'a> Builder<'_, 'a> {
         }
         for (known, target) in &self.facts.touched {
             if let Some(draft) = movers.get(target).filter(|_| !changing.contains(known)) {
+                self.restamps.push((*draft, self.nodes.len()));
                 self.nodes.push(Node { draft: *draft, part: Part::Restamp(*known) });
             }
         }
@@ -335,7 +344,10 @@ impl<'a> Builder<'_, 'a> {
         let known = self.old(draft);
         let (kind, object, identity) = match node.part {
             Part::Restamp(index) => return self.restamp(node.draft, index, id, after),
-            Part::Adopt => (self.adopt(draft), draft.object.clone(), draft.identity.clone()),
+            Part::Adopt => {
+                let (object, identity) = self.old_identity(draft);
+                (self.adopt(draft), object, identity)
+            }
             Part::Migrate => {
                 let object = known.map_or_else(|| draft.object.clone(), |k| k.object.clone());
                 (self.migrate(node.draft), object, draft.identity.clone())
@@ -592,7 +604,7 @@ impl<'a> Builder<'_, 'a> {
             references: Vec::new(),
         });
         let records = new.map(|record| (known.object.clone(), Some(record))).into_iter().collect();
-        let expects = present(known);
+        let expects = Expectation::Earlier;
         Step { id, change, operation, expects, records, after }
     }
 
@@ -606,7 +618,10 @@ impl<'a> Builder<'_, 'a> {
             Part::Delete => parts.adopt.is_some(),
             Part::Adopt | Part::Migrate | Part::Forget | Part::Restamp(_) => false,
         };
+        // What mentions an object that gets a new address is read differently once it has it.
+        let renamed = draft.old.is_some_and(|old| self.facts.touched.contains_key(&old));
         match self.old(draft) {
+            Some(known) if renamed && known.live.is_some() => Expectation::Earlier,
             _ if earlier => Expectation::Earlier,
             Some(known) => present(known),
             None => Expectation::Absent,

@@ -1,0 +1,218 @@
+//! What changes do to running guests: power cycles, disks and networks made anew, migrations.
+
+use tcloud_model::{Impact, OperationKind, Value};
+use tcloud_planner::Wishes;
+use tcloud_planner::plan::{Action, Plan, Reason};
+
+use crate::text::address;
+use crate::world::{World, assert_order, lines, step_names, wishes};
+
+const NET: &str = "tenant.t.network.n cidr=10.0.0.0/24\n";
+
+fn vm(rest: &str) -> String {
+    format!("tenant.t.vm.a memory=1GiB nic.x.network=@tenant.t.network.n {rest}\n")
+}
+
+fn power_cycles(plan: &Plan) -> usize {
+    let operations = plan.steps.iter().filter_map(|step| step.operation.as_ref());
+    operations
+        .filter(|o| matches!(o.action, OperationKind::Update { power_cycle: true, .. }))
+        .count()
+}
+
+#[test]
+fn a_change_that_needs_a_power_cycle_waits() {
+    let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1")));
+    let text = NET.to_owned() + &vm("vcpus=2");
+    let plan = world.plan(&text);
+    assert_eq!(lines(&plan), ["update a: power-cycle waits vcpus"]);
+    assert_eq!((power_cycles(&plan), plan.changes[0].guests.len()), (0, 1));
+    world.up(&text);
+    assert_eq!(world.live("tenant.t.vm.a").attributes.get("vcpus"), Some(&Value::Int(1)));
+    let later = world.plan(&text);
+    assert!(later.is_empty());
+    assert_eq!(later.pending[0].attributes[0].path.to_string(), "vcpus");
+    // The text changes its mind: the waiting definition goes back, the guest notices nothing.
+    let back = world.up(&(NET.to_owned() + &vm("vcpus=1")));
+    assert_eq!(lines(&back), ["update a: live vcpus"]);
+    assert!(world.live("tenant.t.vm.a").pending.is_empty());
+}
+
+#[test]
+fn restart_now_stops_and_starts() {
+    let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1 restart=now")));
+    let plan = world.up(&(NET.to_owned() + &vm("vcpus=2 restart=now")));
+    assert_eq!(lines(&plan), ["update a: power-cycle vcpus"]);
+    assert_eq!(power_cycles(&plan), 1);
+}
+
+#[test]
+fn what_waits_happens_when_restart_becomes_now() {
+    let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1")));
+    world.up(&(NET.to_owned() + &vm("vcpus=2")));
+    let plan = world.up(&(NET.to_owned() + &vm("vcpus=2 restart=now")));
+    assert_eq!(lines(&plan), ["update a: power-cycle vcpus"]);
+    assert!(plan.pending.is_empty());
+}
+
+#[test]
+fn growth_within_the_ceiling_is_live() {
+    let world = World::with(&(NET.to_owned() + &vm("vcpus=1 max_vcpus=4")));
+    let plan = world.plan(&(NET.to_owned() + &vm("vcpus=4 max_vcpus=4")));
+    assert_eq!(lines(&plan), ["update a: live vcpus"]);
+}
+
+#[test]
+fn a_guest_that_does_not_run_changes_without_waiting() {
+    let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1 running=false")));
+    let plan = world.up(&(NET.to_owned() + &vm("vcpus=2 running=false")));
+    assert_eq!(lines(&plan), ["update a: live vcpus"]);
+    assert!(plan.changes[0].guests.is_empty());
+}
+
+#[test]
+fn a_guest_is_stopped_when_the_text_says_so() {
+    let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1")));
+    let plan = world.up(&(NET.to_owned() + &vm("vcpus=1 running=false")));
+    assert_eq!(lines(&plan), ["update a: power-cycle running"]);
+    assert_eq!(world.live("tenant.t.vm.a").running, Some(false));
+}
+
+#[test]
+fn nics_and_rules_come_and_go_live() {
+    let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1")));
+    let more = vm("vcpus=1 nic.y.network=@tenant.t.network.n nic.x.max_rate=100");
+    let plan = world.up(&(NET.to_owned() + &more));
+    assert_eq!(lines(&plan), ["update a: live nic.x.max_rate,nic.y"]);
+    let plan = world.up(&(NET.to_owned() + &vm("vcpus=1")));
+    assert_eq!(lines(&plan), ["update a: live nic.x.max_rate,nic.y"]);
+    assert_eq!(plan.changes[0].attributes[1].after, None);
+}
+
+#[test]
+fn a_network_made_anew_is_plugged_in_again() {
+    let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1")));
+    let text = NET.replace("/24", "/24 mtu=1400") + &vm("vcpus=1");
+    let plan = world.up(&text);
+    let expected = ["replace- n: recreate-keep mtu", "update a: live nic.x.network"];
+    assert_eq!(lines(&plan), expected);
+    assert_eq!(plan.changes[1].reason, Reason::Follows(address("tenant.t.network.n")));
+    assert_eq!(plan.changes[0].guests, [address("tenant.t.vm.a")]);
+    let names = ["update a", "delete n", "create n", "update a"];
+    assert_eq!(step_names(&plan), names);
+    assert_eq!(power_cycles(&plan), 0);
+}
+
+#[test]
+fn a_network_made_first_is_plugged_over() {
+    let mut world = World::with(&(NET.replace("/24", "/24 create_first=true") + &vm("vcpus=1")));
+    let text = NET.replace("/24", "/24 create_first=true mtu=1400") + &vm("vcpus=1");
+    let plan = world.plan(&text);
+    assert_eq!(step_names(&plan), ["create n", "update a", "delete n"]);
+    // It dies after the creation: who used the old one is plugged over all the same.
+    world.apply_some(&plan, 1);
+    let plan = world.up(&text);
+    assert_eq!(step_names(&plan), ["update a", "delete n"]);
+}
+
+fn with_disk(rest: &str) -> String {
+    NET.to_owned()
+        + &format!("tenant.t.vm.a.disk.root {rest}\n")
+        + &vm("vcpus=1 disk.root.volume=@tenant.t.vm.a.disk.root")
+}
+
+#[test]
+fn a_disk_made_anew_stops_its_guest() {
+    let mut world = World::with(&with_disk("size=10GiB"));
+    let text = with_disk("size=5GiB");
+    world.live("tenant.t.vm.a.disk.root").written = Some(1 << 30);
+    let plan = world.plan(&text);
+    let expected =
+        ["update a: power-cycle disk.root.volume", "replace- a.root: recreate-lose size"];
+    assert_eq!(lines(&plan), expected);
+    assert!(plan.needs_decision());
+    assert_eq!(plan.changes[1].guests, [address("tenant.t.vm.a")]);
+    let agreed =
+        Wishes { allow_data_loss: [address("tenant.t.vm.a.disk.root")].into(), ..wishes() };
+    let plan = world.up_with(&text, &agreed);
+    assert_eq!(step_names(&plan), ["update a", "delete a.root", "create a.root", "update a"]);
+    assert_eq!(world.live("tenant.t.vm.a").running, Some(true));
+}
+
+#[test]
+fn a_guest_made_anew_keeps_its_disks() {
+    let text = with_disk("size=10GiB");
+    let mut world = World::with(&text);
+    let disk = world.live("tenant.t.vm.a.disk.root").uuid;
+    let replace = Wishes { replace: vec!["tenant.t.vm.a".to_owned()], ..wishes() };
+    // The pattern covers what lies in the guest; only the guest itself has to be named otherwise.
+    let plan = world.plan_with(&text, &replace);
+    assert_eq!(plan.changes.len(), 2);
+    let text = with_disk("size=10GiB").replace("vcpus=1", "vcpus=1 replace_when=x");
+    world.up(&text);
+    let plan = world.up(&text.replace("replace_when=x", "replace_when=y"));
+    assert_eq!(lines(&plan), ["replace- a: recreate-keep"]);
+    assert_eq!(world.live("tenant.t.vm.a.disk.root").uuid, disk);
+}
+
+#[test]
+fn a_volume_that_a_waiting_guest_still_uses_stays() {
+    let volumes = "tenant.t.volume.v size=1GiB protect=false\ntenant.t.volume.w size=1GiB\n";
+    let with = |volume: &str| vm(&format!("vcpus=1 disk.d.volume=@tenant.t.volume.{volume}"));
+    let mut world = World::with(&(NET.to_owned() + volumes + &with("v")));
+    let text = NET.to_owned() + "tenant.t.volume.w size=1GiB\n" + &with("w");
+    let plan = world.plan(&text);
+    assert_eq!(lines(&plan), ["update a: power-cycle waits disk.d.volume"]);
+    assert!(plan.unchecked[0].contains("tenant.t.volume.v stays"), "{:?}", plan.unchecked);
+    world.apply(&plan);
+}
+
+#[test]
+fn a_guest_moves_with_its_disk_when_the_text_names_another_host() {
+    let mut world = World::new(crate::world::TWO_HOSTS);
+    let at = |host: &str| {
+        NET.to_owned()
+            + "tenant.t.vm.a.disk.root size=10GiB\n"
+            + &vm(&format!(
+                "vcpus=1 disk.root.volume=@tenant.t.vm.a.disk.root host=@site.m.host.{host}"
+            ))
+    };
+    world.up(&at("h1"));
+    let plan = world.up(&at("h2"));
+    let migrated: Vec<&str> = plan
+        .changes
+        .iter()
+        .filter(|c| c.action == Action::Migrate)
+        .map(|c| c.kind.as_str())
+        .collect();
+    assert_eq!(migrated, ["vm", "disk"]);
+    assert_order(&plan, "create n < migrate a < delete n");
+    assert_eq!(plan.steps.len(), 3, "{:?}", step_names(&plan));
+    let guest = plan.changes.iter().find(|change| change.kind == "vm").expect("the guest");
+    assert_eq!((guest.impact, &guest.reason), (Impact::RecreateKeep, &Reason::Placement));
+    assert_eq!(guest.previous_host, Some(address("site.m.host.h1")));
+}
+
+#[test]
+fn a_guest_may_move_and_change() {
+    let mut world = World::new(crate::world::TWO_HOSTS);
+    let at =
+        |host: &str, more: &str| NET.to_owned() + &vm(&format!("{more} host=@site.m.host.{host}"));
+    world.up(&at("h1", "vcpus=1 max_vcpus=4"));
+    let plan = world.up(&at("h2", "vcpus=2 max_vcpus=4"));
+    assert_order(&plan, "create n < migrate a < update a");
+}
+
+#[test]
+fn addresses_stay() {
+    let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1")));
+    let nic = |world: &mut World| {
+        let fields = world.live("tenant.t.vm.a").attributes.clone();
+        fields.map("nic").cloned()
+    };
+    let before = nic(&mut world);
+    world.up(&(NET.to_owned()
+        + "tenant.t.vm.A vcpus=1 memory=1GiB nic.x.network=@tenant.t.network.n\n"
+        + &vm("vcpus=1")));
+    assert_eq!(nic(&mut world), before);
+}

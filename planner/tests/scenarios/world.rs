@@ -1,0 +1,410 @@
+//! Hypervisors in memory that do what steps ask, and refuse what a real one would refuse; with the
+//! records that apply would keep.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tcloud_model::{
+    Address, AttrPath, Catalog, Deployment, Diagnostic, Fields, HostFacts, HostObservation, Impact,
+    Name, ObservedObject, ObservedState, Operation, OperationKind, PathStep, State, Value,
+};
+use tcloud_planner::plan::{Action, Expectation, Step, StepId};
+use tcloud_planner::{Goal, Input, Plan, Wishes, plan};
+
+use crate::text::{Text, address};
+
+/// Where most tests happen.
+pub(crate) const SITE: &str = "site.m
+site.m.host.h1 provider=sim capacity.vcpus=64 capacity.memory=256GiB
+site.m.pool.fast type=dir path=/srv capacity=1000GiB
+tenant.t
+";
+
+/// Two hosts.
+pub(crate) const TWO_HOSTS: &str = "site.m
+site.m.host.h1 provider=sim capacity.vcpus=64 capacity.memory=256GiB
+site.m.host.h2 provider=sim capacity.vcpus=64 capacity.memory=256GiB
+site.m.pool.fast type=dir path=/srv capacity=1000GiB
+tenant.t
+";
+
+type Place = (Address, Name, Name);
+
+/// Everything outside of the text.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) site: &'static str,
+    pub(crate) deployment: Deployment,
+    pub(crate) state: State,
+    pub(crate) objects: BTreeMap<Place, ObservedObject>,
+    /// What a guest is attached to, by place: kind and name.
+    uses: BTreeMap<Place, BTreeSet<(Name, Name)>>,
+    pub(crate) silent: BTreeSet<Address>,
+}
+
+pub(crate) fn wishes() -> Wishes {
+    Wishes {
+        goal: Goal::Apply,
+        target: Vec::new(),
+        exclude: Vec::new(),
+        replace: Vec::new(),
+        allow_data_loss: BTreeSet::new(),
+        allow_destroy: BTreeSet::new(),
+    }
+}
+
+impl World {
+    pub(crate) fn new(site: &'static str) -> World {
+        World {
+            site,
+            deployment: Deployment::new("test"),
+            state: State::default(),
+            objects: BTreeMap::new(),
+            uses: BTreeMap::new(),
+            silent: BTreeSet::new(),
+        }
+    }
+
+    /// A world in which a text was applied.
+    pub(crate) fn with(text: &str) -> World {
+        let mut world = World::new(SITE);
+        world.up(text);
+        world
+    }
+
+    pub(crate) fn observed(&self, text: &Text) -> ObservedState {
+        use tcloud_model::Evaluator as _;
+        let declared = text.desired().resources.keys().filter(|a| a.kind() == "host");
+        let hosts: BTreeSet<Address> =
+            declared.cloned().chain(self.objects.keys().map(|place| place.0.clone())).collect();
+        let hosts = hosts.into_iter().map(|host| {
+            let answers = !self.silent.contains(&host);
+            let facts = HostFacts {
+                vcpus: 64,
+                memory: 1 << 38,
+                version: "test".to_owned(),
+                pools: Vec::new(),
+            };
+            let own = self.objects.iter().filter(|(place, _)| place.0 == host);
+            HostObservation {
+                facts: answers.then_some(facts),
+                objects: own.filter(|_| answers).map(|(_, object)| object.clone()).collect(),
+                problems: Vec::new(),
+                host,
+            }
+        });
+        ObservedState { hosts: hosts.collect() }
+    }
+
+    pub(crate) fn try_plan(&self, text: &str, wishes: &Wishes) -> Result<Plan, Vec<Diagnostic>> {
+        let text = Text::new(&format!("{}{text}", self.site));
+        let observed = self.observed(&text);
+        let plan = plan(&Input {
+            deployment: &self.deployment,
+            evaluator: &text,
+            sources: &text.sources,
+            catalog: &Catalog::core(),
+            state: &self.state,
+            observed: &observed,
+            wishes,
+        })?;
+        Ok(plan)
+    }
+
+    pub(crate) fn plan_with(&self, text: &str, wishes: &Wishes) -> Plan {
+        self.try_plan(text, wishes).unwrap_or_else(|problems| {
+            let all: Vec<String> =
+                problems.iter().map(|p| format!("{}: {}", p.code, p.message)).collect();
+            panic!("no plan:\n{}", all.join("\n"))
+        })
+    }
+
+    pub(crate) fn plan(&self, text: &str) -> Plan {
+        self.plan_with(text, &wishes())
+    }
+
+    /// The codes and messages of a text that cannot be planned.
+    pub(crate) fn refuses(&self, text: &str) -> Vec<String> {
+        let problems = self.try_plan(text, &wishes()).expect_err("it should not be planned");
+        for problem in &problems {
+            assert!(problem.help.is_some(), "{} has no help", problem.message);
+        }
+        problems.iter().map(|p| format!("{} {}", p.code, p.message)).collect()
+    }
+
+    /// Plans and applies; then nothing is left to do, with the record and without it.
+    pub(crate) fn up(&mut self, text: &str) -> Plan {
+        self.up_with(text, &wishes())
+    }
+
+    pub(crate) fn up_with(&mut self, text: &str, wishes: &Wishes) -> Plan {
+        let plan = self.plan_with(text, wishes);
+        assert!(!plan.needs_decision(), "open decisions: {:?}", plan.decisions);
+        self.apply(&plan);
+        if wishes.goal == Goal::Apply && wishes.target.is_empty() && wishes.exclude.is_empty() {
+            assert_eq!(lines(&self.plan(text)), Vec::<String>::new(), "after the apply");
+            let lost = World { state: State::default(), ..self.clone() };
+            assert_eq!(lines(&lost.plan(text)), Vec::<String>::new(), "without the record");
+        }
+        plan
+    }
+
+    pub(crate) fn apply(&mut self, plan: &Plan) {
+        for step in &plan.steps {
+            self.step(step);
+        }
+    }
+
+    /// Carries out the first steps, as a run does that dies.
+    pub(crate) fn apply_some(&mut self, plan: &Plan, count: usize) {
+        for step in plan.steps.iter().take(count) {
+            self.step(step);
+        }
+    }
+
+    pub(crate) fn step(&mut self, step: &Step) {
+        self.ask(step);
+        for (id, record) in &step.records {
+            match record {
+                Some(record) => self.state.records.insert(id.clone(), (**record).clone()),
+                None => self.state.records.remove(id),
+            };
+        }
+    }
+
+    fn ask(&mut self, step: &Step) {
+        let Some(operation) = &step.operation else { return };
+        let place = place(operation);
+        let live = self.objects.get(&place);
+        match step.expects {
+            Expectation::Absent => assert!(live.is_none(), "{place:?} is there already"),
+            Expectation::Present(digest) => {
+                let live = live.unwrap_or_else(|| panic!("{place:?} is not there"));
+                assert_eq!(live.digest(), digest, "{place:?} changed");
+            }
+            Expectation::Earlier => assert!(live.is_some(), "{place:?} is not there"),
+        }
+        for (reference, identity) in &operation.references {
+            let host = match &operation.action {
+                OperationKind::Migrate { to, .. } => &to.host,
+                _ => &operation.object.host,
+            };
+            let at = (host.clone(), class(reference.kind()), identity.name.clone());
+            let coming = matches!(operation.action, OperationKind::Migrate { .. });
+            let attached =
+                matches!(reference.kind().as_str(), "network" | "volume" | "disk" | "image");
+            assert!(
+                coming || !attached || self.objects.contains_key(&at),
+                "{} refers to {at:?}, which is not there",
+                operation.object
+            );
+        }
+        self.perform(operation, place);
+    }
+
+    fn perform(&mut self, operation: &Operation, place: Place) {
+        match &operation.action {
+            OperationKind::Create { attributes, stamp } => {
+                let kind = &operation.kind;
+                let guest = kind == "vm";
+                let object = ObservedObject {
+                    kind: kind.clone(),
+                    name: operation.identity.name.clone(),
+                    uuid: Some(operation.identity.uuid),
+                    stamp: Some(stamp.clone()),
+                    attributes: Arc::clone(attributes),
+                    pending: Arc::default(),
+                    written: matches!(kind.as_str(), "volume" | "disk").then_some(0),
+                    running: guest.then(|| attributes.flag("running").unwrap_or(true)),
+                };
+                self.objects.insert(place.clone(), object);
+                self.attach(operation, place);
+            }
+            OperationKind::Update { attributes, changed, power_cycle, stamp } => {
+                let object = self.objects.get_mut(&place).expect("it is there");
+                object.stamp = Some(stamp.clone());
+                update(object, attributes, changed, *power_cycle);
+                self.attach(operation, place);
+            }
+            OperationKind::Delete => {
+                let used = (class(&operation.kind), operation.identity.name.clone());
+                for (user, uses) in self.uses.iter().filter(|(user, _)| user.0 == place.0) {
+                    assert!(!uses.contains(&used), "{used:?} is in use by {user:?}");
+                }
+                self.objects.remove(&place).expect("it is there");
+                self.uses.remove(&place);
+            }
+            OperationKind::Stamp { stamp, .. } => {
+                let object = self.objects.get_mut(&place).expect("it is there");
+                let old = object.stamp.replace(stamp.clone()).map(|stamp| stamp.address);
+                if let Some(old) = old.filter(|old| *old != stamp.address) {
+                    self.rename(&old, &stamp.address);
+                }
+            }
+            OperationKind::Unstamp => {
+                self.objects.get_mut(&place).expect("it is there").stamp = None;
+            }
+            OperationKind::Migrate { to, volumes, attributes, stamp } => {
+                for (volume, identity) in volumes {
+                    let from =
+                        (volume.host.clone(), class(volume.address.kind()), identity.name.clone());
+                    let object = self.objects.remove(&from).expect("the volume is there");
+                    self.objects.insert((to.host.clone(), from.1, from.2), object);
+                }
+                let mut object = self.objects.remove(&place).expect("it is there");
+                object.stamp = Some(stamp.clone());
+                object.attributes = Arc::clone(attributes);
+                self.uses.remove(&place);
+                let there = (to.host.clone(), place.1, place.2);
+                self.objects.insert(there.clone(), object);
+                self.attach(operation, there);
+            }
+        }
+    }
+
+    /// Hypervisors know what they refer to by name; its address is what its stamp says.
+    fn rename(&mut self, old: &Address, new: &Address) {
+        for object in self.objects.values_mut() {
+            let text = serde_json::to_string(&*object.attributes).expect("JSON");
+            let renamed = text.replace(&format!("\"{old}\""), &format!("\"{new}\""));
+            object.attributes = Arc::new(serde_json::from_str(&renamed).expect("JSON"));
+        }
+    }
+
+    fn attach(&mut self, operation: &Operation, place: Place) {
+        if operation.kind != "vm" {
+            return;
+        }
+        let attached = |kind: &str| matches!(kind, "network" | "volume" | "disk");
+        let uses = operation.references.iter().filter(|(to, _)| attached(to.kind()));
+        let uses = uses.map(|(to, identity)| (class(to.kind()), identity.name.clone())).collect();
+        self.uses.insert(place, uses);
+    }
+
+    /// The object of an address, wherever it is.
+    pub(crate) fn live(&mut self, text: &str) -> &mut ObservedObject {
+        let wanted = address(text);
+        let mut of = self.objects.values_mut();
+        of.find(|object| object.stamp.as_ref().is_some_and(|stamp| stamp.address == wanted))
+            .unwrap_or_else(|| panic!("{text} is not there"))
+    }
+
+    /// Removes an object behind everybody's back.
+    pub(crate) fn lose(&mut self, text: &str) {
+        let wanted = address(text);
+        self.objects.retain(|_, object| object.stamp.as_ref().is_none_or(|s| s.address != wanted));
+    }
+
+    /// Changes an attribute by hand.
+    pub(crate) fn tamper(&mut self, text: &str, attribute: &str, value: Value) {
+        let object = self.live(text);
+        let mut fields = (*object.attributes).clone();
+        fields.insert(attribute, value);
+        object.attributes = Arc::new(fields);
+    }
+}
+
+/// Disks and volumes are the same to a hypervisor.
+fn class(kind: &str) -> Name {
+    Name::new(if kind == "disk" { "volume" } else { kind })
+}
+
+fn place(operation: &Operation) -> Place {
+    (operation.object.host.clone(), class(&operation.kind), operation.identity.name.clone())
+}
+
+fn update(object: &mut ObservedObject, wanted: &Fields, changed: &[AttrPath], power_cycle: bool) {
+    let mut live = (*object.attributes).clone();
+    let mut pending = (*object.pending).clone();
+    let schema = Catalog::core().get(&object.kind).cloned().expect("a known kind");
+    for path in changed {
+        let Some(PathStep::Field(name)) = path.0.first() else { continue };
+        let after = wanted.get(name);
+        let waits = object.running == Some(true)
+            && !power_cycle
+            && schema.attribute(name).is_some_and(|attribute| {
+                attribute.cost.of(live.get(name), after, &live) == Impact::PowerCycle
+            });
+        let into = if waits { &mut pending } else { &mut live };
+        match after {
+            Some(value) => into.insert(name.clone(), value.clone()),
+            None if waits => into.insert(name.clone(), Value::None),
+            None => into.remove(name),
+        };
+        if !waits || pending.get(name) == live.get(name) {
+            pending.remove(name);
+        }
+    }
+    if power_cycle {
+        live = live.overlaid(&pending);
+        pending = Fields::new();
+    }
+    if object.running.is_some() {
+        object.running = live.flag("running").or(Some(true));
+    }
+    object.attributes = Arc::new(live);
+    object.pending = Arc::new(pending);
+}
+
+/// The name of an address for short: `a`, `web[1]`, `web.root`.
+pub(crate) fn short(address: &Address) -> String {
+    match address.parent().filter(|parent| parent.kind() == "vm") {
+        Some(vm) => format!("{}.{}", vm.last_name(), address.last_name()),
+        None => address.last_name(),
+    }
+}
+
+/// The changes of a plan, one a line: action, name, impact, reason.
+pub(crate) fn lines(plan: &Plan) -> Vec<String> {
+    let line = |change: &tcloud_planner::plan::Change| {
+        let action = match change.action {
+            Action::ReplaceDeleteFirst => "replace-",
+            Action::ReplaceCreateFirst => "replace+",
+            other => other.word(),
+        };
+        let attributes: Vec<String> =
+            change.attributes.iter().map(|attribute| attribute.path.to_string()).collect();
+        let waits = if change.waits { " waits" } else { "" };
+        let mut line =
+            format!("{action} {}: {}{waits}", short(&change.object.address), change.impact);
+        if !attributes.is_empty() {
+            line.push_str(&format!(" {}", attributes.join(",")));
+        }
+        line
+    };
+    plan.changes.iter().map(line).collect()
+}
+
+/// What the steps do, by name: `create a`, `delete a` (with `old` where there is a newer one).
+pub(crate) fn step_names(plan: &Plan) -> Vec<String> {
+    let name = |step: &Step| {
+        let change = &plan.changes[step.change as usize];
+        let word = match &step.operation {
+            Some(operation) => operation.action.word(),
+            None => "record",
+        };
+        let object = step.operation.as_ref().map_or(&change.object, |operation| &operation.object);
+        format!("{word} {}", short(&object.address))
+    };
+    plan.steps.iter().map(name).collect()
+}
+
+/// Asserts that each step of `chain` (`"delete b < delete a < create a"`) waits for the one before.
+pub(crate) fn assert_order(plan: &Plan, chain: &str) {
+    let names = step_names(plan);
+    let find = |name: &str| {
+        let at = names.iter().position(|own| own == name);
+        StepId(at.unwrap_or_else(|| panic!("no step {name:?} among {names:?}")) as u32)
+    };
+    let words: Vec<&str> = chain.split('<').map(str::trim).collect();
+    for pair in words.windows(2) {
+        let (first, then) = (find(pair[0]), find(pair[1]));
+        assert!(waits(plan, then, first), "{} does not wait for {} in {names:?}", pair[1], pair[0]);
+    }
+}
+
+/// Whether two steps may run at the same time.
+pub(crate) fn waits(plan: &Plan, then: StepId, first: StepId) -> bool {
+    let step = &plan.steps[then.0 as usize];
+    step.after.iter().any(|earlier| *earlier == first || waits(plan, *earlier, first))
+}
