@@ -14,7 +14,7 @@ pub(crate) enum Strength {
     Tidy,
     /// Careful: who held something lets go of it before it goes away.
     Release,
-    /// Between deletions, as stamps remember it; two stamps may disagree.
+    /// As stamps remember it. Stamps of different runs may disagree with each other and the text.
     Stored,
     /// Has to be.
     Hard,
@@ -113,18 +113,9 @@ impl Graph {
 
     /// Takes the edges of one strength out of all circles.
     fn open_circles(&mut self, weakest: Strength) {
-        let (_, of, knots) = self.knots();
-        let mut all_stored = vec![true; knots.len()];
-        for (first, then, strength) in &self.edges {
-            if of[*first] == of[*then] {
-                all_stored[of[*first]] &= *strength == Strength::Stored;
-            }
-        }
-        self.edges.retain(|(first, then, strength)| {
-            let inside = of[*first] == of[*then];
-            let may_go = weakest != Strength::Stored || all_stored[of[*first]];
-            !(inside && may_go && *strength == weakest)
-        });
+        let (_, of, _) = self.knots();
+        self.edges
+            .retain(|(first, then, strength)| of[*first] != of[*then] || *strength != weakest);
     }
 
     /// A shortest circle through the first node that is on one.

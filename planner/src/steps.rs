@@ -65,7 +65,7 @@ impl Parts {
 /// Makes the steps of all drafts.
 ///
 /// # Errors
-/// A circle of needs that nothing opens; an object of others that is not where it is needed.
+/// An object of others that is not where it is needed.
 pub(crate) fn steps(
     input: &Input<'_>,
     facts: &Facts<'_>,
@@ -101,7 +101,9 @@ pub(crate) fn steps(
             graph.before(moved, *node, Strength::Hard);
         }
     }
-    let order = graph.order().map_err(|circle| vec![builder.circle(&circle)])?;
+    let order = graph
+        .order()
+        .unwrap_or_else(|circle| panic!("BUG: the text needs itself: {}", builder.circle(&circle)));
     let mut ids = vec![0_u32; builder.nodes.len()];
     for (id, node) in (0_u32..).zip(&order.sequence) {
         ids[*node] = id;
@@ -289,7 +291,7 @@ impl<'a> Builder<'_, 'a> {
         let still = still.is_some_and(|own| own.dependencies.contains(&needed.object.address));
         let made = self.parts[at].create.filter(|_| still);
         if let (Action::ReplaceCreateFirst, Some(made)) = (needed.action, made) {
-            graph.before(made, goes, Strength::Hard);
+            graph.before(made, goes, Strength::Stored);
         }
     }
 
@@ -300,13 +302,13 @@ impl<'a> Builder<'_, 'a> {
         match needed.action {
             Action::ReplaceDeleteFirst => {
                 if let Some(detach) = own.detach {
-                    graph.before(detach, goes, Strength::Hard);
+                    graph.before(detach, goes, Strength::Stored);
                 }
             }
             action => {
                 let made = own.made().filter(|_| self.drafts[at].stays());
                 let strength = match action {
-                    Action::ReplaceCreateFirst => Strength::Hard,
+                    Action::ReplaceCreateFirst => Strength::Stored,
                     _ => Strength::Release,
                 };
                 if let Some(made) = made {
@@ -316,27 +318,14 @@ impl<'a> Builder<'_, 'a> {
         }
     }
 
-    fn circle(&self, circle: &[usize]) -> Diagnostic {
+    /// The names of a circle's steps. The compiler refuses texts with circles, and what only stamps
+    /// remember gives way, so that nobody should ever see them.
+    fn circle(&self, circle: &[usize]) -> String {
         let name = |node: &usize| {
             let Node { draft, part } = self.nodes[*node];
-            let word = match part {
-                Part::Delete => "delete",
-                Part::Create => "create",
-                Part::Migrate => "migrate",
-                Part::Adopt => "adopt",
-                Part::Forget => "forget",
-                Part::Update | Part::Detach | Part::Restamp(_) => "update",
-            };
-            format!("{word} {}", self.drafts[draft].object.address)
+            format!("{part:?} {}", self.drafts[draft].object)
         };
-        let path: Vec<String> = circle.iter().chain(circle.first()).map(name).collect();
-        let first = circle.first().map(|node| &self.drafts[self.nodes[*node].draft]);
-        let desired = self.input.evaluator.desired();
-        let resource = first.and_then(|draft| desired.resources.get(&draft.object.address));
-        let span = resource.map_or(Span::new(tcloud_model::FileId(0), 0, 0), |own| own.span);
-        let message = format!("these changes wait for each other: {}", path.join(" -> "));
-        Diagnostic::error(codes::E0909, span, message)
-            .help("what was applied depends the other way round: change one of them first, with `--target`")
+        circle.iter().map(name).collect::<Vec<String>>().join(" -> ")
     }
 
     fn step(&mut self, node: Node, id: StepId, after: Vec<StepId>) -> Step {
@@ -574,7 +563,7 @@ impl<'a> Builder<'_, 'a> {
         let (kind, name) = (address.kind(), Value::text(&address.last_name()));
         let message = format!("there is no {kind} {name} on {host}");
         let diagnostic =
-            Diagnostic::error(codes::E0910, at, message).label("is needed there").help(format!(
+            Diagnostic::error(codes::E0909, at, message).label("is needed there").help(format!(
                 "make it by hand, or declare it without `existing`, or choose another {kind}"
             ));
         match span(address) {

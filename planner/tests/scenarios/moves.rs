@@ -68,7 +68,7 @@ fn s52_a_swap_that_died_half_way_is_finished() {
     let both = volume("a", "") + &volume("b", "");
     let mut world = World::with(&both);
     let a = world.live("tenant.t.volume.a").uuid;
-    let text = both.clone() + &moved("volume.a", "volume.b") + &moved("volume.b", "volume.a");
+    let text = both + &moved("volume.a", "volume.b") + &moved("volume.b", "volume.a");
     let plan = world.plan(&text);
     world.apply_some(&plan, 1);
     world.up(&text);

@@ -47,7 +47,7 @@ impl Text {
                     graph.moved.push(Moved { from: address(from), to: address(to), span });
                 }
                 ["forget", what] => {
-                    graph.forgotten.push(Forgotten { address: address(what), span })
+                    graph.forgotten.push(Forgotten { address: address(what), span });
                 }
                 ["adopt", what, "from", name, "on", host] => graph.adopted.push(Adoption {
                     address: address(what),
