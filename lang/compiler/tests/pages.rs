@@ -6,23 +6,30 @@
 use std::path::Path;
 
 use tcloud_compiler::{Compiled, MemoryWorld, Settings, compile};
-use tcloud_model::{Deployment, SourceFile, codes};
+use tcloud_model::{Assigned, Deployment, Evaluator as _, SourceFile, codes};
 
 /// A fenced example of a page.
 struct Example {
     text: String,
-    /// Words after `tcloud` in the fence: `plan` when the error needs a plan.
+    /// The word after `tcloud` in the fence: `plan` when the error needs a plan, `outside` when a
+    /// text cannot show it.
     info: String,
 }
 
 /// A place in a text: line, first column, column after the last; counted from one, in characters.
 type Mark = (u32, u32, u32);
 
+/// Compiles a text and asks its checks.
 fn compiled(text: &str) -> Compiled {
     let world = MemoryWorld::of(text)
         .with("keys/it.pub", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample it@example")
         .with_environment("DB_PASSWORD", "not shown");
-    compile(&world, &Settings::new(Deployment::new("pages")))
+    let mut compiled = compile(&world, &Settings::new(Deployment::new("pages")));
+    if let Some(program) = &compiled.program {
+        let checks = program.checks(&Assigned::default());
+        compiled.diagnostics.extend(checks.into_iter().flat_map(|check| check.failures));
+    }
+    compiled
 }
 
 /// The first example below a heading.
@@ -35,8 +42,13 @@ fn example(page: &str, heading: &str) -> Option<Example> {
     Some(Example { text: format!("{text}\n"), info: info.trim().to_owned() })
 }
 
-/// A comment line that consists of carets.
+/// A comment line that consists of carets. What stands in the first two columns, where the comment
+/// itself begins, is marked by columns: `//@1-6`.
 fn carets(line: &str) -> Option<Vec<(u32, u32)>> {
+    if let Some(columns) = line.strip_prefix("//@") {
+        let (from, to) = columns.split_once('-')?;
+        return Some(vec![(from.parse().ok()?, to.parse().ok()?)]);
+    }
     let rest = line.trim_start().strip_prefix("//")?;
     if !rest.contains('^') || !rest.chars().all(|c| c == '^' || c == ' ') {
         return None;
@@ -100,7 +112,7 @@ fn problems(code: &'static str, page: &str) -> Vec<String> {
         problems.push("needs `## Wrong` and `## Right`, each with a `~~~tcloud` block".to_owned());
         return problems;
     };
-    if wrong.info != "plan" {
+    if wrong.info.is_empty() {
         problems.extend(wrong_problems(code, &wrong.text));
     }
     let found = compiled(&right.text);
