@@ -135,7 +135,7 @@ impl<'p> Eval<'p> {
             }
         }
         if self.state.addressed + kept.len() > self.bounds.resources {
-            return Err(self.too_many(block));
+            return Err(self.too_many(block.head));
         }
         let first = self.state.next();
         for pass in kept {
@@ -144,11 +144,11 @@ impl<'p> Eval<'p> {
         Ok(first..self.state.next())
     }
 
-    fn too_many(&mut self, block: &Block) -> Stop {
+    fn too_many(&mut self, at: Span) -> Stop {
         let message = format!("more than {} resources", self.bounds.resources);
         self.report(
-            Diagnostic::error(codes::E0406, block.head, message)
-                .label("this block goes beyond the limit")
+            Diagnostic::error(codes::E0406, at, message)
+                .label("this goes beyond the limit")
                 .help("look at what it is repeated over; the limit is a setting"),
         )
     }
@@ -393,6 +393,11 @@ impl<'p> Eval<'p> {
         let pairs = repeat.second.is_some();
         match over {
             Value::Range(first, last) if !pairs => {
+                // Refused before the passes are made: they would fill the memory.
+                let beyond = i64::try_from(self.bounds.resources).unwrap_or(i64::MAX);
+                if last.checked_sub(*first).is_none_or(|length| length >= beyond) {
+                    return Err(self.too_many(repeat.over.span));
+                }
                 (*first..=*last).try_for_each(|number| visit(self, Value::Int(number), None))
             }
             Value::List(items) if !pairs => {
