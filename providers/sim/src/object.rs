@@ -5,7 +5,7 @@ use tcloud_model::{Address, Fields, Name, Stamp, Value};
 use uuid::Uuid;
 
 use crate::class::Class;
-use crate::failure::Failure;
+use crate::failure::{Failure, quoted};
 use crate::link;
 use crate::reference::held;
 
@@ -78,30 +78,7 @@ impl Object {
 
     /// Reads a row of [`ALL`].
     pub(crate) fn read(row: &Row<'_>) -> Result<Object, Failure> {
-        let text = |at: usize| row.get_ref(at).map(|value| value.as_str_or_null().ok().flatten());
-        let json = |at| -> Result<&str, Failure> { Ok(text(at)?.unwrap_or("{}")) };
-        let kind = Name::new(json(2)?);
-        let Some(class) = Class::of(json(1)?) else {
-            return Failure::refused(
-                "the file of the simulated host holds an unknown sort of object",
-            );
-        };
-        let leaving = text(12)?.map(|host| host.parse::<Address>()).transpose();
-        Ok(Object {
-            id: row.get(0)?,
-            class,
-            kind,
-            name: Name::new(json(3)?),
-            uuid: Uuid::from_bytes(row.get(4)?),
-            stamp: text(5)?.map(serde_json::from_str).transpose()?,
-            live: serde_json::from_str(json(6)?)?,
-            pending: serde_json::from_str(json(7)?)?,
-            written: number(row, 8)?,
-            running: row.get(9)?,
-            boots: number(row, 10)?.unwrap_or(0),
-            started: number(row, 11)?,
-            leaving: leaving.map_err(|error| Failure::Refused(error.message))?,
-        })
+        Stored::read(row)?.parse()
     }
 
     /// Writes the object: a new row when it has none yet.
@@ -176,6 +153,75 @@ impl Object {
     /// Whether it is a guest that runs.
     pub(crate) fn runs(&self) -> bool {
         self.running == Some(true)
+    }
+}
+
+/// An object as its row holds it: copying one is quick, understanding it takes the time.
+pub(crate) struct Stored {
+    id: i64,
+    class: String,
+    kind: String,
+    name: String,
+    uuid: [u8; 16],
+    stamp: Option<String>,
+    live: String,
+    pending: Option<String>,
+    written: Option<u64>,
+    running: Option<bool>,
+    boots: u64,
+    started: Option<u64>,
+    leaving: Option<String>,
+}
+
+impl Stored {
+    /// Copies a row of [`ALL`].
+    pub(crate) fn read(row: &Row<'_>) -> Result<Stored, Failure> {
+        Ok(Stored {
+            id: row.get(0)?,
+            class: row.get(1)?,
+            kind: row.get(2)?,
+            name: row.get(3)?,
+            uuid: row.get(4)?,
+            stamp: row.get(5)?,
+            live: row.get(6)?,
+            pending: row.get(7)?,
+            written: number(row, 8)?,
+            running: row.get(9)?,
+            boots: number(row, 10)?.unwrap_or(0),
+            started: number(row, 11)?,
+            leaving: row.get(12)?,
+        })
+    }
+
+    /// Whether it is on its way to another host.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    /// Understands it.
+    pub(crate) fn parse(self) -> Result<Object, Failure> {
+        let Some(class) = Class::of(&self.class) else {
+            return Failure::refused(format!(
+                "the file of the simulated host holds a {}, which is nothing that it can hold",
+                quoted(&self.class)
+            ));
+        };
+        let leaving = self.leaving.map(|host| host.parse::<Address>()).transpose();
+        Ok(Object {
+            id: self.id,
+            class,
+            kind: Name::from(self.kind),
+            name: Name::from(self.name),
+            uuid: Uuid::from_bytes(self.uuid),
+            stamp: self.stamp.as_deref().map(serde_json::from_str).transpose()?,
+            live: serde_json::from_str(&self.live)?,
+            pending: serde_json::from_str(self.pending.as_deref().unwrap_or("{}"))?,
+            written: self.written,
+            running: self.running,
+            boots: self.boots,
+            started: self.started,
+            leaving: leaving.map_err(|error| Failure::Refused(error.message))?,
+        })
     }
 }
 
