@@ -9,7 +9,7 @@
 //! * `follow` – what is dragged along; `consent` – what has to be agreed to.
 //! * `graph`, `steps` – what to ask of whom, in which order.
 //! * `refresh` – the record brought up to date; `usage` – how full everything is.
-//! * [`check`](mod@check) – the finished plan, looked at again.
+//! * [`check`](mod@check) – the finished plan, looked at again; [`planfile`] – the plan as a file.
 
 mod allocate;
 pub mod check;
@@ -26,6 +26,7 @@ mod make;
 mod moves;
 mod place;
 pub mod plan;
+pub mod planfile;
 mod refresh;
 mod remember;
 mod same;
@@ -39,3 +40,4 @@ pub use check::check;
 pub use input::{Goal, Input, Wishes};
 pub use make::plan;
 pub use plan::Plan;
+pub use planfile::{PlanFile, PlanFileError};

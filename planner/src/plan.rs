@@ -41,6 +41,7 @@ pub struct Plan {
 
 /// What happens to one resource, on one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Change {
     /// The object as it will be, or as it was for deletions.
     pub object: ObjectId,
@@ -127,6 +128,7 @@ pub enum Reason {
 
 /// One attribute that differs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AttributeChange {
     /// Which.
     pub path: AttrPath,
@@ -144,6 +146,7 @@ pub struct AttributeChange {
 
 /// Something that was changed outside of tcloud.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Drift {
     /// What.
     pub object: ObjectId,
@@ -158,6 +161,7 @@ pub struct Drift {
 
 /// A guest with changes that wait.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pending {
     /// The guest.
     pub object: ObjectId,
@@ -167,6 +171,7 @@ pub struct Pending {
 
 /// Something that a person has to agree to, by naming it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Decision {
     /// `D1`, `D2` … in the order of the plan.
     pub id: String,
@@ -194,6 +199,7 @@ pub enum DecisionKind {
 
 /// One line of the table of quotas and capacities.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Usage {
     /// A tenant, a host or a pool.
     pub owner: Address,
@@ -218,6 +224,7 @@ pub struct StepId(pub u32);
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Step {
     /// Its own index.
     pub id: StepId,

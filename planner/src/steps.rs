@@ -593,7 +593,7 @@ impl<'a> Builder<'_, 'a> {
             references: Vec::new(),
         });
         let records = new.map(|record| (known.object.clone(), Some(record))).into_iter().collect();
-        let expects = Expectation::Earlier;
+        let expects = present(known);
         Step { id, change, operation, expects, records, after }
     }
 
@@ -607,10 +607,7 @@ impl<'a> Builder<'_, 'a> {
             Part::Delete => parts.adopt.is_some(),
             Part::Adopt | Part::Migrate | Part::Forget | Part::Restamp(_) => false,
         };
-        // What mentions an object that gets a new address is read differently once it has it.
-        let renamed = draft.old.is_some_and(|old| self.facts.touched.contains_key(&old));
         match self.old(draft) {
-            Some(known) if renamed && known.live.is_some() => Expectation::Earlier,
             _ if earlier => Expectation::Earlier,
             Some(known) => present(known),
             None => Expectation::Absent,

@@ -1,0 +1,179 @@
+//! The plan as a file: versioned JSON that is the same to the byte for the same facts and wishes, and
+//! that tells when somebody changed it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tcloud_model::{Address, Deployment, Digest, Name, Output, Value};
+
+use crate::plan::{Change, Decision, Drift, Pending, Plan, Step, Usage};
+
+/// The format that this version writes, and the only one that it reads.
+pub const FORMAT: &str = "tcloud-plan/1";
+
+/// A plan with what it was made under.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanFile {
+    /// The version of tcloud that made it.
+    pub tool: String,
+    /// By scope of the journal (a tenant, or `None` for what is shared): its last hash when the
+    /// plan was made.
+    pub heads: BTreeMap<Option<Address>, String>,
+    /// The plan.
+    pub plan: Plan,
+}
+
+/// Why a file is not a plan that can be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFileError {
+    /// It is not JSON, or lacks something, or has something that no plan has.
+    #[error("this is not a plan")]
+    Malformed(#[source] serde_json::Error),
+    /// Another version wrote it.
+    #[error("the plan has the format `{}`, and this tcloud reads `{FORMAT}`", .0.escape_debug())]
+    Version(String),
+    /// Its digest does not fit its content, or it was written in another way.
+    #[error("the plan was changed after it was made")]
+    Changed,
+}
+
+/// Writes a plan. One line of JSON and a newline.
+pub fn write(file: &PlanFile) -> String {
+    let content = Content::of(file);
+    let digest = digest_of(&content);
+    let wire = Wire { format: FORMAT.to_owned(), digest, content };
+    let text = serde_json::to_string(&wire);
+    assert!(text.is_ok(), "BUG: a plan has a JSON form");
+    text.unwrap_or_default() + "\n"
+}
+
+/// Reads a plan that [`write`] wrote, to the byte.
+///
+/// # Errors
+/// See [`PlanFileError`].
+pub fn read(text: &str) -> Result<PlanFile, PlanFileError> {
+    let format: Format = serde_json::from_str(text).map_err(PlanFileError::Malformed)?;
+    if format.format != FORMAT {
+        return Err(PlanFileError::Version(format.format));
+    }
+    let wire: Wire = serde_json::from_str(text).map_err(PlanFileError::Malformed)?;
+    let file = wire.content.into_file();
+    // What was written again is the same to the byte, so that nothing in it was overlooked: no
+    // unknown field however deep, no value in another form.
+    if write(&file) == text { Ok(file) } else { Err(PlanFileError::Changed) }
+}
+
+/// The digest by which people and the journal know a plan.
+pub fn digest(file: &PlanFile) -> Digest {
+    digest_of(&Content::of(file))
+}
+
+fn digest_of(content: &Content) -> Digest {
+    let bytes = serde_json::to_vec(content);
+    assert!(bytes.is_ok(), "BUG: a plan has a JSON form");
+    Digest::of_bytes(&bytes.unwrap_or_default())
+}
+
+/// Only the version, whatever else there is.
+#[derive(Deserialize)]
+struct Format {
+    format: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    format: String,
+    digest: Digest,
+    content: Content,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    tool: String,
+    deployment: Deployment,
+    configuration: Option<Digest>,
+    heads: Vec<(Option<Address>, String)>,
+    changes: Vec<Change>,
+    drift: Vec<Drift>,
+    decisions: Vec<Decision>,
+    steps: Vec<Step>,
+    usage: Vec<Usage>,
+    pending: Vec<Pending>,
+    outputs: Vec<(Name, String, Value)>,
+    unchanged: usize,
+    foreign: usize,
+    unchecked: Vec<String>,
+}
+
+impl Content {
+    fn of(file: &PlanFile) -> Content {
+        let PlanFile { tool, heads, plan } = file.clone();
+        let Plan {
+            deployment,
+            configuration,
+            changes,
+            drift,
+            decisions,
+            steps,
+            usage,
+            pending,
+            outputs,
+            unchanged,
+            foreign,
+            unchecked,
+        } = plan;
+        Content {
+            tool,
+            deployment,
+            configuration,
+            heads: heads.into_iter().collect(),
+            changes,
+            drift,
+            decisions,
+            steps,
+            usage,
+            pending,
+            outputs: outputs.into_iter().map(|o| (o.name, o.doc, o.value)).collect(),
+            unchanged,
+            foreign,
+            unchecked,
+        }
+    }
+
+    fn into_file(self) -> PlanFile {
+        let Content {
+            tool,
+            deployment,
+            configuration,
+            heads,
+            changes,
+            drift,
+            decisions,
+            steps,
+            usage,
+            pending,
+            outputs,
+            unchanged,
+            foreign,
+            unchecked,
+        } = self;
+        let outputs = outputs.into_iter().map(|(name, doc, value)| Output { name, doc, value });
+        let plan = Plan {
+            deployment,
+            configuration,
+            changes,
+            drift,
+            decisions,
+            steps,
+            usage,
+            pending,
+            outputs: outputs.collect(),
+            unchanged,
+            foreign,
+            unchecked,
+        };
+        PlanFile { tool, heads: heads.into_iter().collect(), plan }
+    }
+}
