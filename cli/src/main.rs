@@ -8,7 +8,6 @@ mod failure;
 mod interrupt;
 mod log;
 mod panic;
-mod plan_file;
 mod secrets;
 mod session;
 mod terminal;

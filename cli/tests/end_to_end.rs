@@ -101,7 +101,6 @@ fn without_a_terminal_nothing_is_asked_and_nothing_is_done() {
 }
 
 #[test]
-#[ignore = "waits for plan files"]
 fn a_saved_plan_is_applied_exactly_or_not_at_all() {
     let project = Project::new();
     project.run(&["plan", "--out", "first.tcloud-plan"], 0);

@@ -13,11 +13,11 @@ use super::{Context, consent, follow};
 use crate::arguments::{self, Run};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupts;
-use crate::plan_file;
 use crate::session::{self, Access, Project};
 use crate::terminal::escape;
 use crate::view::account;
 use crate::view::plan::{Next, PlanView};
+use tcloud_planner::planfile;
 
 /// How a run is carried out.
 struct Manner {
@@ -74,7 +74,7 @@ async fn fresh(
 async fn saved(path: PathBuf, run: &Run, manner: &Manner, context: &Context) -> Outcome {
     let project = Project::open(context.path(None))?;
     let text = std::fs::read(&path)?;
-    let plan = plan_file::read(&text)?;
+    let plan = planfile::read(&text)?;
     if plan.deployment != project.deployment {
         return Err(Failure::new(format!(
             "the plan is for deployment `{}`, and this is `{}`",
@@ -166,7 +166,7 @@ async fn carry_out(
     let steps = plan.steps.len();
     let outputs = plan.outputs.clone();
     let plan = Arc::new(plan);
-    let info = project.run(manner.command, Some(plan_file::digest(&plan)));
+    let info = project.run(manner.command, Some(planfile::digest(&plan)));
     let (control, mut events) = follow::control(interrupts);
     let mut listener = follow::Listener::new(context, manner.json, steps, manner.command);
     let applied = engine.apply(&plan, &info, &control);

@@ -9,9 +9,9 @@ use super::Context;
 use super::prepare::{Prepared, goal, prepare, wishes};
 use crate::arguments;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::plan_file;
 use crate::session::{self, Access, Project};
 use crate::view::plan::{Next, PlanView};
+use tcloud_planner::planfile;
 
 pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcome {
     let project = Project::open(context.path(arguments.path.as_ref()))?;
@@ -70,6 +70,6 @@ struct WriteError {
 }
 
 fn write(plan: &Planned, path: &Path) -> Result<(), Failure> {
-    let text = plan_file::write(plan);
+    let text = planfile::write(plan);
     std::fs::write(path, text).map_err(|source| WriteError { path: path.to_owned(), source }.into())
 }
