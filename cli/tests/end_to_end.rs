@@ -50,7 +50,6 @@ impl Project {
 }
 
 #[test]
-#[ignore = "waits for volumes to depend on their pool"]
 fn from_an_empty_directory_to_running_guests_and_back() {
     let project = Project::new();
     project.run(&["check"], 0);
@@ -164,7 +163,6 @@ fn colours_follow_the_rules() {
 }
 
 #[test]
-#[ignore = "waits for volumes to depend on their pool"]
 fn a_reader_that_leaves_early_stops_nothing() {
     let project = Project::new();
     let mut child = project

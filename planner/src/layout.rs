@@ -147,7 +147,7 @@ fn complete<'a>(
                 resource,
                 schema,
                 attributes,
-                dependencies: dependencies(input, resource),
+                dependencies: dependencies(input, resource, placement.hosts.get(address)),
                 protect: resource.lifecycle.protect.unwrap_or_else(|| protects(schema)),
                 create_first: resource.lifecycle.create_first,
                 create_first_now: resource.lifecycle.create_first,
@@ -172,11 +172,18 @@ fn protects(schema: &Schema) -> bool {
     default == Some(&Value::Bool(true))
 }
 
-fn dependencies(input: &Input<'_>, resource: &DesiredResource) -> Vec<Address> {
+/// What it needs of what is managed: what its text refers to, and the pool that it was placed in.
+fn dependencies(
+    input: &Input<'_>,
+    resource: &DesiredResource,
+    place: Option<&Place>,
+) -> Vec<Address> {
     let desired = input.evaluator.desired();
+    let pool = place.and_then(|place| place.pool.as_ref());
     let mut managed: Vec<Address> = resource
         .dependencies
         .iter()
+        .chain(pool)
         // A disk stands inside its VM and is made before it.
         .filter(|address| !resource.address.is_within(address))
         .filter(|address| {
