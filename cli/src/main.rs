@@ -8,6 +8,7 @@ mod failure;
 mod interrupt;
 mod log;
 mod panic;
+mod plan_file;
 mod secrets;
 mod session;
 mod terminal;

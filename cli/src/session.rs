@@ -235,6 +235,12 @@ pub(crate) fn json(plan: &Plan) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// A plan as an event, in one line.
+pub(crate) fn json_line(plan: &Plan) -> String {
+    let plan: serde_json::Value = serde_json::from_str(&json(plan)).unwrap_or_default();
+    serde_json::json!({ "v": 1, "event": "planned", "plan": plan }).to_string()
+}
+
 /// Where tcloud keeps its own files of a project.
 pub(crate) fn own_directory(root: &Path) -> PathBuf {
     root.join(OWN)

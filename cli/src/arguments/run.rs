@@ -39,6 +39,14 @@ pub(crate) struct Scope {
     pub(crate) refresh_only: bool,
 }
 
+impl Scope {
+    /// Whether nothing in particular is wanted.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Scope { target, exclude, replace, refresh_only } = self;
+        target.is_empty() && exclude.is_empty() && replace.is_empty() && !refresh_only
+    }
+}
+
 /// What is agreed to.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Consents {

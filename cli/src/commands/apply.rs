@@ -4,20 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tcloud_engine::{Account, ApplyError, Engine, RunInfo};
-use tcloud_model::ObservedState;
+use tcloud_model::{Evaluator, ObservedState};
 use tcloud_planner::plan::{Decision, DecisionKind, Plan};
-use tcloud_planner::{Goal, Wishes};
+use tcloud_planner::{Goal, PlanFile, Wishes, planfile};
 
 use super::prepare::{Prepared, goal, prepare, wishes};
 use super::{Context, consent, follow};
 use crate::arguments::{self, Run};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupts;
+use crate::plan_file;
 use crate::session::{self, Access, Project};
 use crate::terminal::escape;
 use crate::view::account;
 use crate::view::plan::{Next, PlanView};
-use tcloud_planner::planfile;
 
 /// How a run is carried out.
 struct Manner {
@@ -60,43 +60,62 @@ async fn fresh(
     let interrupts = Interrupts::listen();
     let info = project.run(manner.command, None);
     recover(&engine, &info, &interrupts, manner, context).await?;
-    let state = engine.load().await?.state;
+    let loaded = engine.load().await?;
     let observed = engine.observe().await;
-    let mut plan = text.plan(&project, &state, &observed, &wishes, context)?;
+    let mut plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
     show(&plan, Some(&observed), manner, context);
-    if !plan.is_empty() && agree(&plan, &mut wishes, manner, context)? {
-        plan = text.plan(&project, &state, &observed, &wishes, context)?;
+    let agreed = !plan.is_empty() && agree(&plan, &mut wishes, manner, context)?;
+    if agreed {
+        plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
     }
-    carry_out(plan, &project, &engine, &interrupts, manner, context).await
+    let file = plan_file::of(plan, &loaded.heads);
+    if !agreed {
+        confirm(&file.plan, manner, context)?;
+    }
+    carry_out(file, &project, &engine, &interrupts, manner, context).await
 }
 
 /// Applies a saved plan exactly, or not at all.
 async fn saved(path: PathBuf, run: &Run, manner: &Manner, context: &Context) -> Outcome {
-    let project = Project::open(context.path(None))?;
-    let text = std::fs::read(&path)?;
-    let plan = planfile::read(&text)?;
-    if plan.deployment != project.deployment {
-        return Err(Failure::new(format!(
-            "the plan is for deployment `{}`, and this is `{}`",
-            plan.deployment.name, project.deployment.name
-        ))
-        .help("run it in the directory that it was made for (-C DIR)"));
+    if !run.scope.is_empty() || !run.consent.allow.is_empty() {
+        return Err(Failure::new("a saved plan is applied exactly as it is")
+            .help("what is wanted and what is allowed is said to `tcloud plan --out`"));
     }
-    let Prepared { engine, .. } = prepare(&project, run, Access::Write, context)?;
+    let project = Project::open(context.path(None))?;
+    let file = plan_file::load(&path, &project.deployment)?;
+    let Prepared { text, engine } = prepare(&project, run, Access::Write, context)?;
+    if file.plan.configuration != text.program.desired().digest {
+        context
+            .terminal
+            .note("The text changed since the plan was made; what was planned is applied.");
+    }
     let interrupts = Interrupts::listen();
-    show(&plan, None, manner, context);
-    let open: Vec<&Decision> = plan.decisions.iter().filter(|d| !d.agreed).collect();
-    if !open.is_empty() {
+    show(&file.plan, None, manner, context);
+    if file.plan.needs_decision() {
         return Err(Failure::new("the plan was saved with open decisions")
             .help("plan again with --allow, or apply without a plan file")
             .exit(Exit::Decision));
     }
-    carry_out(plan, &project, &engine, &interrupts, manner, context).await
+    confirm(&file.plan, manner, context)?;
+    carry_out(file, &project, &engine, &interrupts, manner, context).await
+}
+
+/// Asks whether to go on, unless nothing that anybody could miss is touched.
+fn confirm(plan: &Plan, manner: &Manner, context: &Context) -> Result<(), Failure> {
+    let touches = plan.steps.iter().any(|step| step.operation.is_some());
+    if manner.yes || !touches {
+        return Ok(());
+    }
+    let question = match manner.command {
+        "destroy" => "Take all of this down?",
+        _ => "Apply this plan?",
+    };
+    consent::confirm(question, &context.terminal)
 }
 
 fn show(plan: &Plan, observed: Option<&ObservedState>, manner: &Manner, context: &Context) {
     if manner.json {
-        context.terminal.print(&session::json(plan));
+        context.terminal.line(&session::json_line(plan));
         return;
     }
     let view = PlanView {
@@ -147,33 +166,27 @@ async fn recover(
 }
 
 async fn carry_out(
-    plan: Plan,
+    file: PlanFile,
     project: &Project,
     engine: &Engine,
     interrupts: &Interrupts,
     manner: &Manner,
     context: &Context,
 ) -> Outcome {
-    if plan.is_empty() {
+    if file.plan.is_empty() {
         engine.shutdown().await;
         return Ok(Exit::Done);
     }
-    // A plan that only corrects the record touches nothing that anybody could miss.
-    let touches = plan.steps.iter().any(|step| step.operation.is_some());
-    if touches && !manner.yes && !plan.decisions.iter().any(|decision| decision.agreed) {
-        consent::confirm(&format!("{} this plan?", capital(manner.command)), &context.terminal)?;
-    }
-    let steps = plan.steps.len();
-    let outputs = plan.outputs.clone();
-    let plan = Arc::new(plan);
-    let info = project.run(manner.command, Some(planfile::digest(&plan)));
+    let info = project.run(manner.command, Some(planfile::digest(&file)));
+    let plan = Arc::new(file.plan);
     let (control, mut events) = follow::control(interrupts);
-    let mut listener = follow::Listener::new(context, manner.json, steps, manner.command);
+    let mut listener =
+        follow::Listener::new(context, manner.json, plan.steps.len(), manner.command);
     let applied = engine.apply(&plan, &info, &control);
     let account = follow::follow(applied, &mut events, &mut listener).await;
     listener.finish();
     engine.shutdown().await;
-    close(account.map_err(|error| refused(error, context))?, &outputs, manner, context)
+    close(account.map_err(|error| refused(error, context))?, &plan.outputs, manner, context)
 }
 
 fn close(
@@ -226,9 +239,4 @@ fn list_lines(lines: &[String], most: usize) -> String {
         shown.push(format!("and {} more", lines.len() - most));
     }
     shown.join("\n  ")
-}
-
-fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -7,11 +7,12 @@ use tcloud_planner::plan::Plan as Planned;
 
 use super::Context;
 use super::prepare::{Prepared, goal, prepare, wishes};
-use crate::arguments;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::arguments::{self, Consent};
+use crate::failure::{Exit, Outcome};
+use crate::plan_file;
 use crate::session::{self, Access, Project};
+use crate::terminal::escape;
 use crate::view::plan::{Next, PlanView};
-use tcloud_planner::planfile;
 
 pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcome {
     let project = Project::open(context.path(arguments.path.as_ref()))?;
@@ -23,7 +24,8 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     engine.shutdown().await;
     let plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
     if let Some(path) = &arguments.out {
-        write(&plan, &context.path(Some(path)))?;
+        let file = plan_file::of(plan.clone(), &loaded.heads);
+        plan_file::save(&file, &context.path(Some(path)))?;
     }
     if arguments.json {
         context.terminal.print(&session::json(&plan));
@@ -38,7 +40,7 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
             palette: context.terminal.palette,
             everything: context.terminal.verbose > 0,
             observed: Some(&observed),
-            next: Next::Apply(&words(&arguments)),
+            next: Next::Run(&next(&arguments)),
         };
         context.terminal.print(&view.render(&plan));
     }
@@ -54,22 +56,85 @@ fn exit(plan: &Planned, wanted: bool) -> Exit {
     }
 }
 
-/// The words after `tcloud apply` that carry out this plan.
-fn words(arguments: &arguments::Plan) -> String {
-    let path = arguments.out.as_ref().or(arguments.path.as_ref());
-    path.map(|path| crate::terminal::escape(&path.display().to_string()).into_owned())
-        .unwrap_or_default()
+/// The command that carries out this plan.
+fn next(arguments: &arguments::Plan) -> String {
+    let shown = |path: &Path| quote(&path.display().to_string());
+    if let Some(out) = &arguments.out {
+        // The file belongs to the project, and is named from where the project is.
+        return match &arguments.path {
+            Some(root) => {
+                let out = std::path::absolute(out).unwrap_or_else(|_| out.clone());
+                format!("tcloud apply {} --dir {}", shown(&out), shown(root))
+            }
+            None => format!("tcloud apply {}", shown(out)),
+        };
+    }
+    let mut words = vec!["tcloud".to_owned()];
+    words.push(if arguments.destroy { "destroy" } else { "apply" }.to_owned());
+    words.extend(arguments.path.as_ref().map(|path| shown(path)));
+    words.extend(options(&arguments.run));
+    words.join(" ")
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the plan cannot be written to {}", path.display())]
-struct WriteError {
-    path: std::path::PathBuf,
-    #[source]
-    source: std::io::Error,
+/// The options that decide what is planned, as they were given.
+fn options(run: &arguments::Run) -> Vec<String> {
+    let arguments::Run { inputs, scope, consent, parallelism: _ } = run;
+    let arguments::Inputs { variables, variable_files, state } = inputs;
+    let arguments::Scope { target, exclude, replace, refresh_only } = scope;
+    let option = |name: &str, value: &str| format!("{name} {}", quote(value));
+    let mut words = Vec::new();
+    words.extend(variables.iter().map(|(name, value)| option("--var", &format!("{name}={value}"))));
+    let files = variable_files.iter().map(|path| path.display().to_string());
+    words.extend(files.map(|path| option("--var-file", &path)));
+    words.extend(state.iter().map(|url| option("--state", url)));
+    for (name, values) in [("--target", target), ("--exclude", exclude), ("--replace", replace)] {
+        words.extend(values.iter().map(|value| option(name, value)));
+    }
+    words.extend(refresh_only.then(|| "--refresh-only".to_owned()));
+    words.extend(consent.allow.iter().map(|consent| {
+        option(
+            "--allow",
+            &match consent {
+                Consent::DataLoss(address) => format!("data-loss={address}"),
+                Consent::Destroy(address) => format!("destroy={address}"),
+            },
+        )
+    }));
+    words
 }
 
-fn write(plan: &Planned, path: &Path) -> Result<(), Failure> {
-    let text = planfile::write(plan);
-    std::fs::write(path, text).map_err(|source| WriteError { path: path.to_owned(), source }.into())
+/// A word as a shell reads it back.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", escape(word).replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::arguments::{Arguments, Command};
+
+    #[test]
+    fn the_next_command_carries_out_what_was_shown() {
+        for (given, expected) in [
+            ("tcloud plan", "tcloud apply"),
+            ("tcloud plan a --destroy", "tcloud destroy a"),
+            (
+                "tcloud plan --target tenant.a.* --var n=1 --allow data-loss=tenant.a.vm.b[1]",
+                "tcloud apply --var n=1 --target 'tenant.a.*' --allow \
+                 'data-loss=tenant.a.vm.b[1]'",
+            ),
+            ("tcloud plan --out p", "tcloud apply p"),
+            ("tcloud plan a --out /p", "tcloud apply /p --dir a"),
+        ] {
+            let arguments = Arguments::try_parse_from(given.split(' ')).expect(given);
+            let Command::Plan(plan) = arguments.command else { panic!("{given}") };
+            assert_eq!(next(&plan), expected);
+        }
+    }
 }

@@ -33,8 +33,8 @@ pub(crate) struct PlanView<'a> {
 /// What can be run next.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Next<'a> {
-    /// The plan was only shown; the words after `tcloud apply`, such as the directory.
-    Apply(&'a str),
+    /// The plan was only shown; this command carries it out.
+    Run(&'a str),
     /// It is applied now.
     Nothing,
 }
@@ -160,12 +160,12 @@ impl PlanView<'_> {
     }
 
     fn next(&self, plan: &Plan) -> String {
-        let Next::Apply(words) = self.next else { return String::new() };
+        let Next::Run(apply) = self.next else { return String::new() };
         if plan.is_empty() {
             return String::new();
         }
         let open: Vec<String> = plan.decisions.iter().filter(|d| !d.agreed).map(consent).collect();
-        let apply = ["tcloud apply", words].join(" ").trim_end().to_owned();
+        let apply = apply.to_owned();
         let mut lines = Vec::new();
         let worst =
             plan.changes.iter().map(|change| Row::of(change, None)).min_by_key(|row| row.rank);

@@ -94,7 +94,7 @@ fn show(plan: &Plan) -> String {
         palette: Palette::PLAIN,
         everything: false,
         observed: None,
-        next: Next::Apply(""),
+        next: Next::Run("tcloud apply"),
     };
     let text = view.render(plan);
     for line in text.lines() {

@@ -1,0 +1,98 @@
+//! Plans on disk: what a plan is saved with, and whether a saved one may be applied here.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tcloud_model::Deployment;
+use tcloud_planner::{Plan, PlanFile, PlanFileError, planfile};
+use tcloud_state::{Head, Scope};
+
+/// The largest plan file, in bytes.
+const LARGEST: u64 = 4 << 30;
+
+/// Why a plan cannot be saved, or a saved one not be applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SavedPlanError {
+    /// It cannot be written.
+    #[error("the plan cannot be written to {}", path.display())]
+    Write {
+        /// Where to.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It cannot be read.
+    #[error("the plan cannot be read from {}", path.display())]
+    Read {
+        /// Where from.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It is no plan.
+    #[error("{} cannot be applied", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: PlanFileError,
+    },
+    /// Another version made it, and may have meant something else.
+    #[error("the plan was made by tcloud {made}, and this is {}", env!("CARGO_PKG_VERSION"))]
+    Tool {
+        /// The version that made it.
+        made: String,
+    },
+    /// It is about something else.
+    #[error("the plan is for the deployment `{made}`, and this is `{here}`")]
+    Deployment {
+        /// For which it was made.
+        made: String,
+        /// Which this is.
+        here: String,
+    },
+}
+
+/// A plan with what it was made under.
+pub(crate) fn of(plan: Plan, heads: &BTreeMap<Scope, Head>) -> PlanFile {
+    let heads = heads.iter().map(|(scope, head)| {
+        let tenant = match scope {
+            Scope::Tenant(address) => Some(address.clone()),
+            Scope::Shared => None,
+        };
+        (tenant, head.hash.to_string())
+    });
+    PlanFile { tool: env!("CARGO_PKG_VERSION").to_owned(), heads: heads.collect(), plan }
+}
+
+/// Saves a plan.
+pub(crate) fn save(file: &PlanFile, path: &Path) -> Result<(), SavedPlanError> {
+    std::fs::write(path, planfile::write(file))
+        .map_err(|source| SavedPlanError::Write { path: path.to_owned(), source })
+}
+
+/// Reads a saved plan that may be applied to this deployment.
+pub(crate) fn load(path: &Path, deployment: &Deployment) -> Result<PlanFile, SavedPlanError> {
+    let failed = |source| SavedPlanError::Read { path: path.to_owned(), source };
+    let size = std::fs::metadata(path).map_err(failed)?.len();
+    if size > LARGEST {
+        return Err(failed(io::Error::other("it is larger than any plan")));
+    }
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let file = planfile::read(&text)
+        .map_err(|source| SavedPlanError::Content { path: path.to_owned(), source })?;
+    if file.tool != env!("CARGO_PKG_VERSION") {
+        return Err(SavedPlanError::Tool { made: file.tool });
+    }
+    if file.plan.deployment != *deployment {
+        return Err(SavedPlanError::Deployment {
+            made: file.plan.deployment.name.to_string(),
+            here: deployment.name.to_string(),
+        });
+    }
+    Ok(file)
+}
