@@ -85,10 +85,17 @@ impl PlanView<'_> {
         let row = |(at, change)| Row::of(change, new.get(&at).copied());
         let mut rows: Vec<Row> = (0..).zip(&plan.changes).map(row).collect();
         rows.sort_by_key(|row| row.rank);
+        let rows = fold::merge(rows);
         let rows = if self.everything { rows } else { fold::fold(rows) };
         let width = row::name_width(&rows);
-        let lines = rows.iter().map(|row| row.render(self.palette, width));
-        format!("\n{}", lines.collect::<String>())
+        let mut text = String::from("\n");
+        for row in &rows {
+            text.push_str(&row.render(self.palette, width));
+        }
+        if rows.iter().any(|row| row.folded.is_some()) {
+            text.push_str("              one by one with --verbose\n");
+        }
+        text
     }
 
     fn counts(&self, plan: &Plan) -> String {

@@ -1,5 +1,7 @@
 //! One change of a plan as a row: its word, its name, what happens, and where it comes from.
 
+use std::collections::BTreeMap;
+
 use tcloud_model::value::human_size;
 use tcloud_model::{Address, Fields, Impact, Name, Position};
 use tcloud_planner::plan::{Action, AttributeChange, Change, Reason};
@@ -7,7 +9,7 @@ use tcloud_planner::plan::{Action, AttributeChange, Change, Reason};
 use tcloud_report::text::reason;
 
 use crate::terminal::{Palette, Tone, WIDTH, escape};
-use crate::view::layout::{list, pad, place, shorten_middle, width};
+use crate::view::layout::{list, pad, places, shorten_middle, width};
 
 /// How wide the first column is, the widest word and one blank.
 const WORD: usize = 12;
@@ -30,11 +32,15 @@ pub(super) struct Row {
     pub(super) tenant: Option<Address>,
     /// What happens, most important first.
     pub(super) phrases: Vec<String>,
+    /// The hosts on which it happens, where that is worth a word.
+    pub(super) hosts: Vec<String>,
     pub(super) cause: Option<Position>,
     /// Why and what stays, for what is dangerous; a dangerous row is never folded.
     pub(super) details: Vec<(String, Option<Position>)>,
-    /// For a row that stands for many: how many.
-    pub(super) folded: Option<usize>,
+    /// For how many objects it stands, which differ in their host.
+    pub(super) objects: usize,
+    /// For a row that stands for many: how many of each kind.
+    pub(super) folded: Option<BTreeMap<Name, usize>>,
 }
 
 impl Row {
@@ -51,8 +57,13 @@ impl Row {
             kind: change.kind.clone(),
             tenant: change.object.address.tenant().cloned(),
             phrases: phrases(change, new),
+            hosts: match (dangerous, change.action) {
+                (false, Action::Create | Action::Delete) => vec![host_name(&change.object.host)],
+                _ => Vec::new(),
+            },
             cause: None,
             details: Vec::new(),
+            objects: 1,
             folded: None,
         };
         if dangerous {
@@ -69,7 +80,11 @@ impl Row {
         let name = pad(&shorten_middle(&self.name, NAME), name_width);
         let word = palette.paint(self.tone, &pad(self.word, WORD - 1));
         let room = WIDTH - 2 - WORD - width(&name) - 2;
-        let rest = spread(room, &self.phrases, self.cause.as_ref(), palette);
+        let mut phrases = self.phrases.clone();
+        if !self.hosts.is_empty() {
+            phrases.push(format!("on {}", self.hosts.join(" and ")));
+        }
+        let rest = spread(room, &phrases, self.cause.as_ref(), palette);
         let mut text = format!("  {word} {name}  {rest}");
         text.truncate(text.trim_end().len());
         for (detail, cause) in &self.details {
@@ -89,15 +104,20 @@ pub(super) fn name_width(rows: &[Row]) -> usize {
     rows.iter().map(|row| width(&row.name)).max().unwrap_or(0).clamp(8, COLUMN)
 }
 
-/// What happens at the left, where it comes from at the right edge. The place gives way first,
-/// then the phrases.
+/// The least that is left of what happens beside where it comes from.
+const LEAST: usize = 16;
+
+/// What happens at the left, where it comes from at the right edge. The place gives way first, then
+/// the phrases, and in the end there is no place at all.
 fn spread(room: usize, phrases: &[String], cause: Option<&Position>, palette: Palette) -> String {
-    let Some(cause) = cause else { return list(phrases, room) };
     let wanted = width(&phrases.join(", "));
-    let right = place(cause, room.saturating_sub(wanted + 2).clamp(24.min(room), 40));
-    let left = list(phrases, room.saturating_sub(width(&right) + 2));
-    let gap = " ".repeat(room.saturating_sub(width(&left) + width(&right)));
-    format!("{left}{gap}{}", palette.paint(Tone::Faint, &right))
+    let forms = cause.map(places).unwrap_or_default();
+    let fitting = forms.iter().find(|form| wanted + 2 + width(form) <= room);
+    let squeezed = forms.last().filter(|form| LEAST + 2 + width(form) <= room);
+    let Some(right) = fitting.or(squeezed) else { return list(phrases, room) };
+    let left = list(phrases, room - width(right) - 2);
+    let gap = " ".repeat(room - width(&left) - width(right));
+    format!("{left}{gap}{}", palette.paint(Tone::Faint, right))
 }
 
 /// The rank of the last dangerous class.
@@ -134,15 +154,21 @@ fn harmless(change: &Change) -> (u8, &'static str, Tone) {
     }
 }
 
+/// A host in a few words: the names of its path, `meiningen.kvm1`.
+pub(super) fn host_name(host: &Address) -> String {
+    let names: Vec<String> = host.ancestry().into_iter().map(Address::last_name).collect();
+    names.join(".")
+}
+
 /// What happens, in the order in which it is dropped from the end when there is no room.
 fn phrases(change: &Change, new: Option<&Fields>) -> Vec<String> {
-    let host = change.object.host.last_name();
+    let host = host_name(&change.object.host);
     match change.action {
-        Action::Create => created(change, new, &host),
+        Action::Create => created(change, new),
         Action::Delete if change.impact == Impact::RecreateLose => {
             vec![format!("deleted on {host}, with {}", data(change.written))]
         }
-        Action::Delete => vec![reason(&change.reason), format!("on {host}")],
+        Action::Delete => vec![reason(&change.reason)],
         Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst => {
             let order = match change.action {
                 Action::ReplaceCreateFirst => "made anew before the old one is removed",
@@ -161,7 +187,7 @@ fn phrases(change: &Change, new: Option<&Fields>) -> Vec<String> {
             None => vec!["gets its new name, stays as it is".to_owned()],
         },
         Action::Migrate => {
-            let from = change.previous_host.as_ref().map(Address::last_name);
+            let from = change.previous_host.as_ref().map(host_name);
             let from = from.map(|host| format!("{host} -> ")).unwrap_or_default();
             vec![format!("{from}{host}"), reason(&change.reason)]
         }
@@ -173,7 +199,7 @@ fn phrases(change: &Change, new: Option<&Fields>) -> Vec<String> {
 const TELLING: [(&str, &str); 5] =
     [("vcpus", " vCPU"), ("memory", ""), ("size", ""), ("cidr", ""), ("mode", "")];
 
-fn created(change: &Change, new: Option<&Fields>, host: &str) -> Vec<String> {
+fn created(change: &Change, new: Option<&Fields>) -> Vec<String> {
     let mut all = Vec::new();
     for (name, unit) in TELLING {
         if let Some(value) = new.and_then(|fields| fields.get(name)) {
@@ -182,7 +208,6 @@ fn created(change: &Change, new: Option<&Fields>, host: &str) -> Vec<String> {
             all.push(format!("{text}{unit}"));
         }
     }
-    all.push(format!("on {host}"));
     if change.reason != Reason::New {
         all.insert(0, reason(&change.reason));
     }
@@ -219,7 +244,7 @@ pub(crate) fn attribute(change: &AttributeChange) -> String {
 fn data(written: Option<u64>) -> String {
     match written {
         Some(bytes) => format!("{} of data", human_size(bytes)),
-        None => "all of its data (nobody knows how much)".to_owned(),
+        None => "an unknown amount of data".to_owned(),
     }
 }
 

@@ -260,7 +260,7 @@ fn many_equal_creations_take_one_line_and_verbose_lists_them() {
     let many = (0..200).flat_map(|t| (0..5).map(move |n| create(t, n))).collect();
     let text = show(&with(many));
     assert!(text.contains("in 200 tenants"), "{text}");
-    assert!(text.contains("1000 vm"), "{text}");
+    assert!(text.contains("1000 VMs"), "{text}");
     assert!(text.lines().count() < 12, "{text}");
 }
 

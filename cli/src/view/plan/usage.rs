@@ -1,9 +1,9 @@
 //! Quotas and capacities as bars.
 
-use tcloud_model::Address;
 use tcloud_model::value::SIZES;
 use tcloud_planner::plan::Usage;
 
+use super::row::host_name;
 use crate::terminal::{Palette, Tone};
 use crate::view::layout::{pad, shorten_middle, width};
 
@@ -55,8 +55,11 @@ fn is_worth(line: &Usage, everything: bool) -> bool {
 }
 
 fn owner(line: &Usage) -> String {
-    let host = line.host.as_ref().filter(|host| **host != line.owner);
-    host.map_or_else(|| line.owner.name().to_string(), Address::last_name)
+    match &line.host {
+        Some(host) => host_name(host),
+        None if line.owner.kind() == "host" => host_name(&line.owner),
+        None => line.owner.last_name(),
+    }
 }
 
 /// How full it is; beyond everything when nothing is allowed and something is used.
