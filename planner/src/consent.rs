@@ -1,7 +1,8 @@
 //! What a person has to agree to, by naming it.
 
 use indexmap::IndexSet;
-use tcloud_model::{Address, Impact, Value};
+use tcloud_model::value::human_size;
+use tcloud_model::{Address, Impact};
 
 use crate::draft::Draft;
 use crate::facts::{Facts, Known};
@@ -75,7 +76,7 @@ fn message(draft: &Draft, kind: DecisionKind) -> String {
     let what = format!("{} `{}` would be {verb}", address.kind(), address.last_name());
     match (kind, draft.written) {
         (DecisionKind::DataLoss, Some(bytes)) => {
-            format!("{what}, and {} of data with it", Value::Bytes(bytes))
+            format!("{what}, and {} of data with it", human_size(bytes))
         }
         (DecisionKind::DataLoss, None) => format!("{what}, and its data with it"),
         (DecisionKind::Protected, _) => format!("{what}, and it is protected"),

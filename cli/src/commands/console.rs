@@ -74,7 +74,7 @@ impl Answering<'_> {
     fn talk(&self) -> Outcome {
         let config = Config::builder().auto_add_history(true).build();
         let mut editor: Editor<Completion, FileHistory> = Editor::with_config(config)?;
-        editor.set_helper(Some(Completion { names: self.names.clone() }));
+        editor.set_helper(Some(Completion { names: self.names.clone(), methods: methods() }));
         let own = session::own_directory(&self.project.root);
         let history = own.join("console_history");
         // Without a history there is still a console.
@@ -207,6 +207,7 @@ impl World for WithLine {
 /// Completes names.
 struct Completion {
     names: Vec<String>,
+    methods: Vec<String>,
 }
 
 impl Helper for Completion {}
@@ -228,13 +229,18 @@ impl Completer for Completion {
         position: usize,
         _: &rustyline::Context<'_>,
     ) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok(complete(&self.names, line, position))
+        Ok(complete(&self.names, &self.methods, line, position))
     }
 }
 
 /// Where the word before the cursor starts, and what it may become: up to the next dot, so that a
 /// long address is completed step by step.
-fn complete(names: &[String], line: &str, position: usize) -> (usize, Vec<String>) {
+fn complete(
+    names: &[String],
+    methods: &[String],
+    line: &str,
+    position: usize,
+) -> (usize, Vec<String>) {
     let before = line.get(..position).unwrap_or(line);
     let is_name = |c: char| c.is_ascii_alphanumeric() || "._-[]\"".contains(c);
     let start = before.rfind(|c| !is_name(c)).map_or(0, |at| at + 1);
@@ -246,7 +252,26 @@ fn complete(names: &[String], line: &str, position: usize) -> (usize, Vec<String
         let next = rest.find('.').map_or(rest.len(), |dot| if dot == 0 { 1 } else { dot });
         found.insert(name[..word.len() + next].to_owned());
     }
+    // What is no address is a value, and values have methods.
+    if let Some((value, begun)) = word.rsplit_once('.').filter(|_| found.is_empty()) {
+        let fitting = methods.iter().filter(|method| method.starts_with(begun));
+        found.extend(fitting.map(|method| format!("{value}.{method}")));
+    }
     (start, found.into_iter().collect())
+}
+
+/// The methods and properties of values, from the page that documents them: each row begins with a
+/// signature, such as `host(n)`.
+fn methods() -> Vec<String> {
+    let page = tcloud_compiler::reference::methods_page();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let names: BTreeSet<String> = rows
+        .map(|signature| match signature.split_once('(') {
+            Some((name, _)) => format!("{name}("),
+            None => signature.split([' ', ':']).next().unwrap_or_default().to_owned(),
+        })
+        .collect();
+    names.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -259,10 +284,13 @@ mod tests {
             ["tenant", "tenant.a.vm.web", "tenant.a.vm.web.memory", "tenant.b", "vm"]
                 .map(str::to_owned)
                 .into();
-        let at_end = |line: &str| complete(&names, line, line.len());
+        let methods = methods();
+        let at_end = |line: &str| complete(&names, &methods, line, line.len());
         assert_eq!(at_end("2 * tenant.").1, ["tenant.a", "tenant.b"]);
+        assert_eq!(at_end("x.cidr.hos").1, ["x.cidr.host("]);
         assert_eq!(at_end("2 * tenant.").0, 4);
-        assert_eq!(at_end("tenant.a.vm.web.m").1, ["tenant.a.vm.web.memory"]);
+        assert!(at_end("tenant.a.vm.web.m").1.contains(&"tenant.a.vm.web.memory".to_owned()));
         assert!(at_end("nothing").1.is_empty());
+        assert!(at_end("tenant.a.vm.web.memory.").1.len() > 20);
     }
 }

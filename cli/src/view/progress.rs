@@ -87,9 +87,9 @@ impl Screen {
 }
 
 impl<'a> Progress<'a> {
-    /// Progress over so many steps.
+    /// Progress over so many steps; without any, only what is said is shown.
     pub(crate) fn new(terminal: &'a Terminal, total: usize, what: &str) -> Progress<'a> {
-        let screen = terminal.animated.then(|| Screen::new(total, what));
+        let screen = (terminal.animated && total > 0).then(|| Screen::new(total, what));
         Progress { terminal, screen, running: BTreeMap::new(), begun: 0, failed: 0 }
     }
 

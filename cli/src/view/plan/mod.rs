@@ -158,7 +158,7 @@ impl PlanView<'_> {
                 let _ = writeln!(text, "     to agree: {}", consent(decision));
                 let _ = writeln!(
                     text,
-                    "     instead:  {}",
+                    "     help:     {}",
                     wrap(&escape(&decision.help), WIDTH - 15, 15)
                 );
             }
