@@ -1,6 +1,5 @@
-//! `tcloud.toml`: what the deployment is called, where it is remembered, what its providers need.
+//! `tcloud.toml`: what the deployment is called, where it is remembered, what it may use.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -21,8 +20,6 @@ pub(crate) struct Config {
     pub(crate) deployment: String,
     /// Where tcloud remembers, if the file says so.
     pub(crate) state: Option<String>,
-    /// What each provider is told, by its name.
-    pub(crate) providers: BTreeMap<String, toml::Table>,
     /// Limits against texts that would exhaust the machine.
     pub(crate) limits: Limits,
     /// Where secrets may come from.
@@ -54,7 +51,6 @@ struct Written {
     edition: Option<String>,
     deployment: WrittenDeployment,
     state: WrittenState,
-    providers: BTreeMap<String, toml::Table>,
     limits: Limits,
     secrets: Permissions,
 }
@@ -120,7 +116,7 @@ impl Config {
     }
 
     fn parse(text: &str, root: &Path) -> Result<Config, ConfigError> {
-        let Written { edition, deployment, state, providers, limits, secrets } =
+        let Written { edition, deployment, state, limits, secrets } =
             toml::from_str::<Written>(text).map_err(|error| wrong(text, &error))?;
         if let Some(edition) = edition.filter(|edition| edition != EDITION) {
             let message = format!(
@@ -132,7 +128,7 @@ impl Config {
         if !Name::is_word(&deployment) {
             return Err(ConfigError::Name { name: deployment });
         }
-        Ok(Config { deployment, state: state.url, providers, limits, secrets })
+        Ok(Config { deployment, state: state.url, limits, secrets })
     }
 }
 

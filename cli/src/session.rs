@@ -45,6 +45,9 @@ pub(crate) enum SessionError {
     /// The directory is not there.
     #[error("{} is not a directory", .0.display())]
     NoDirectory(PathBuf),
+    /// There is nothing to work on.
+    #[error("there is no .tcloud file in {}", .0.display())]
+    NoText(PathBuf),
     /// The URL of the state is of no use.
     #[error("`{0}` is not a place to remember in")]
     StateUrl(String),
@@ -81,7 +84,12 @@ impl Project {
         settings.limits.resources = self.config.limits.resources;
         settings.limits.file_bytes =
             usize::try_from(self.config.limits.file_size).unwrap_or(usize::MAX);
-        Ok(compile(world, &settings))
+        let compiled = compile(world, &settings);
+        if compiled.sources.iter().next().is_none() {
+            let failure = Failure::from(SessionError::NoText(self.root.clone()));
+            return Err(failure.help("name the project's directory, or start one: tcloud init"));
+        }
+        Ok(compiled)
     }
 
     /// Compiles the text, shows what is wrong with it, and goes on only when nothing is.

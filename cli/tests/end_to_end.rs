@@ -177,6 +177,43 @@ fn a_reader_that_leaves_early_stops_nothing() {
 }
 
 #[test]
+fn ctrl_c_finishes_what_is_under_way_and_the_next_run_goes_on() {
+    use std::io::{BufRead, BufReader};
+    let project = Project::new();
+    project.run(&["plan"], 0);
+    project.run(&["sim", "latency", "300ms"], 0);
+    let mut child = project
+        .command(&["apply", "--yes"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("tcloud runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let first = lines.find_map(|line| line.ok().filter(|line| line.contains("done")));
+    assert!(first.is_some(), "a step is done");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
+    lines.for_each(drop);
+    let output = child.wait_with_output().expect("it ends");
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(out.contains("Stopped:") && out.contains("skipped"), "{out}");
+    project.run(&["sim", "latency", "none"], 0);
+    project.run(&["apply", "--yes"], 0);
+    project.run(&["plan", "--exit-code"], 0);
+    let (out, _) = project.run(&["history"], 0);
+    assert!(out.contains("interrupted"), "{out}");
+}
+
+#[test]
+fn a_directory_without_text_is_an_error() {
+    let project = Project::new();
+    std::fs::create_dir(project.path().join("empty")).expect("made");
+    let (_, err) = project.run(&["plan", "empty"], 1);
+    assert!(err.contains("tcloud init"), "{err}");
+}
+
+#[test]
 fn mistakes_on_the_command_line_are_errors_and_not_changes() {
     let project = Project::new();
     for arguments in [

@@ -11,7 +11,7 @@ use crate::arguments::{self, Consent};
 use crate::failure::{Exit, Outcome};
 use crate::plan_file;
 use crate::session::{self, Access, Project};
-use crate::terminal::escape;
+use crate::view::layout::quote;
 use crate::view::plan::{Next, PlanView};
 
 pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcome {
@@ -101,15 +101,6 @@ fn options(run: &arguments::Run) -> Vec<String> {
         )
     }));
     words
-}
-
-/// A word as a shell reads it back.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", escape(word).replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

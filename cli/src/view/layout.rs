@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use tcloud_model::Position;
 use unicode_width::UnicodeWidthStr;
 
+use crate::terminal::escape;
+
 /// How many columns a text takes.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
@@ -53,7 +55,7 @@ fn take(chars: impl Iterator<Item = char>, columns: usize) -> String {
 /// A place in the text, longest form first; the shorter forms lack directories from the middle,
 /// since the file and the line are what a reader needs.
 pub(crate) fn places(position: &Position) -> Vec<String> {
-    let full = crate::terminal::escape(&position.to_string()).into_owned();
+    let full = escape(&position.to_string()).into_owned();
     let mut forms = vec![full.clone()];
     if let Some((directories, file)) = full.rsplit_once('/') {
         if let Some((top, _)) = directories.split_once('/') {
@@ -98,6 +100,15 @@ pub(crate) fn wrap(text: &str, most: usize, indent: usize) -> String {
         used += wide;
     }
     wrapped
+}
+
+/// A word as a shell reads it back.
+pub(crate) fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", escape(word).replace('\'', "'\\''"))
 }
 
 /// A number with its noun: `1 change`, `3 changes`.

@@ -7,16 +7,16 @@ pub(crate) mod row;
 mod tests;
 mod usage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use tcloud_model::{Fields, ObservedState, OperationKind};
+use tcloud_model::{Fields, ObjectId, ObservedState, OperationKind};
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{Action, Decision, DecisionKind, Pending};
 
 use self::row::Row;
 use crate::terminal::{Palette, Tone, WIDTH, escape};
-use crate::view::layout::{count, list, wrap};
+use crate::view::layout::{count, list, quote, wrap};
 
 /// How a plan is shown.
 pub(crate) struct PlanView<'a> {
@@ -100,16 +100,9 @@ impl PlanView<'_> {
 
     fn counts(&self, plan: &Plan) -> String {
         let mut parts = vec![format!("{} unchanged", plan.unchanged)];
-        let corrected = |drift: &&tcloud_planner::plan::Drift| {
-            plan.changes.iter().any(|change| change.object == drift.object)
-        };
-        let (back, left) = match plan.drift.len() {
-            0 => (0, 0),
-            all => {
-                let back = plan.drift.iter().filter(corrected).count();
-                (back, all - back)
-            }
-        };
+        let changed: BTreeSet<&ObjectId> = plan.changes.iter().map(|c| &c.object).collect();
+        let back = plan.drift.iter().filter(|drift| changed.contains(&drift.object)).count();
+        let left = plan.drift.len() - back;
         if back > 0 {
             parts.push(format!("{back} changed by hand and set right"));
         }
@@ -174,10 +167,10 @@ impl PlanView<'_> {
         let open: Vec<String> = plan.decisions.iter().filter(|d| !d.agreed).map(consent).collect();
         let apply = apply.to_owned();
         let mut lines = Vec::new();
-        let worst =
-            plan.changes.iter().map(|change| Row::of(change, None)).min_by_key(|row| row.rank);
-        if let Some(worst) = worst.filter(|row| row.rank < row::CREATE) {
-            lines.push((format!("tcloud show {}", worst.name), "what exactly, and why"));
+        let worst = plan.changes.iter().min_by_key(|change| row::rank(change));
+        if let Some(worst) = worst.filter(|change| row::rank(change) < row::CREATE) {
+            let address = quote(&worst.object.address.to_string());
+            lines.push((format!("tcloud show {address}"), "what exactly, and why"));
         }
         if open.is_empty() {
             lines.push((apply, "makes it so"));
@@ -216,12 +209,7 @@ pub(crate) fn consent(decision: &Decision) -> String {
         DecisionKind::DataLoss => "data-loss",
         DecisionKind::Protected => "destroy",
     };
-    let argument = format!("{what}={}", decision.address);
-    if argument.contains(['[', '"']) {
-        format!("--allow '{argument}'")
-    } else {
-        format!("--allow {argument}")
-    }
+    format!("--allow {}", quote(&format!("{what}={}", decision.address)))
 }
 
 /// What the plan comes to, in one sentence.

@@ -125,6 +125,11 @@ const POWER_CYCLE: u8 = 3;
 /// The rank of creations, which many plans consist of.
 pub(super) const CREATE: u8 = 13;
 
+/// Where a change stands among the others: worst first.
+pub(super) fn rank(change: &Change) -> u8 {
+    class(change).0
+}
+
 /// Rank, word and tone.
 fn class(change: &Change) -> (u8, &'static str, Tone) {
     match (change.action, change.impact) {
