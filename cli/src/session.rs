@@ -22,6 +22,7 @@ use crate::failure::{Exit, Failure};
 use crate::secrets::LocalSecrets;
 use crate::variables;
 use crate::view::diagnostics;
+use crate::view::layout::{count, list};
 
 /// The directory below a project's root for what tcloud itself keeps.
 const OWN: &str = ".tcloud";
@@ -219,6 +220,18 @@ impl Text {
             Failure::said(Exit::Failed)
         })
     }
+}
+
+/// A failure when hosts did not answer: what was done or found is not everything then.
+pub(crate) fn complete(observed: &ObservedState) -> Result<(), Failure> {
+    let silent = observed.hosts.iter().filter(|host| host.facts.is_none());
+    let silent: Vec<String> = silent.map(|host| host.host.to_string()).collect();
+    if silent.is_empty() {
+        return Ok(());
+    }
+    let hosts = count(silent.len(), "host");
+    let names = list(&silent, 300);
+    Err(Failure::new(format!("{hosts} did not answer, and what is on them was left out: {names}")))
 }
 
 /// Shows diagnostics, if there are any.

@@ -90,3 +90,46 @@ fn place(statement: &Statement) -> Span {
         Statement::Bad(own) => own.span,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tcloud_model::Value;
+
+    use super::*;
+
+    fn read_file(
+        text: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<BTreeMap<Name, Variable>, String> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("prod.tcloudvars");
+        std::fs::write(&path, text).expect("written");
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let inputs = Inputs {
+            variables: variables.iter().map(own).collect(),
+            variable_files: vec![path],
+            state: None,
+        };
+        read(&inputs).map_err(|failure| failure.render(Palette::PLAIN))
+    }
+
+    #[test]
+    fn files_hold_values_and_the_command_line_wins() {
+        let all = read_file("size = 4GiB // ü\nenv = \"test\"\n", &[("env", "prod")]);
+        let all = all.expect("the file is right");
+        assert_eq!(all.get("size"), Some(&Variable::Value(Value::Bytes(4 << 30))));
+        assert_eq!(all.get("env"), Some(&Variable::Text("prod".to_owned())));
+    }
+
+    #[test]
+    fn what_is_no_parameter_is_refused_with_its_place() {
+        for (text, expected) in [
+            ("a = 1\nvm web {}\n", "prod.tcloudvars:2: only `name = value` lines"),
+            ("a = b.c\n", "prod.tcloudvars:1: a parameter in a file is a literal"),
+            ("a = \n", "parameters cannot be read"),
+        ] {
+            let error = read_file(text, &[]).expect_err(text);
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

@@ -206,6 +206,21 @@ fn ctrl_c_finishes_what_is_under_way_and_the_next_run_goes_on() {
 }
 
 #[test]
+fn a_host_that_does_not_answer_is_no_success() {
+    let project = Project::new();
+    project.run(&["apply", "--yes"], 0);
+    project.run(&["sim", "unreachable", "site.home.host.kvm1"], 0);
+    let (out, err) = project.run(&["plan", "--exit-code"], 1);
+    assert!(out.contains("as far as could be checked"), "{out}");
+    assert!(err.contains("site.home.host.kvm1"), "{err}");
+    project.run(&["apply", "--yes"], 1);
+    project.run(&["drift", "--exit-code"], 1);
+    project.run(&["state", "rebuild", "--yes"], 1);
+    project.run(&["sim", "unreachable", "site.home.host.kvm1", "--off"], 0);
+    project.run(&["plan", "--exit-code"], 0);
+}
+
+#[test]
 fn a_directory_without_text_is_an_error() {
     let project = Project::new();
     std::fs::create_dir(project.path().join("empty")).expect("made");

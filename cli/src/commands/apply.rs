@@ -72,7 +72,9 @@ async fn fresh(
     if !agreed {
         confirm(&file.plan, manner, context)?;
     }
-    carry_out(file, &project, &engine, &interrupts, manner, context).await
+    let exit = carry_out(file, &project, &engine, &interrupts, manner, context).await?;
+    session::complete(&observed)?;
+    Ok(exit)
 }
 
 /// Applies a saved plan exactly, or not at all.

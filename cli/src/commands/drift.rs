@@ -7,6 +7,7 @@ use tcloud_planner::plan::Drift as Drifted;
 use super::{Context, look};
 use crate::arguments::Drift;
 use crate::failure::{Exit, Outcome};
+use crate::session;
 use crate::terminal::{Palette, Tone};
 use crate::view::layout::count;
 
@@ -27,6 +28,9 @@ pub(super) async fn run(arguments: &Drift, context: &Context) -> Outcome {
         for gap in &known.plan.unchecked {
             context.terminal.note(&format!("not checked: {}", crate::terminal::escape(gap)));
         }
+    }
+    if arguments.exit_code {
+        session::complete(&known.observed)?;
     }
     Ok(if arguments.exit_code && !drift.is_empty() { Exit::Changes } else { Exit::Done })
 }

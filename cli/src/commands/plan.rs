@@ -44,6 +44,9 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
         };
         context.terminal.print(&view.render(&plan));
     }
+    if arguments.exit_code {
+        session::complete(&observed)?;
+    }
     Ok(exit(&plan, arguments.exit_code))
 }
 

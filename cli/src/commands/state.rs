@@ -10,7 +10,7 @@ use super::{Context, consent, find, follow};
 use crate::arguments::{Inputs, State, StateCommand};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupts;
-use crate::session::{Access, Project};
+use crate::session::{self, Access, Project};
 use crate::view::layout::{count, table};
 
 pub(super) async fn run(arguments: State, context: &Context) -> Outcome {
@@ -138,6 +138,7 @@ async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Contex
     let written = changes.iter().filter(|change| change.record.is_some()).count();
     let removed = changes.len() - written;
     if changes.is_empty() {
+        session::complete(&observed)?;
         context.terminal.line("What is remembered is what runs.");
         return Ok(Exit::Done);
     }
@@ -147,6 +148,7 @@ async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Contex
     }
     change_with(project, &engine, "state rebuild", Why::Rebuild, changes, context).await?;
     context.terminal.line(&format!("Rebuilt: {summary}."));
+    session::complete(&observed)?;
     Ok(Exit::Done)
 }
 

@@ -215,7 +215,10 @@ pub(crate) fn consent(decision: &Decision) -> String {
 /// What the plan comes to, in one sentence.
 fn sentence(plan: &Plan) -> String {
     if plan.is_empty() && plan.changes.is_empty() {
-        return "Nothing to do: what runs is what the text says.".to_owned();
+        return match plan.unchecked.is_empty() {
+            true => "Nothing to do: what runs is what the text says.".to_owned(),
+            false => "Nothing to do, as far as could be checked.".to_owned(),
+        };
     }
     let summary = plan.summary();
     let of = |actions: &[Action]| -> usize {
