@@ -315,7 +315,7 @@ pub(crate) struct Console {
 #[command(after_help = "Examples:\n  tcloud explain          what there is\n  \
     tcloud explain vm       a kind\n  tcloud explain E0101    an error")]
 pub(crate) struct Explain {
-    /// A kind, or the code of an error or warning.
+    /// A kind, the code of an error or warning, or `methods`.
     pub(crate) topic: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `tcloud explain`: the page of a kind or of a code.
+//! `tcloud explain`: the page of a kind, of a code, or of the methods of values.
 
 use tcloud_model::{Catalog, codes, diagnostic};
 
@@ -8,6 +8,9 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::terminal::{Palette, Tone};
 use crate::view::layout::table;
 use crate::view::{markdown, reference};
+
+/// The topic that is neither a kind nor a code.
+const METHODS: &str = "methods";
 
 pub(super) fn run(arguments: &Explain, context: &Context) -> Outcome {
     let catalog = Catalog::core();
@@ -19,10 +22,26 @@ pub(super) fn run(arguments: &Explain, context: &Context) -> Outcome {
     let page = match (catalog.get(topic), codes::find(topic)) {
         (Some(schema), _) => reference::kind(schema, palette),
         (None, Some(page)) => markdown::render(page.page, palette),
+        (None, None) if topic == METHODS => methods(palette),
         (None, None) => return Err(unknown(topic, &catalog)),
     };
     context.terminal.print(&page);
     Ok(Exit::Done)
+}
+
+/// What can be asked of values, by their types.
+fn methods(palette: Palette) -> String {
+    let mut text = String::new();
+    for (title, docs) in tcloud_compiler::reference::methods() {
+        let rows: Vec<Vec<String>> = docs
+            .into_iter()
+            .map(|doc| vec![format!("  {}", doc.signature), doc.doc.to_owned()])
+            .collect();
+        let rows = table(&[], &rows);
+        text.push_str(&palette.paint(Tone::Strong, title));
+        text.push_str(&format!("\n{}\n", rows.trim_start_matches('\n')));
+    }
+    text
 }
 
 /// Everything that can be explained.
@@ -43,10 +62,13 @@ fn contents(catalog: &Catalog, palette: Palette) -> String {
         })
         .collect();
     let head = |text| palette.paint(Tone::Strong, text);
+    let methods = vec![vec![format!("  {METHODS}"), "What can be asked of a value.".to_owned()]];
     format!(
-        "{}\n{}\n{}\n{}",
+        "{}\n{}\n{}\n{}\n{}\n{}",
         head("Kinds"),
         table(&[], &kinds).trim_start_matches('\n'),
+        head("Values"),
+        table(&[], &methods).trim_start_matches('\n'),
         head("Errors and warnings"),
         table(&[], &codes).trim_start_matches('\n'),
     )
@@ -54,6 +76,7 @@ fn contents(catalog: &Catalog, palette: Palette) -> String {
 
 fn unknown(topic: &str, catalog: &Catalog) -> Failure {
     let kinds = catalog.iter().map(|schema| schema.kind.as_str());
+    let kinds = kinds.chain([METHODS]);
     let codes = codes::ALL.iter().map(|page| page.code);
     let upper = topic.to_uppercase();
     let near = diagnostic::nearest(topic, kinds).or_else(|| diagnostic::nearest(&upper, codes));

@@ -3,11 +3,10 @@
 
 use std::fmt::Write as _;
 
-use tcloud_model::{
-    Attribute, Block, Catalog, Cost, Impact, Role, Schema, Type, Value, codes, diagnostic,
-};
+use tcloud_model::{Attribute, Block, Catalog, Cost, Impact, Role, Schema, Type, codes};
 
 use crate::methods;
+pub use crate::methods::MethodDoc;
 
 /// A page of the book, below `book/src`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,29 +57,6 @@ pub fn contents(catalog: &Catalog) -> String {
         let _ = writeln!(text, "  - [{title}](codes/{}.md)", page.code);
     }
     text
-}
-
-/// What `tcloud explain WORD` shows: the page of a code, a kind, or the methods.
-///
-/// # Errors
-/// What to write instead, when there is no such page.
-pub fn explain(catalog: &Catalog, word: &str) -> Result<String, String> {
-    if let Some(page) = codes::find(word) {
-        return Ok(page.page.to_owned());
-    }
-    if let Some(schema) = catalog.get(word) {
-        return Ok(kind(schema));
-    }
-    if word == "methods" {
-        return Ok(methods_page());
-    }
-    let kinds = catalog.iter().map(|schema| schema.kind.as_str());
-    let known = kinds.chain(codes::ALL.iter().map(|page| page.code)).chain(["methods"]);
-    let shown = Value::text(word);
-    Err(match diagnostic::nearest(word, known) {
-        Some(near) => format!("there is no page {shown}, did you mean {near}?"),
-        None => format!("there is no page {shown}; a kind, a code such as E0101, or `methods`"),
-    })
 }
 
 /// All kinds with their first sentences.
@@ -238,6 +214,11 @@ fn write_block(text: &mut String, block: &Block, marks: &str, around: &str) {
     }
 }
 
+/// All methods and properties, by the type that has them.
+pub fn methods() -> Vec<(&'static str, Vec<&'static MethodDoc>)> {
+    methods::families()
+}
+
 /// The page of all methods and properties.
 pub fn methods_page() -> String {
     let mut text = String::from(
@@ -245,7 +226,7 @@ pub fn methods_page() -> String {
          `T` is the type of a list's or map's elements, `same` the type of the value itself. Every \
          example is a condition that holds.\n",
     );
-    for (title, docs) in methods::families() {
+    for (title, docs) in methods() {
         let rows = docs.into_iter().map(|doc| {
             vec![format!("`{}`", doc.signature), doc.doc.to_owned(), format!("`{}`", doc.example)]
         });

@@ -17,7 +17,7 @@ use tcloud_model::{Diagnostic, Type, Value, codes, diagnostic};
 
 use crate::ops::{Class, OpError};
 pub(crate) use parts::hosts as host_bounds;
-pub(crate) use table::MethodDoc;
+pub use table::MethodDoc;
 use table::{Method, Property, Shape};
 
 /// The most elements that a list may have.

@@ -7,7 +7,7 @@ use crate::ops::{self, Class, OpError};
 
 /// A method or property, for completion, suggestions and the book.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct MethodDoc {
+pub struct MethodDoc {
     /// `host`
     pub name: &'static str,
     /// How it is called: `host(n: Int): Ip`; a property has no parentheses.

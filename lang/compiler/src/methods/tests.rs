@@ -214,3 +214,72 @@ fn every_method_is_documented_and_no_name_is_given_twice() {
     assert!(methods_of(&Type::Bool).iter().any(|doc| doc.name == "to_text"));
     assert!(Class::of_type(&Type::Unknown).is_none() && methods_of(&Type::Unknown).is_empty());
 }
+
+/// Values at the edges of their types.
+fn extremes() -> Vec<Value> {
+    let ip = |text: &str| Value::Ip(text.parse().expect("an address"));
+    vec![
+        Value::None,
+        Value::Bool(false),
+        Value::Int(i64::MIN),
+        Value::Int(-1),
+        Value::Int(0),
+        Value::Int(i64::MAX),
+        Value::Float(f64::MAX),
+        Value::Float(f64::MIN_POSITIVE),
+        Value::Float(-0.0),
+        Value::text(""),
+        Value::text("ö"),
+        Value::Bytes(0),
+        Value::Bytes(u64::MAX),
+        Value::Rate(u64::MAX),
+        Value::Duration(u64::MAX),
+        Value::Percent(i64::MIN),
+        Value::Percent(i64::MAX),
+        ip("0.0.0.0"),
+        ip("255.255.255.255"),
+        ip("::"),
+        ip("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+        cidr("0.0.0.0/0"),
+        cidr("255.255.255.255/32"),
+        cidr("::/0"),
+        cidr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"),
+        Value::IpRange(std::sync::Arc::new((
+            "::".parse().expect("an address"),
+            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".parse().expect("an address"),
+        ))),
+        Value::Range(i64::MIN, i64::MAX),
+        Value::Range(1, 0),
+        Value::Date(i16::MIN, 1, 1),
+        Value::Money(tcloud_model::Money { cents: i64::MIN, currency: *b"EUR" }),
+        Value::list(Vec::new()),
+        numbers(&[i64::MAX, i64::MAX]),
+        Value::list(vec![Value::None, Value::text("a"), Value::Int(1)]),
+        Value::map(tcloud_model::Fields::new()),
+    ]
+}
+
+#[test]
+fn no_operator_and_no_method_panics_at_the_edges() {
+    use tcloud_syntax::ast::BinaryOp as B;
+    let operators = [B::Add, B::Subtract, B::Multiply, B::Divide, B::Remainder, B::Less, B::In];
+    let values = extremes();
+    for receiver in &values {
+        for first in &values {
+            for op in operators {
+                let _ = crate::ops::binary(op, receiver, first);
+            }
+            let _ = crate::ops::binary(B::Range, receiver, first);
+        }
+        for doc in super::docs(Class::of(receiver)) {
+            let _ = property(receiver, doc.name);
+            let _ = run(receiver, doc.name, &[]);
+            for first in &values {
+                let _ = run(receiver, doc.name, std::slice::from_ref(first));
+                for second in &values {
+                    let _ = run(receiver, doc.name, &[first.clone(), second.clone()]);
+                }
+            }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use tcloud_model::{Assigned, Catalog, Deployment, Diagnostic, Evaluator as _};
 
-use super::{codes_index, contents, explain, kind, methods_page, pages};
+use super::{codes_index, contents, kind, methods_page, pages};
 use crate::{MemoryWorld, Settings, compile, methods};
 
 fn failures(diagnostics: &[Diagnostic]) -> Vec<String> {
@@ -78,15 +78,8 @@ fn tables_have_as_many_cells_in_every_row() {
 }
 
 #[test]
-fn everything_is_explained_and_listed() {
+fn every_code_is_listed() {
     let catalog = Catalog::core();
-    for word in ["vm", "E0212", "e0212", "methods"] {
-        assert!(explain(&catalog, word).is_ok_and(|page| page.starts_with("# ")), "{word}");
-    }
-    assert_eq!(
-        explain(&catalog, "netwrok"),
-        Err("there is no page \"netwrok\", did you mean network?".to_owned())
-    );
     let listed = contents(&catalog);
     for page in tcloud_model::codes::ALL {
         assert!(listed.contains(&format!("(codes/{}.md)", page.code)), "{}", page.code);
