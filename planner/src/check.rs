@@ -3,12 +3,12 @@
 
 use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{
-    Address, DesiredGraph, Identity, ObjectId, ObservedObject, Operation, OperationKind, Stamp,
-    kinds,
+    Address, DesiredGraph, Identity, Impact, ObjectId, ObservedObject, Operation, OperationKind,
+    Stamp, kinds,
 };
 
 use crate::input::{Goal, Input};
-use crate::plan::{Action, DecisionKind, Expectation, Plan, Step};
+use crate::plan::{Action, Change, DecisionKind, Expectation, Plan, Step};
 
 /// The rules that a plan breaks, in words; empty for every plan that is right.
 pub fn check(plan: &Plan, input: &Input<'_>) -> Vec<String> {
@@ -32,6 +32,14 @@ struct Checker<'c> {
     live: IndexMap<Place<'c>, &'c ObservedObject>,
     /// What an earlier step makes ours.
     adopted: IndexSet<Place<'c>>,
+    /// Objects that have a record afterwards.
+    written: IndexSet<&'c ObjectId>,
+    /// What a decision names as losing its data.
+    decided: IndexSet<&'c Address>,
+    /// Guests whose change says that it stops them now.
+    interrupted: IndexSet<&'c Address>,
+    /// Whether a disk or volume is made anew.
+    disks_change: bool,
     broken: Vec<String>,
 }
 
@@ -54,8 +62,21 @@ impl<'c> Checker<'c> {
                 }
             }
         }
-        let desired = input.evaluator.desired();
-        Checker { plan, input, desired, live, adopted, broken: Vec::new() }
+        let loses = plan.decisions.iter().filter(|d| d.kind == DecisionKind::DataLoss);
+        let stops = |change: &&Change| change.impact >= Impact::PowerCycle && !change.waits;
+        let remade = |change: &Change| holds_data(&change.kind) && change.action != Action::Update;
+        Checker {
+            plan,
+            input,
+            desired: input.evaluator.desired(),
+            live,
+            adopted,
+            written: written(plan),
+            decided: loses.map(|decision| &decision.address).collect(),
+            interrupted: plan.changes.iter().filter(stops).map(|c| &c.object.address).collect(),
+            disks_change: plan.changes.iter().any(remade),
+            broken: Vec::new(),
+        }
     }
 
     fn fail(&mut self, what: impl Into<String>) {
@@ -134,7 +155,7 @@ impl<'c> Checker<'c> {
             self.fail(format!("{object} is not ours"));
         }
         self.records(step, operation);
-        self.loss(step, operation, live);
+        self.loss(operation, live);
         self.interruption(operation);
     }
 
@@ -155,7 +176,7 @@ impl<'c> Checker<'c> {
         let removed = step.records.iter().any(|(id, record)| id == object && record.is_none());
         let goes = matches!(operation.action, OperationKind::Delete | OperationKind::Unstamp);
         let kept = step.records.iter().any(|(id, record)| id == object && record.is_some());
-        if goes && (!removed || kept) && !self.is_written(object) {
+        if goes && (!removed || kept) && !self.written.contains(object) {
             self.fail(format!("{object} goes, and its record stays"));
         }
         if stamped.is_some_and(|stamp| stamp.deployment != self.input.deployment.id) {
@@ -163,29 +184,17 @@ impl<'c> Checker<'c> {
         }
     }
 
-    /// Whether another step writes a record under this key.
-    fn is_written(&self, object: &ObjectId) -> bool {
-        let records = self.plan.steps.iter().flat_map(|step| &step.records);
-        records.into_iter().any(|(id, record)| id == object && record.is_some())
-    }
-
     /// What holds data goes only with a decision.
-    fn loss(&mut self, _: &Step, operation: &Operation, live: Option<&ObservedObject>) {
+    fn loss(&mut self, operation: &Operation, live: Option<&ObservedObject>) {
         let deletes = matches!(operation.action, OperationKind::Delete);
-        let holds = kinds::HOLDS_DATA.iter().any(|kind| operation.kind == *kind);
         let empty = live.is_some_and(|live| live.written == Some(0));
-        if !deletes || !holds || empty {
-            return;
-        }
-        let decided = self.plan.decisions.iter().any(|decision| {
-            decision.kind == DecisionKind::DataLoss && decision.address == operation.object.address
-        });
-        if !decided {
+        let address = &operation.object.address;
+        if deletes && holds_data(&operation.kind) && !empty && !self.decided.contains(address) {
             self.fail(format!("the data of {} would go without a decision", operation.object));
         }
     }
 
-    /// A guest is stopped only where the text or a decision asks for it.
+    /// A guest is stopped only where the text or a decision asks for it, and the plan says so.
     fn interruption(&mut self, operation: &Operation) {
         let OperationKind::Update { power_cycle: true, attributes, .. } = &operation.action else {
             return;
@@ -194,16 +203,8 @@ impl<'c> Checker<'c> {
         let resource = self.desired.resources.get(address);
         let restart = resource.and_then(|resource| resource.attributes.text("restart"));
         let stops = attributes.flag("running") == Some(false);
-        let announced = self.plan.changes.iter().any(|change| {
-            change.object.address == *address
-                && change.impact >= tcloud_model::Impact::PowerCycle
-                && !change.waits
-        });
-        let disk = self.plan.changes.iter().any(|change| {
-            kinds::HOLDS_DATA.iter().any(|kind| change.kind == *kind)
-                && change.action != Action::Update
-        });
-        if !announced || restart != Some("now") && !stops && !disk {
+        let asked = restart == Some("now") || stops || self.disks_change;
+        if !asked || !self.interrupted.contains(address) {
             self.fail(format!("{} would be stopped unasked", operation.object));
         }
     }
@@ -254,6 +255,15 @@ impl<'c> Checker<'c> {
 
 /// How many steps are walked through before an order is believed.
 const ENOUGH: usize = 10_000;
+
+fn written(plan: &Plan) -> IndexSet<&ObjectId> {
+    let records = plan.steps.iter().flat_map(|step| &step.records);
+    records.filter(|(_, record)| record.is_some()).map(|(id, _)| id).collect()
+}
+
+fn holds_data(kind: &str) -> bool {
+    kinds::HOLDS_DATA.contains(&kind)
+}
 
 fn place(operation: &Operation) -> Place<'_> {
     let Identity { uuid: _, name } = &operation.identity;

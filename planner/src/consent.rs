@@ -21,7 +21,7 @@ pub(crate) fn decisions(
     let mut named: IndexSet<&Address> = IndexSet::new();
     for draft in drafts.iter().filter(|draft| draft.deletes()) {
         let Some(known) = draft.old.and_then(|old| facts.known.get(old)) else { continue };
-        let Some(kind) = stake(input, layout, draft, known) else { continue };
+        let Some(kind) = stake(layout, draft, known) else { continue };
         if !named.insert(&draft.object.address) {
             continue;
         }
@@ -45,12 +45,7 @@ pub(crate) fn decisions(
     decisions
 }
 
-fn stake(
-    input: &Input<'_>,
-    layout: &Layout<'_>,
-    draft: &Draft,
-    known: &Known<'_>,
-) -> Option<DecisionKind> {
+fn stake(layout: &Layout<'_>, draft: &Draft, known: &Known<'_>) -> Option<DecisionKind> {
     known.live?;
     if draft.impact == Impact::RecreateLose {
         return Some(DecisionKind::DataLoss);
@@ -66,7 +61,6 @@ fn stake(
             stamped || known.record.is_some_and(|record| record.stamp.protect)
         }
     };
-    let _ = input;
     protected.then_some(DecisionKind::Protected)
 }
 

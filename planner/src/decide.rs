@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use tcloud_model::{
-    Address, AttrPath, Diagnostic, Digest, Fields, Impact, ObjectId, Role, Value, codes,
-};
+use tcloud_model::{Address, Diagnostic, Digest, Fields, Impact, ObjectId, Role, Value, codes};
 
 use crate::diff::{Context, Difference, Sides, Unread, diff, keep_ignored};
 use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
 use crate::input::{Goal, Input};
 use crate::layout::{Layout, Wanted, causes};
+use crate::lifecycle::{lifecycle, power};
 use crate::plan::{Action, AttributeChange, Drift, Pending, Reason};
 use crate::remember::{record, triggers};
 use crate::same::Existing;
 use crate::select::Selection;
+use crate::silence::Silence;
 
 /// What was decided.
 #[derive(Debug, Default)]
@@ -49,13 +49,13 @@ pub(crate) fn decide<'a>(
         existing,
         decided: Decided::default(),
         problems: Vec::new(),
-        silent: indexmap::IndexMap::new(),
+        silence: Silence::default(),
     };
     let addresses: Vec<Address> = merged(facts.addresses(), layout.wanted.keys());
     for address in &addresses {
         table.address(facts, address);
     }
-    table.explain_silence();
+    table.decided.unchecked = table.silence.explain(input);
     if table.problems.is_empty() { Ok(table.decided) } else { Err(table.problems) }
 }
 
@@ -91,8 +91,7 @@ struct Table<'t, 'a> {
     existing: &'t Existing,
     decided: Decided,
     problems: Vec<Diagnostic>,
-    /// By host: how many objects could not be looked at, and which changes are left out.
-    silent: indexmap::IndexMap<Address, (usize, Vec<Address>)>,
+    silence: Silence,
 }
 
 impl<'a> Table<'_, 'a> {
@@ -159,7 +158,7 @@ impl<'a> Table<'_, 'a> {
         let migrates = known.object.host != *host;
         if !known.answered {
             let changes = known.applied.as_ref().is_some_and(|own| **own != *wanted.attributes);
-            self.silence(known, migrates || changes);
+            self.silence.keeps(known, migrates || changes);
         } else if known.live.is_none() {
             self.vanished(wanted, known, current, host);
         } else {
@@ -180,7 +179,7 @@ impl<'a> Table<'_, 'a> {
     fn create(&mut self, facts: &mut Facts<'a>, wanted: &Wanted<'a>, host: &Address) {
         let address = &wanted.resource.address;
         if !answers(self.input, host) {
-            self.silent.entry(host.clone()).or_default().1.push(address.clone());
+            self.silence.lacks(host, address);
             return;
         }
         let object = ObjectId { address: address.clone(), host: host.clone(), incarnation: 0 };
@@ -451,7 +450,7 @@ impl<'a> Table<'_, 'a> {
 
     fn delete(&mut self, known: &Known<'a>, index: usize, reason: Reason) {
         if !known.answered {
-            self.silence(known, true);
+            self.silence.keeps(known, true);
             return;
         }
         let per_host =
@@ -507,36 +506,6 @@ impl<'a> Table<'_, 'a> {
             draft.causes = causes(self.input, address, None);
         }
     }
-
-    fn silence(&mut self, known: &Known<'a>, changes: bool) {
-        let (count, left_out) = self.silent.entry(known.object.host.clone()).or_default();
-        *count += 1;
-        if changes {
-            left_out.push(known.object.address.clone());
-        }
-    }
-
-    fn explain_silence(&mut self) {
-        self.silent.sort_keys();
-        for (host, (count, left_out)) in &self.silent {
-            let problems = self.input.observed.host(host).map(|host| host.problems.as_slice());
-            let why = match problems {
-                Some([first, ..]) => format!(" ({first})"),
-                _ => String::new(),
-            };
-            let objects = if *count == 1 { "object" } else { "objects" };
-            let mut text = format!("{host} did not answer{why}: {count} {objects} not checked");
-            if !left_out.is_empty() {
-                let names: Vec<String> = left_out.iter().take(10).map(Address::to_string).collect();
-                let more = left_out.len().saturating_sub(names.len());
-                text.push_str(&format!(", changes left out: {}", names.join(", ")));
-                if more > 0 {
-                    text.push_str(&format!(" and {more} more"));
-                }
-            }
-            self.decided.unchecked.push(text);
-        }
-    }
 }
 
 fn answers(input: &Input<'_>, host: &Address) -> bool {
@@ -552,59 +521,4 @@ fn wanted_host(wanted: &Wanted<'_>, current: &Address) -> Address {
 
 fn previous_of(known: &Known<'_>) -> Option<Address> {
     known.stamp().and_then(|stamp| stamp.previous.clone())
-}
-
-/// What the stamp has to say differently: it outlives the block in the text.
-fn lifecycle(wanted: &Wanted<'_>, known: &Known<'_>, changes: bool) -> Vec<AttributeChange> {
-    let Some(stamp) = known.stamp() else { return Vec::new() };
-    let mut differs = Vec::new();
-    let mut push = |name: &str, before: Option<Value>, after: Option<Value>| {
-        differs.push(AttributeChange {
-            path: AttrPath::attribute(name),
-            before,
-            after,
-            impact: Impact::None,
-            drift: false,
-            causes: Vec::new(),
-        });
-    };
-    if stamp.protect != wanted.protect {
-        push("protect", Some(Value::Bool(stamp.protect)), Some(Value::Bool(wanted.protect)));
-    }
-    if stamp.create_first != wanted.create_first {
-        let (before, after) = (stamp.create_first, wanted.create_first);
-        push("create_first", Some(Value::Bool(before)), Some(Value::Bool(after)));
-    }
-    if stamp.triggers != triggers(wanted) {
-        let values = &wanted.resource.lifecycle.replace_when;
-        push("replace_when", None, Some(Value::list(values.clone())));
-    }
-    if !changes && known.previous.is_none() && !known.depends_on(&wanted.dependencies) {
-        let refs = |all: &[Address]| Value::list(all.iter().cloned().map(Value::Ref).collect());
-        push("after", Some(refs(&known.dependencies)), Some(refs(&wanted.dependencies)));
-    }
-    differs
-}
-
-/// What changes to a guest mean for it: whether it is stopped, and whether that waits.
-fn power(wanted: &Wanted<'_>, known: &Known<'_>, draft: &mut Draft) {
-    let is_guest = wanted.schema.kind == "vm";
-    if is_guest && !known.runs() {
-        for change in draft.attributes.iter_mut().filter(|c| c.impact == Impact::PowerCycle) {
-            change.impact = Impact::Live;
-        }
-    }
-    let running = AttrPath::attribute("running");
-    let stops = draft
-        .attributes
-        .iter()
-        .any(|change| change.path == running && change.after == Some(Value::Bool(false)));
-    draft.impact =
-        draft.attributes.iter().map(|change| change.impact).max().unwrap_or(Impact::None);
-    if draft.impact != Impact::PowerCycle {
-        return;
-    }
-    let now = wanted.resource.attributes.text("restart") == Some("now");
-    draft.power_cycle = is_guest && (now || stops);
-    draft.waits = is_guest && !draft.power_cycle;
 }

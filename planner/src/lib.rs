@@ -5,7 +5,8 @@
 //! * `moves`, `facts` – what exists, under the address that it has now.
 //! * `place`, `allocate`, `layout` – what is to exist, to the last attribute.
 //! * `select` – which addresses a run is about.
-//! * `same`, `diff` – what differs; `decide`, `draft`, `remember` – what follows from it.
+//! * `same`, `diff` – what differs; `draft`, `decide`, `lifecycle`, `silence`, `remember` – what
+//!   follows from it.
 //! * `follow` – what is dragged along; `consent` – what has to be agreed to.
 //! * `graph`, `steps` – what to ask of whom, in which order.
 //! * `refresh` – the record brought up to date; `usage` – how full everything is.
@@ -22,6 +23,7 @@ mod follow;
 mod graph;
 pub mod input;
 mod layout;
+mod lifecycle;
 mod make;
 mod moves;
 mod place;
@@ -31,6 +33,7 @@ mod refresh;
 mod remember;
 mod same;
 mod select;
+mod silence;
 #[cfg(test)]
 mod sketch;
 mod steps;

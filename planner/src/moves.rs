@@ -1,8 +1,10 @@
 //! `moved A -> B`: which address an object has now. Chains are followed, scopes move everything
 //! inside, and two objects may swap their addresses.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{Address, DesiredGraph, Diagnostic, Span, codes};
+
+use crate::input::Input;
 
 /// All `moved` statements, ready to be applied.
 #[derive(Debug, Default)]
@@ -166,7 +168,7 @@ pub(crate) fn rebase(address: &Address, from: &Address, to: &Address) -> Address
 
 /// Whether the address, or something in it, is declared. What lies in a scope follows it in the
 /// order of addresses.
-pub(crate) fn is_declared(desired: &DesiredGraph, scope: &Address) -> bool {
+fn is_declared(desired: &DesiredGraph, scope: &Address) -> bool {
     if desired.resources.contains_key(scope) {
         return true;
     }
@@ -193,5 +195,42 @@ fn still_declared(desired: &DesiredGraph, from: &Address, statement: &Statement)
     match desired.resources.get(from) {
         Some(resource) => diagnostic.also(resource.span, "declared here"),
         None => diagnostic,
+    }
+}
+
+/// A block that gets or loses its `for` keeps its object: `vm.web` becomes the first instance.
+pub(crate) fn imply_moves(input: &Input<'_>, desired: &DesiredGraph, moves: &mut Moves) {
+    let stamped = input.observed.hosts.iter().flat_map(|host| &host.objects);
+    let stamps = stamped
+        .filter_map(|live| live.stamp.as_ref())
+        .filter(|stamp| stamp.deployment == input.deployment.id)
+        .map(|stamp| &stamp.address);
+    let mut known: IndexSet<&Address> = IndexSet::new();
+    for address in input.state.records.keys().map(|id| &id.address).chain(stamps) {
+        known.extend(address.ancestry());
+    }
+    if known.iter().all(|address| is_declared(desired, address)) {
+        return;
+    }
+    let mut first: IndexMap<Address, (&Address, Span)> = IndexMap::new();
+    for (address, resource) in &desired.resources {
+        for segment in address.ancestry().into_iter().filter(|s| s.key().is_some()) {
+            let plain = sibling(segment);
+            first.entry(plain).or_insert((segment, resource.span));
+        }
+    }
+    let known_at = |scope: &Address| known.contains(scope);
+    for (plain, (instance, span)) in first {
+        if known_at(&plain) && !known_at(instance) && !is_declared(desired, &plain) {
+            moves.imply(plain, instance.clone(), span);
+        }
+    }
+}
+
+/// The address without the key of its last segment.
+fn sibling(address: &Address) -> Address {
+    match address.parent() {
+        Some(parent) => parent.child(address.kind().clone(), address.name().clone(), None),
+        None => Address::root(address.kind().clone(), address.name().clone(), None),
     }
 }

@@ -39,12 +39,12 @@ impl Selection {
             return selection;
         }
         let all: IndexSet<&Address> = facts.addresses().chain(layout.wanted.keys()).collect();
-        let (replace, _) = selection.matching("replace", &wishes.replace, &all);
+        let replace = selection.matching("replace", &wishes.replace, &all);
         selection.replace = replace;
         let needs = Needs { facts, layout };
         let destroy = wishes.goal == Goal::Destroy;
         if !wishes.target.is_empty() {
-            let (named, _) = selection.matching("target", &wishes.target, &all);
+            let named = selection.matching("target", &wishes.target, &all);
             selection.only = Some(if destroy {
                 selection.with_dependents(&named, &needs, &all)
             } else {
@@ -52,7 +52,7 @@ impl Selection {
             });
         }
         if !wishes.exclude.is_empty() {
-            let (named, _) = selection.matching("exclude", &wishes.exclude, &all);
+            let named = selection.matching("exclude", &wishes.exclude, &all);
             let out = if destroy { needs.closure(&named) } else { needs.kept(&named, &all) };
             selection.out.extend(out);
         }
@@ -92,29 +92,23 @@ impl Selection {
         option: &str,
         words: &[String],
         all: &IndexSet<&Address>,
-    ) -> (IndexSet<Address>, usize) {
+    ) -> IndexSet<Address> {
         let mut named = IndexSet::new();
-        let mut unused = 0;
         for word in words {
             let Some(globs) = globs(word) else {
                 self.notes.push(format!("--{option}: `{}` is not a pattern", word.escape_debug()));
                 continue;
             };
             let mut memory = IndexMap::new();
-            let before = named.len();
             let hits = all.iter().filter(|address| covers(&globs, address, &mut memory));
-            let mut any = false;
-            for address in hits {
-                any = true;
-                named.insert((*address).clone());
-            }
-            if !any && named.len() == before {
-                unused += 1;
+            let hits: Vec<Address> = hits.map(|address| (*address).clone()).collect();
+            if hits.is_empty() {
                 let word = word.escape_debug();
                 self.notes.push(format!("--{option} {word}: nothing is called that"));
             }
+            named.extend(hits);
         }
-        (named, unused)
+        named
     }
 
     /// For destroying: what depends on the named goes too, and the plan says because of what.
@@ -126,17 +120,11 @@ impl Selection {
     ) -> IndexSet<Address> {
         let dependents = needs.dependents(all, Which::Both);
         let reached = reach(named, &dependents);
-        for address in named {
-            for follower in dependents.get(address).into_iter().flatten() {
+        let others = reached.iter().filter(|address| !named.contains(*address));
+        for leader in named.iter().chain(others) {
+            for follower in dependents.get(leader).into_iter().flatten() {
                 if !named.contains(follower) {
-                    self.followers.entry(follower.clone()).or_insert_with(|| address.clone());
-                }
-            }
-        }
-        for address in reached.iter().filter(|address| !named.contains(*address)) {
-            for follower in dependents.get(address).into_iter().flatten() {
-                if !named.contains(follower) {
-                    self.followers.entry(follower.clone()).or_insert_with(|| address.clone());
+                    self.followers.entry(follower.clone()).or_insert_with(|| leader.clone());
                 }
             }
         }

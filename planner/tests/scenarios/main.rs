@@ -6,5 +6,6 @@ mod guards;
 mod guests;
 mod moves;
 mod order;
+mod size;
 mod text;
 mod world;

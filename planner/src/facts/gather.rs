@@ -1,0 +1,221 @@
+//! Gathers the facts: who is recorded, who is stamped, and who is meant to be whom.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use tcloud_model::{
+    Address, DesiredGraph, Diagnostic, FileId, Identity, ObjectId, ObservedObject, Role, Span,
+    Stamp, codes,
+};
+
+use super::{Facts, Known};
+use crate::input::{Goal, Input};
+use crate::moves::{Moves, imply_moves};
+
+impl<'a> Facts<'a> {
+    /// Puts records and live objects together.
+    ///
+    /// # Errors
+    /// Statements that cannot be followed.
+    pub(crate) fn gather(
+        input: &Input<'a>,
+        desired: &DesiredGraph,
+    ) -> Result<Facts<'a>, Vec<Diagnostic>> {
+        let follows_text = input.wishes.goal != Goal::Refresh;
+        let mut moves = Moves::default();
+        if follows_text {
+            moves = Moves::new(desired)?;
+            imply_moves(input, desired, &mut moves);
+        }
+        let mut facts = Facts { moves, ..Facts::default() };
+        let mut known = facts.records(input);
+        facts.stamped(input, &mut known);
+        let mut problems = Vec::new();
+        if input.wishes.goal == Goal::Apply {
+            facts.adoptions(input, desired, &mut known, &mut problems);
+        }
+        facts.occupied(&mut known, desired, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut known: Vec<Known<'a>> = known.into_values().map(|found| found.known).collect();
+        known.sort_by(|a, b| a.object.cmp(&b.object));
+        facts.known = known;
+        facts.translate();
+        facts.index();
+        Ok(facts)
+    }
+
+    fn records(&mut self, input: &Input<'a>) -> IndexMap<Key, Found<'a>> {
+        let mut known = IndexMap::with_capacity(input.state.records.len());
+        for (id, record) in &input.state.records {
+            let object = self.now(id, record.stamp.previous.as_ref());
+            self.uuids.insert(record.identity.uuid);
+            self.names.insert((object.host.clone(), record.identity.name.clone()));
+            let moved = object.address != id.address;
+            let answered = input.observed.host(&id.host).is_some_and(|host| host.facts.is_some());
+            let found = Found {
+                moved_by: moved.then(|| id.address.clone()),
+                known: Known {
+                    object: object.clone(),
+                    previous: moved.then(|| id.address.clone()),
+                    record: Some(record),
+                    live: None,
+                    answered,
+                    adopted: false,
+                    old_ids: if moved { vec![id.clone()] } else { Vec::new() },
+                    dependencies: Vec::new(),
+                    applied: Some(Arc::clone(&record.attributes)),
+                    found: None,
+                },
+            };
+            insert(&mut known, Key { object, copy: 0 }, found);
+        }
+        known
+    }
+
+    fn stamped(&mut self, input: &Input<'a>, known: &mut IndexMap<Key, Found<'a>>) {
+        for host in &input.observed.hosts {
+            for live in &host.objects {
+                let stamp = live.stamp.as_ref().filter(|s| s.deployment == input.deployment.id);
+                let Some(stamp) = stamp else {
+                    self.foreign.insert((&host.host, &live.kind, &live.name), live);
+                    continue;
+                };
+                self.uuids.extend(live.uuid);
+                self.names.insert((host.host.clone(), live.name.clone()));
+                let stamped = ObjectId {
+                    address: stamp.address.clone(),
+                    host: host.host.clone(),
+                    incarnation: stamp.incarnation,
+                };
+                self.match_live(input, known, &stamped, stamp, live);
+            }
+        }
+    }
+
+    fn match_live(
+        &mut self,
+        input: &Input<'a>,
+        known: &mut IndexMap<Key, Found<'a>>,
+        stamped: &ObjectId,
+        stamp: &Stamp,
+        live: &'a ObservedObject,
+    ) {
+        let object = self.now(stamped, stamp.previous.as_ref());
+        let moved = object.address != stamped.address;
+        let key = Key { object, copy: 0 };
+        let same = |found: &Found<'_>| {
+            found.known.record.is_none_or(|record| live.is(record.kind.as_str(), &record.identity))
+        };
+        match known.get_mut(&key) {
+            Some(found) if found.known.live.is_none() && same(found) => {
+                found.known.live = Some(live);
+                found.known.found = Some(Arc::clone(&live.attributes));
+                if moved {
+                    found.known.previous = Some(stamped.address.clone());
+                }
+            }
+            // A copy of our object that somebody made by hand, stamp and all.
+            Some(found) if !moved && found.moved_by.is_none() => {
+                let per_host = is_per_host(input, &live.kind);
+                let derived = Identity::derive(input.deployment, stamped, per_host);
+                let ours = found.known.live.is_none() || live.is(&live.kind, &derived);
+                let copy = if ours { found.known.live } else { Some(live) };
+                if ours {
+                    found.known.live = Some(live);
+                    found.known.found = Some(Arc::clone(&live.attributes));
+                }
+                if let Some(copy) = copy {
+                    let host = input.observed.host(&stamped.host).map(|host| &host.host);
+                    self.foreign.extend(host.map(|host| ((host, &copy.kind, &copy.name), copy)));
+                }
+            }
+            _ => {
+                let found = Found {
+                    moved_by: moved.then(|| stamped.address.clone()),
+                    known: Known {
+                        object: key.object.clone(),
+                        previous: moved.then(|| stamped.address.clone()),
+                        record: None,
+                        live: Some(live),
+                        answered: true,
+                        adopted: false,
+                        old_ids: Vec::new(),
+                        dependencies: Vec::new(),
+                        applied: None,
+                        found: Some(Arc::clone(&live.attributes)),
+                    },
+                };
+                insert(known, key, found);
+            }
+        }
+    }
+    /// Two objects under one address: somebody moved one onto the other.
+    fn occupied(
+        &self,
+        known: &mut IndexMap<Key, Found<'a>>,
+        desired: &DesiredGraph,
+        problems: &mut Vec<Diagnostic>,
+    ) {
+        let copies: Vec<Key> = known.keys().filter(|key| key.copy > 0).cloned().collect();
+        for key in copies {
+            let Some(second) = known.shift_remove(&key) else { continue };
+            let Some(first) = known.get_mut(&Key { copy: 0, ..key.clone() }) else { continue };
+            let (first_lives, second_lives) = (first.known.exists(), second.known.exists());
+            if first_lives && second_lives {
+                let address = &key.object.address;
+                let from = first.moved_by.as_ref().or(second.moved_by.as_ref());
+                problems.push(target_occupied(&self.moves, desired, from, address));
+            } else {
+                let (kept, gone) = if second_lives {
+                    (second, first.known.clone())
+                } else {
+                    (first.clone(), second.known)
+                };
+                *first = kept;
+                first
+                    .known
+                    .old_ids
+                    .extend(gone.old_ids.into_iter().filter(|id| *id != first.known.object));
+            }
+        }
+    }
+}
+
+/// While facts are gathered, two objects may claim one place: `copy` tells them apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) object: ObjectId,
+    pub(super) copy: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Found<'a> {
+    pub(super) known: Known<'a>,
+    pub(super) moved_by: Option<Address>,
+}
+
+pub(super) fn insert<'a>(known: &mut IndexMap<Key, Found<'a>>, mut key: Key, found: Found<'a>) {
+    while known.contains_key(&key) {
+        key.copy += 1;
+    }
+    known.insert(key, found);
+}
+
+fn is_per_host(input: &Input<'_>, kind: &str) -> bool {
+    input.catalog.get(kind).is_some_and(|schema| schema.role == Role::PerHost)
+}
+fn target_occupied(
+    moves: &Moves,
+    desired: &DesiredGraph,
+    from: Option<&Address>,
+    to: &Address,
+) -> Diagnostic {
+    let declared = desired.resources.get(to).map(|resource| resource.span);
+    let span = moves.span_to(to).or(declared).unwrap_or(Span::new(FileId(0), 0, 0));
+    let from = from.map_or_else(String::new, |from| format!("`{from}` cannot move: "));
+    Diagnostic::error(codes::E0905, span, format!("{from}`{to}` exists already")).help(format!(
+        "remove the `moved`, or write `forget` or another `moved` for what is at `{to}`"
+    ))
+}

@@ -1,0 +1,105 @@
+//! What exists: records and stamped live objects, put together under the address that each has now.
+
+mod adopt;
+mod gather;
+mod known;
+mod rename;
+
+use indexmap::{IndexMap, IndexSet};
+use tcloud_model::{Address, Deployment, Identity, Name, ObjectId, ObservedObject};
+use uuid::Uuid;
+
+pub(crate) use known::Known;
+
+use crate::moves::Moves;
+
+/// Everything that exists.
+#[derive(Debug, Default)]
+pub(crate) struct Facts<'a> {
+    /// Sorted by object.
+    pub known: Vec<Known<'a>>,
+    /// Which of [`Facts::known`] belong to an address.
+    index: IndexMap<Address, std::ops::Range<usize>>,
+    /// The statements of the text.
+    pub moves: Moves,
+    /// Addresses that change in this run: references to the left mean the right.
+    pub renamed: IndexMap<Address, Address>,
+    /// Objects that mention a renamed address in their stamp or record, and which it is now.
+    pub touched: IndexMap<usize, Address>,
+    /// Objects that are not ours, by host, kind and name.
+    pub foreign: IndexMap<(&'a Address, &'a Name, &'a Name), &'a ObservedObject>,
+    /// UUIDs that are taken by recorded and observed objects.
+    uuids: IndexSet<Uuid>,
+    /// Names on hosts that are taken by our objects.
+    names: IndexSet<(Address, Name)>,
+}
+impl<'a> Facts<'a> {
+    fn index(&mut self) {
+        let mut start = 0;
+        while let Some(first) = self.known.get(start) {
+            let rest = self.known[start..].iter();
+            let count = rest.take_while(|k| k.object.address == first.object.address).count();
+            self.index.insert(first.object.address.clone(), start..start + count);
+            start += count;
+        }
+    }
+
+    /// The objects of an address, by host and incarnation.
+    pub(crate) fn of(&self, address: &Address) -> &[Known<'a>] {
+        self.known.get(self.range(address)).unwrap_or_default()
+    }
+
+    /// Which of [`Facts::known`] belong to an address.
+    pub(crate) fn range(&self, address: &Address) -> std::ops::Range<usize> {
+        self.index.get(address).cloned().unwrap_or_default()
+    }
+
+    /// The addresses of everything known, sorted.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.index.keys()
+    }
+
+    /// The object that is current at an address: on `host`, or on whichever host it is. An object
+    /// that is there wins over one that is only remembered, and a newer incarnation over an older.
+    pub(crate) fn current(&self, address: &Address, host: Option<&Address>) -> Option<&Known<'a>> {
+        self.known.get(self.current_index(address, host)?)
+    }
+
+    /// Like [`Facts::current`]: the index into [`Facts::known`].
+    pub(crate) fn current_index(&self, address: &Address, host: Option<&Address>) -> Option<usize> {
+        self.range(address)
+            .filter_map(|index| Some((index, self.known.get(index)?)))
+            .filter(|(_, known)| host.is_none_or(|host| known.object.host == *host))
+            .max_by_key(|(_, known)| {
+                let newest = (known.object.incarnation, known.record.is_some());
+                (known.live.is_some(), !known.answered, newest)
+            })
+            .map(|(index, _)| index)
+    }
+
+    /// A new object's identity: the first incarnation from `least` whose UUID and name are free.
+    pub(crate) fn create(
+        &mut self,
+        deployment: &Deployment,
+        mut object: ObjectId,
+        per_host: bool,
+    ) -> (ObjectId, Identity) {
+        loop {
+            let identity = Identity::derive(deployment, &object, per_host);
+            let name = (object.host.clone(), identity.name.clone());
+            if !self.uuids.contains(&identity.uuid) && !self.names.contains(&name) {
+                self.uuids.insert(identity.uuid);
+                self.names.insert(name);
+                return (object, identity);
+            }
+            object.incarnation = object.incarnation.saturating_add(1);
+        }
+    }
+
+    fn now(&self, id: &ObjectId, previous: Option<&Address>) -> ObjectId {
+        match self.moves.apply(&id.address, previous) {
+            Some(address) => ObjectId { address, ..id.clone() },
+            None => id.clone(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What changes to an object besides its attributes: what its stamp says, and whether its guest is
+//! stopped.
+
+use tcloud_model::{Address, AttrPath, Impact, Value};
+
+use crate::draft::Draft;
+use crate::facts::Known;
+use crate::layout::Wanted;
+use crate::plan::AttributeChange;
+use crate::remember::triggers;
+
+/// What the stamp has to say differently: it outlives the block in the text.
+pub(crate) fn lifecycle(
+    wanted: &Wanted<'_>,
+    known: &Known<'_>,
+    changes: bool,
+) -> Vec<AttributeChange> {
+    let Some(stamp) = known.stamp() else { return Vec::new() };
+    let mut differs = Vec::new();
+    let mut push = |name: &str, before: Option<Value>, after: Option<Value>| {
+        differs.push(AttributeChange {
+            path: AttrPath::attribute(name),
+            before,
+            after,
+            impact: Impact::None,
+            drift: false,
+            causes: Vec::new(),
+        });
+    };
+    if stamp.protect != wanted.protect {
+        push("protect", Some(Value::Bool(stamp.protect)), Some(Value::Bool(wanted.protect)));
+    }
+    if stamp.create_first != wanted.create_first {
+        let (before, after) = (stamp.create_first, wanted.create_first);
+        push("create_first", Some(Value::Bool(before)), Some(Value::Bool(after)));
+    }
+    if stamp.triggers != triggers(wanted) {
+        let values = &wanted.resource.lifecycle.replace_when;
+        push("replace_when", None, Some(Value::list(values.clone())));
+    }
+    if !changes && known.previous.is_none() && !known.depends_on(&wanted.dependencies) {
+        let refs = |all: &[Address]| Value::list(all.iter().cloned().map(Value::Ref).collect());
+        push("after", Some(refs(&known.dependencies)), Some(refs(&wanted.dependencies)));
+    }
+    differs
+}
+
+/// What changes to a guest mean for it: whether it is stopped, and whether that waits.
+pub(crate) fn power(wanted: &Wanted<'_>, known: &Known<'_>, draft: &mut Draft) {
+    let is_guest = wanted.schema.kind == "vm";
+    if is_guest && !known.runs() {
+        for change in draft.attributes.iter_mut().filter(|c| c.impact == Impact::PowerCycle) {
+            change.impact = Impact::Live;
+        }
+    }
+    let running = AttrPath::attribute("running");
+    let stops = draft
+        .attributes
+        .iter()
+        .any(|change| change.path == running && change.after == Some(Value::Bool(false)));
+    draft.impact =
+        draft.attributes.iter().map(|change| change.impact).max().unwrap_or(Impact::None);
+    if draft.impact != Impact::PowerCycle {
+        return;
+    }
+    let now = wanted.resource.attributes.text("restart") == Some("now");
+    draft.power_cycle = is_guest && (now || stops);
+    draft.waits = is_guest && !draft.power_cycle;
+}

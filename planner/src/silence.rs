@@ -1,0 +1,69 @@
+//! Hosts that did not answer: what they have stays as it is, and the plan says what that leaves out.
+
+use indexmap::IndexMap;
+use tcloud_model::Address;
+
+use crate::facts::Known;
+use crate::input::Input;
+
+/// What cannot be looked at, by host.
+#[derive(Debug, Default)]
+pub(crate) struct Silence {
+    hosts: IndexMap<Address, Silent>,
+}
+
+#[derive(Debug, Default)]
+struct Silent {
+    /// How many objects are known there.
+    objects: usize,
+    /// What would change there, or be made.
+    left_out: Vec<Address>,
+}
+
+/// How many addresses a message names.
+const SHOWN: usize = 10;
+
+impl Silence {
+    /// A known object stays as it is, although it may have to change.
+    pub(crate) fn keeps(&mut self, known: &Known<'_>, changes: bool) {
+        let silent = self.hosts.entry(known.object.host.clone()).or_default();
+        silent.objects += 1;
+        if changes {
+            silent.left_out.push(known.object.address.clone());
+        }
+    }
+
+    /// Something cannot be made there.
+    pub(crate) fn lacks(&mut self, host: &Address, address: &Address) {
+        self.hosts.entry(host.clone()).or_default().left_out.push(address.clone());
+    }
+
+    /// One sentence for each host, in their order.
+    pub(crate) fn explain(&mut self, input: &Input<'_>) -> Vec<String> {
+        self.hosts.sort_keys();
+        self.hosts.iter().map(|(host, silent)| silent.explain(input, host)).collect()
+    }
+}
+
+impl Silent {
+    fn explain(&self, input: &Input<'_>, host: &Address) -> String {
+        let problems = input.observed.host(host).map(|host| host.problems.as_slice());
+        let why = match problems {
+            Some([first, ..]) => format!(" ({first})"),
+            _ => String::new(),
+        };
+        let objects = if self.objects == 1 { "object" } else { "objects" };
+        let mut text =
+            format!("{host} did not answer{why}: {} {objects} not checked", self.objects);
+        if !self.left_out.is_empty() {
+            let names: Vec<String> =
+                self.left_out.iter().take(SHOWN).map(Address::to_string).collect();
+            text.push_str(&format!(", changes left out: {}", names.join(", ")));
+            let more = self.left_out.len().saturating_sub(names.len());
+            if more > 0 {
+                text.push_str(&format!(" and {more} more"));
+            }
+        }
+        text
+    }
+}

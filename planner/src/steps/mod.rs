@@ -1,0 +1,350 @@
+//! From changes to steps: what is asked of whom, in which order.
+
+mod ask;
+
+use indexmap::{IndexMap, IndexSet};
+use tcloud_model::{Address, Diagnostic, ObjectId};
+
+use crate::draft::{Draft, Work};
+use crate::facts::{Facts, Known};
+use crate::graph::{Graph, Strength};
+use crate::input::Input;
+use crate::layout::Layout;
+use crate::plan::{Action, Step, StepId};
+use crate::same::Existing;
+
+/// What a step does for its change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Our stamp comes on.
+    Adopt,
+    /// The object changes its host.
+    Migrate,
+    /// The guest stops and lets go of disks that are made anew.
+    Detach,
+    /// The object goes.
+    Delete,
+    /// The object comes.
+    Create,
+    /// The object changes, or only its stamp or record.
+    Update,
+    /// Our stamp comes off.
+    Forget,
+    /// Another object's stamp and record learn the new address.
+    Restamp(usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    draft: usize,
+    part: Part,
+}
+
+/// The nodes of one draft.
+#[derive(Clone, Copy, Debug, Default)]
+struct Parts {
+    adopt: Option<usize>,
+    migrate: Option<usize>,
+    detach: Option<usize>,
+    delete: Option<usize>,
+    create: Option<usize>,
+    update: Option<usize>,
+}
+
+impl Parts {
+    /// After which the object is as it will be.
+    fn made(&self) -> Option<usize> {
+        self.create.or(self.update).or(self.migrate).or(self.adopt)
+    }
+}
+
+/// Makes the steps of all drafts.
+///
+/// # Errors
+/// An object of others that is not where it is needed.
+pub(crate) fn steps(
+    input: &Input<'_>,
+    facts: &Facts<'_>,
+    layout: &Layout<'_>,
+    existing: &Existing,
+    drafts: &[Draft],
+) -> Result<Vec<Step>, Vec<Diagnostic>> {
+    let mut builder = Builder {
+        input,
+        facts,
+        layout,
+        existing,
+        drafts,
+        nodes: Vec::new(),
+        parts: vec![Parts::default(); drafts.len()],
+        places: IndexMap::new(),
+        anywhere: IndexMap::new(),
+        carried: IndexMap::new(),
+        restamps: Vec::new(),
+        kept: drafts.iter().filter(|d| d.stays()).map(|d| d.object.clone()).collect(),
+        problems: Vec::new(),
+    };
+    builder.index();
+    builder.nodes();
+    let mut graph = Graph::new(builder.nodes.len());
+    for draft in 0..drafts.len() {
+        builder.own_order(draft, &mut graph);
+        builder.needs(draft, &mut graph);
+        builder.releases(draft, &mut graph);
+    }
+    for (mover, node) in &builder.restamps {
+        if let Some(moved) = builder.parts[*mover].made() {
+            graph.before(moved, *node, Strength::Hard);
+        }
+    }
+    let order = graph
+        .order()
+        .unwrap_or_else(|circle| panic!("BUG: the text needs itself: {}", builder.circle(&circle)));
+    let mut ids = vec![0_u32; builder.nodes.len()];
+    for (id, node) in (0_u32..).zip(&order.sequence) {
+        ids[*node] = id;
+    }
+    let mut steps = Vec::with_capacity(order.sequence.len());
+    for node in &order.sequence {
+        let mut after: Vec<StepId> = order.after[*node].iter().map(|n| StepId(ids[*n])).collect();
+        after.sort_unstable();
+        let step = builder.step(builder.nodes[*node], StepId(ids[*node]), after);
+        steps.push(step);
+    }
+    if builder.problems.is_empty() { Ok(steps) } else { Err(builder.problems) }
+}
+
+struct Builder<'b, 'a> {
+    input: &'b Input<'a>,
+    facts: &'b Facts<'a>,
+    layout: &'b Layout<'a>,
+    existing: &'b Existing,
+    drafts: &'b [Draft],
+    nodes: Vec<Node>,
+    parts: Vec<Parts>,
+    /// Drafts by address and host.
+    places: IndexMap<(Address, Address), Vec<usize>>,
+    /// Drafts by address.
+    anywhere: IndexMap<Address, Vec<usize>>,
+    /// Volumes that a guest takes along, by its address.
+    carried: IndexMap<&'b Address, Vec<usize>>,
+    /// Drafts of moves, with the nodes that tell others of them.
+    restamps: Vec<(usize, usize)>,
+    /// Objects that have a record afterwards.
+    kept: IndexSet<ObjectId>,
+    problems: Vec<Diagnostic>,
+}
+
+impl<'a> Builder<'_, 'a> {
+    fn old(&self, draft: &Draft) -> Option<&Known<'a>> {
+        draft.old.and_then(|old| self.facts.known.get(old))
+    }
+
+    fn index(&mut self) {
+        for (at, draft) in self.drafts.iter().enumerate() {
+            let address = &draft.object.address;
+            self.anywhere.entry(address.clone()).or_default().push(at);
+            if let Some(carrier) = &draft.carrier {
+                self.carried.entry(carrier).or_default().push(at);
+            }
+            let hosts = std::iter::once(&draft.object.host).chain(&draft.previous_host);
+            for host in hosts {
+                let key = (address.clone(), host.clone());
+                self.places.entry(key).or_default().push(at);
+            }
+        }
+    }
+
+    /// The drafts of an address on a host, else wherever it is.
+    fn at(&self, address: &Address, host: &Address) -> &[usize] {
+        let here = self.places.get(&(address.clone(), host.clone()));
+        here.or_else(|| self.anywhere.get(address)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn carried_by<'s>(&'s self, draft: &Draft) -> impl Iterator<Item = &'s Draft> {
+        let carried = self.carried.get(&draft.object.address).into_iter().flatten();
+        carried.map(|at| &self.drafts[*at])
+    }
+
+    fn nodes(&mut self) {
+        let mut movers: IndexMap<&Address, usize> = IndexMap::new();
+        let mut changing: IndexSet<usize> = IndexSet::new();
+        for at in 0..self.drafts.len() {
+            let draft = &self.drafts[at];
+            changing.extend(draft.old);
+            if draft.previous_address.is_some() && draft.stays() {
+                movers.entry(&draft.object.address).or_insert(at);
+            }
+            for part in own_parts(draft, self.old(draft)) {
+                let node = self.nodes.len();
+                self.nodes.push(Node { draft: at, part });
+                let parts = &mut self.parts[at];
+                match part {
+                    Part::Adopt => parts.adopt = Some(node),
+                    Part::Migrate => parts.migrate = Some(node),
+                    Part::Detach => parts.detach = Some(node),
+                    Part::Delete => parts.delete = Some(node),
+                    Part::Create => parts.create = Some(node),
+                    Part::Update | Part::Forget => parts.update = Some(node),
+                    Part::Restamp(_) => {}
+                }
+            }
+        }
+        for (known, target) in &self.facts.touched {
+            if let Some(draft) = movers.get(target).filter(|_| !changing.contains(known)) {
+                self.restamps.push((*draft, self.nodes.len()));
+                self.nodes.push(Node { draft: *draft, part: Part::Restamp(*known) });
+            }
+        }
+        self.carry();
+    }
+
+    /// A carried volume is moved by its guest's step.
+    fn carry(&mut self) {
+        for at in 0..self.drafts.len() {
+            let Some(carrier) = &self.drafts[at].carrier else { continue };
+            let guest = self.anywhere.get(carrier).into_iter().flatten();
+            let migrate = guest.filter_map(|guest| self.parts[*guest].migrate).next();
+            self.parts[at].migrate = migrate;
+        }
+    }
+
+    /// The order of the steps of one change.
+    fn own_order(&self, at: usize, graph: &mut Graph) {
+        let Parts { adopt, migrate, detach, delete, create, update } = self.parts[at];
+        let (first, second) = match self.drafts[at].action {
+            Action::ReplaceCreateFirst => (create, delete),
+            _ => (delete, create),
+        };
+        let chain = [adopt, migrate, detach, first, second, update];
+        let chain: Vec<usize> = chain.into_iter().flatten().collect();
+        for pair in chain.windows(2) {
+            graph.before(pair[0], pair[1], Strength::Hard);
+        }
+    }
+
+    /// What the text says that it needs is made before it.
+    fn needs(&self, at: usize, graph: &mut Graph) {
+        let draft = &self.drafts[at];
+        let Some(wanted) = self.layout.wanted.get(&draft.object.address) else { return };
+        if !draft.stays() {
+            return;
+        }
+        let Parts { migrate, create, update, .. } = self.parts[at];
+        let migrate = migrate.filter(|_| draft.carrier.is_none());
+        for needed in &wanted.dependencies {
+            for other in self.at(needed, &draft.object.host) {
+                let other_draft = &self.drafts[*other];
+                let Some(made) = self.parts[*other].made().filter(|_| other_draft.stays()) else {
+                    continue;
+                };
+                let carried = other_draft.carrier.as_ref() == Some(&draft.object.address);
+                let waiting = [create, update, migrate.filter(|_| !carried)];
+                for node in waiting.into_iter().flatten() {
+                    graph.before(made, node, Strength::Hard);
+                }
+            }
+        }
+    }
+
+    /// What it was known to need goes, or changes, only after it.
+    fn releases(&self, at: usize, graph: &mut Graph) {
+        let draft = &self.drafts[at];
+        let Some(known) = self.old(draft) else { return };
+        let own = self.parts[at];
+        for needed in &known.dependencies {
+            for other in self.at(needed, &known.object.host) {
+                if *other == at {
+                    continue;
+                }
+                let (needed, parts) = (&self.drafts[*other], self.parts[*other]);
+                match (parts.delete, own.delete) {
+                    (Some(goes), Some(own_goes)) => {
+                        let both =
+                            needed.action == Action::Delete && draft.action == Action::Delete;
+                        let strength = if both { Strength::Stored } else { Strength::Hard };
+                        graph.before(own_goes, goes, strength);
+                        self.made_before(at, needed, goes, graph);
+                    }
+                    (Some(goes), None) => self.lets_go(at, needed, goes, graph),
+                    (None, _) => {}
+                }
+                let gone = own.delete.filter(|_| draft.action != Action::ReplaceCreateFirst);
+                if let Some(gone) = gone {
+                    let create =
+                        parts.create.filter(|_| needed.action != Action::ReplaceDeleteFirst);
+                    for node in [create, parts.update, parts.migrate].into_iter().flatten() {
+                        graph.before(gone, node, Strength::Tidy);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Both are made anew, and the old one of what is needed goes last.
+    fn made_before(&self, at: usize, needed: &Draft, goes: usize, graph: &mut Graph) {
+        let still = self.layout.wanted.get(&self.drafts[at].object.address);
+        let still = still.is_some_and(|own| own.dependencies.contains(&needed.object.address));
+        let made = self.parts[at].create.filter(|_| still);
+        if let (Action::ReplaceCreateFirst, Some(made)) = (needed.action, made) {
+            graph.before(made, goes, Strength::Stored);
+        }
+    }
+
+    /// It stays, and what it used goes: it lets go first, unless the new one takes the old one's
+    /// place. Then a guest that runs lets go of its disk all the same.
+    fn lets_go(&self, at: usize, needed: &Draft, goes: usize, graph: &mut Graph) {
+        let own = self.parts[at];
+        match needed.action {
+            Action::ReplaceDeleteFirst => {
+                if let Some(detach) = own.detach {
+                    graph.before(detach, goes, Strength::Stored);
+                }
+            }
+            action => {
+                let made = own.made().filter(|_| self.drafts[at].stays());
+                let strength = match action {
+                    Action::ReplaceCreateFirst => Strength::Stored,
+                    _ => Strength::Release,
+                };
+                if let Some(made) = made {
+                    graph.before(made, goes, strength);
+                }
+            }
+        }
+    }
+
+    /// The names of a circle's steps. The compiler refuses texts with circles, and what only stamps
+    /// remember gives way, so that nobody should ever see them.
+    fn circle(&self, circle: &[usize]) -> String {
+        let name = |node: &usize| {
+            let Node { draft, part } = self.nodes[*node];
+            format!("{part:?} {}", self.drafts[draft].object)
+        };
+        circle.iter().map(name).collect::<Vec<String>>().join(" -> ")
+    }
+}
+
+fn own_parts(draft: &Draft, known: Option<&Known<'_>>) -> Vec<Part> {
+    let adopted = known.is_some_and(|known| known.adopted);
+    let detach = !draft.detached.is_empty();
+    let updates = draft.work == Work::Update;
+    match draft.action {
+        Action::Create => vec![Part::Create],
+        Action::Delete => vec![Part::Delete],
+        Action::Forget => vec![Part::Forget],
+        Action::Update | Action::Move if detach => vec![Part::Detach, Part::Update],
+        Action::Update | Action::Move => vec![Part::Update],
+        Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst if adopted => {
+            vec![Part::Adopt, Part::Delete, Part::Create]
+        }
+        Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst => vec![Part::Delete, Part::Create],
+        Action::Adopt | Action::Migrate => {
+            let first = if draft.action == Action::Adopt { Part::Adopt } else { Part::Migrate };
+            let first = (draft.carrier.is_none() || first == Part::Adopt).then_some(first);
+            let detach = detach.then_some(Part::Detach);
+            let update = updates.then_some(Part::Update);
+            first.into_iter().chain(detach).chain(update).collect()
+        }
+    }
+}
