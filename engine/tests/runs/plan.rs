@@ -102,7 +102,7 @@ pub(crate) fn plan(
             steps.delete(address, host, object, &found);
         }
     }
-    for (object, _) in &state.records {
+    for object in state.records.keys() {
         if !wanted.contains_key(&object.address) && !found.contains_key(&object.address) {
             let change = (object.clone(), None);
             steps.add(
