@@ -16,6 +16,7 @@
 //! * [`identity`] – who an object is on a hypervisor ([`ObjectId`], [`Identity`], [`Stamp`]).
 //! * [`observed`] – what the hypervisors run ([`ObservedState`]).
 //! * [`record`] – what tcloud last did ([`State`], [`Record`]).
+//! * [`sharing`] – saves memory while many values are read.
 //! * [`operation`] – one thing asked of a provider ([`Operation`]).
 
 pub mod address;
@@ -30,6 +31,7 @@ pub mod observed;
 pub mod operation;
 pub mod record;
 pub mod schema;
+pub mod sharing;
 pub mod span;
 pub mod types;
 pub mod value;

@@ -1,10 +1,10 @@
 //! Reads the file: the state, the open intents, the journal.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
-use tcloud_model::{Address, ObjectId, Record};
+use tcloud_model::{ObjectId, Record, sharing};
 
 use super::record;
 use super::{Database, Failure};
@@ -13,6 +13,10 @@ use crate::store::Stored;
 use crate::{Body, Entry, Filter, Hash, Head, IntentId, Loaded, Logged, OpenIntent, Scope};
 
 pub(super) fn load(database: &mut Database, selection: &Selection) -> Result<Loaded, Failure> {
+    sharing::sharing(|| load_shared(database, selection))
+}
+
+fn load_shared(database: &mut Database, selection: &Selection) -> Result<Loaded, Failure> {
     // One transaction, so that everything is of the same moment.
     let transaction = database.connection.transaction()?;
     let scopes = scopes(&transaction, selection)?;
@@ -88,11 +92,9 @@ fn records(
     Ok(BTreeMap::from_iter(reader.records))
 }
 
-/// Reads records, sharing the addresses of hosts and the parents of addresses: most of them occur
-/// many times.
+/// Reads records.
 #[derive(Default)]
 struct Reader {
-    hosts: HashMap<String, Address>,
     records: Vec<(ObjectId, Record)>,
 }
 
@@ -109,15 +111,8 @@ impl Reader {
     fn add(&mut self, row: &Row<'_>) -> Result<(), Failure> {
         let text = |column: usize| row.get_ref(column)?.as_str().map_err(Failure::damaged);
         let (address, host) = (text(0)?, text(1)?);
-        let host = match self.hosts.get(host) {
-            Some(known) => known.clone(),
-            None => {
-                let new: Address = host.parse().map_err(Failure::damaged)?;
-                self.hosts.insert(host.to_owned(), new.clone());
-                new
-            }
-        };
-        let address: Address = address.parse().map_err(Failure::damaged)?;
+        let address = sharing::address(address).map_err(Failure::damaged)?;
+        let host = sharing::address(host).map_err(Failure::damaged)?;
         let object = ObjectId { address, host, incarnation: row.get(2)? };
         let record = record::from_json(&object, text(3)?)
             .map_err(|error| Failure::damaged(format!("the record of {object}: {error}")))?;
