@@ -1,1 +1,6 @@
-//! The suites that run the whole of tcloud
+//! What the suites stand on: a whole deployment in a directory of its own, and scenarios as text.
+
+pub mod expect;
+pub mod lab;
+pub mod run;
+pub mod suite;

@@ -1,0 +1,209 @@
+//! A whole deployment in a temporary directory: text, simulated hosts, a real store, the engine.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tcloud_compiler::{Compiled, MemoryWorld, Program, Settings, Variable};
+use tcloud_engine::{
+    Account, ApplyError, ApplyEvent, Control, Engine, EngineConfig, HostSpec, Limits, NoSecrets,
+    RunInfo, Stop, SystemClock,
+};
+use tcloud_model::{Address, Deployment, Diagnostic, Name, Sources};
+use tcloud_planner::{Input, Plan, Wishes};
+use tcloud_provider::{HostConfig, Registry};
+use tcloud_provider_sim::SimProvider;
+use tcloud_state::{LocalProcesses, SqliteStore};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+/// Hosts, a pool and an image that every scenario may use.
+const GROUND: &str = r#"
+site lab {
+  zone a {}
+  zone b {}
+  host one { provider = "sim", zone = zone.a, capacity { vcpus = 16, memory = 64GiB } }
+  host two { provider = "sim", zone = zone.b, capacity { vcpus = 16, memory = 64GiB } }
+  pool p { type = "dir", path = "/srv/p", capacity = 1TiB }
+}
+"#;
+
+/// A deployment.
+pub struct Lab {
+    /// Where it lives.
+    pub directory: TempDir,
+    /// Whose it is.
+    pub deployment: Deployment,
+    /// Its text, by file.
+    pub files: BTreeMap<String, String>,
+    /// The values of its parameters.
+    pub variables: BTreeMap<Name, Variable>,
+    runtime: Runtime,
+}
+
+/// A plan with the text that it was made from.
+pub struct Planned {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The program.
+    pub program: Program,
+    /// The text.
+    pub sources: Sources,
+}
+
+/// What a run did.
+pub struct Applied {
+    /// What became of its steps.
+    pub account: Account,
+    /// What it told.
+    pub events: Vec<ApplyEvent>,
+}
+
+impl Lab {
+    /// Nothing but the ground.
+    ///
+    /// # Errors
+    /// When the machine has no directory or threads for it.
+    pub fn new() -> Result<Lab, String> {
+        let directory = TempDir::new().map_err(|error| error.to_string())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())?;
+        let files = BTreeMap::from([("lab.tcloud".to_owned(), GROUND.to_owned())]);
+        let deployment = Deployment::new("lab");
+        Ok(Lab { directory, deployment, files, variables: BTreeMap::new(), runtime })
+    }
+
+    /// Compiles the text.
+    pub fn compile(&self) -> Compiled {
+        let world = self.files.iter().fold(MemoryWorld::default(), |world, (path, text)| {
+            world.with(path, text)
+        });
+        let mut settings = Settings::new(self.deployment.clone());
+        settings.variables = self.variables.clone();
+        tcloud_compiler::compile(&world, &settings)
+    }
+
+    /// Makes a plan, after settling what earlier runs left.
+    ///
+    /// # Errors
+    /// What is wrong with the text, or why there is no plan.
+    pub fn plan(&self, wishes: &Wishes) -> Result<Planned, Vec<Diagnostic>> {
+        let Compiled { sources, program, diagnostics } = self.compile();
+        let Some(program) = program else { return Err(diagnostics) };
+        let providers = registry();
+        let catalog = providers.catalog();
+        let plan = self.with_engine(program.graph(), |engine| async move {
+            let recovered = engine.recover(&run("plan"), &Control::silent()).await;
+            recovered.map_err(|error| error.to_string())?;
+            let loaded = engine.load().await.map_err(|error| error.to_string())?;
+            let observed = engine.observe().await;
+            Ok((loaded.state, observed))
+        });
+        let (state, observed) = plan.unwrap_or_else(|error| panic!("the lab is broken: {error}"));
+        let plan = tcloud_planner::plan(&Input {
+            deployment: &self.deployment,
+            evaluator: &program,
+            sources: &sources,
+            catalog: &catalog,
+            state: &state,
+            observed: &observed,
+            wishes,
+        })?;
+        Ok(Planned { plan: Arc::new(plan), program, sources })
+    }
+
+    /// Carries out a plan.
+    ///
+    /// # Errors
+    /// When it cannot be begun.
+    pub fn apply(&self, planned: &Planned) -> Result<Applied, ApplyError> {
+        let plan = planned.plan.clone();
+        let applied = self.with_engine(planned.program.graph(), |engine| async move {
+            let (sender, mut receiver) = mpsc::channel(64);
+            let (_stopper, stop) = watch::channel(Stop::No);
+            let control = Control { events: sender, stop };
+            let listening = tokio::spawn(async move {
+                let mut events = Vec::new();
+                while let Some(event) = receiver.recv().await {
+                    events.push(event);
+                }
+                events
+            });
+            let outcome = engine.apply(&plan, &run("apply"), &control).await;
+            drop(control);
+            let events = listening.await.map_err(|error| error.to_string())?;
+            Ok(outcome.map(|account| Applied { account, events }))
+        });
+        applied.unwrap_or_else(|error| panic!("the lab is broken: {error}"))
+    }
+
+    /// The hosts of a configuration, by their addresses.
+    pub fn hosts(&self) -> Vec<Address> {
+        let program = self.compile().program;
+        let resources = program.iter().flat_map(|program| program.graph().resources.keys());
+        resources.filter(|address| address.kind() == "host").cloned().collect()
+    }
+
+    /// Where the simulated hosts keep their worlds.
+    pub fn worlds(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn with_engine<T, F: Future<Output = Result<T, String>>>(
+        &self,
+        graph: &tcloud_model::DesiredGraph,
+        work: impl FnOnce(Engine) -> F,
+    ) -> Result<T, String> {
+        let hosts = graph.resources.values().filter(|resource| resource.address.kind() == "host");
+        let hosts = hosts
+            .map(|host| HostSpec {
+                config: HostConfig {
+                    host: host.address.clone(),
+                    deployment: self.deployment.id,
+                    attributes: host.attributes.clone(),
+                    directory: self.worlds().to_owned(),
+                },
+                provider: host.attributes.text("provider").unwrap_or("sim").to_owned(),
+            })
+            .collect();
+        self.runtime.block_on(async {
+            let path = self.directory.path().join("state.db");
+            let store = SqliteStore::open(&path).map_err(|error| error.to_string())?;
+            let engine = Engine::new(EngineConfig {
+                store: Arc::new(store),
+                providers: registry(),
+                hosts,
+                limits: Limits { pause: Duration::from_millis(1), ..Limits::default() },
+                clock: Arc::new(SystemClock),
+                processes: Arc::new(LocalProcesses),
+                secrets: Arc::new(NoSecrets),
+            });
+            let outcome = work(engine.clone()).await;
+            engine.shutdown().await;
+            outcome
+        })
+    }
+}
+
+fn registry() -> Registry {
+    let mut registry = Registry::new();
+    registry.add(Arc::new(SimProvider));
+    registry
+}
+
+fn run(command: &str) -> RunInfo {
+    RunInfo {
+        id: Uuid::new_v4(),
+        command: command.to_owned(),
+        who: "tester@lab".to_owned(),
+        revision: None,
+        plan: None,
+        version: "test".to_owned(),
+    }
+}
