@@ -193,7 +193,7 @@ impl Lab {
 
 fn registry() -> Registry {
     let mut registry = Registry::new();
-    registry.add(Arc::new(SimProvider));
+    registry.add(Arc::new(SimProvider::default()));
     registry
 }
 

@@ -155,7 +155,7 @@ fn by_hand(lab: &Lab, line: &str) -> Result<(), String> {
         ["power-cycle", address] => on(lab, address, |host| host.power_cycle(address)),
         ["set", address, path, value] => {
             let value = literal(value)?;
-            on(lab, address, |host| host.drift(address, &AttrPath::parse(path), Some(value)))
+            on(lab, address, |host| host.drift(address, &AttrPath::parse(path), Some(value.clone())))
         }
         ["foreign", kind, name, "on", host] => {
             control(lab, host)?.make(kind, name, &foreign(kind)?, None).map_err(|e| e.to_string())
