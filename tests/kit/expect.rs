@@ -141,15 +141,17 @@ fn matching<'a>(plan: &'a Plan, item: &str) -> Vec<&'a Step> {
     plan.steps.iter().filter(is_it).collect()
 }
 
+/// Every step that matches `second` waits for every one that matches `first`. Updates are judged
+/// less strictly: a guest may let go of something in one step and take hold of it in another.
 fn precedes(plan: &Plan, first: &str, second: &str) -> Result<(), String> {
-    for later in matching(plan, second) {
+    let (earlier, later) = (matching(plan, first), matching(plan, second));
+    let mut pairs = later.iter().flat_map(|later| {
         let before = ancestors(plan, later.id);
-        let missing = matching(plan, first).into_iter().find(|step| !before.contains(&step.id));
-        if missing.is_some() {
-            return Err(format!("`{second}` does not wait for `{first}`"));
-        }
-    }
-    Ok(())
+        earlier.iter().map(move |step| before.contains(&step.id))
+    });
+    let is_update = first.starts_with("update") || second.starts_with("update");
+    let holds = if is_update { pairs.any(|waits| waits) } else { pairs.all(|waits| waits) };
+    if holds { Ok(()) } else { Err(format!("`{second}` does not wait for `{first}`")) }
 }
 
 fn ancestors(plan: &Plan, of: StepId) -> BTreeSet<StepId> {

@@ -81,9 +81,10 @@ impl Lab {
 
     /// Compiles the text.
     pub fn compile(&self) -> Compiled {
-        let world = self.files.iter().fold(MemoryWorld::default(), |world, (path, text)| {
-            world.with(path, text)
-        });
+        let world = self
+            .files
+            .iter()
+            .fold(MemoryWorld::default(), |world, (path, text)| world.with(path, text));
         let mut settings = Settings::new(self.deployment.clone());
         settings.variables = self.variables.clone();
         tcloud_compiler::compile(&world, &settings)

@@ -38,7 +38,6 @@ fn step(lab: &mut Lab, block: &Block) -> Result<(), String> {
         "plan" => expect::changes(block, &plan(lab, block)?.plan),
         "drift" => expect::drift(block, &plan(lab, block)?.plan),
         "decisions" => expect::decisions(block, &plan(lab, block)?.plan),
-        "blocked" => blocked(lab, block),
         "refused" => refused(lab, block),
         "apply" => apply(lab, block),
         "world" => block.lines().try_for_each(|line| expect::world(lab, line)),
@@ -133,18 +132,6 @@ fn refused(lab: &Lab, block: &Block) -> Result<(), String> {
     }
 }
 
-/// What cannot be done safely is said so, and there is no way to apply it.
-fn blocked(lab: &Lab, block: &Block) -> Result<(), String> {
-    match lab.plan(&wishes(block)?) {
-        Err(diagnostics) => {
-            let text = in_words(&diagnostics);
-            let missing = block.lines().find(|address| !text.contains(address));
-            missing.map_or(Ok(()), |address| Err(format!("{address} is not blocked: {text}")))
-        }
-        Ok(planned) => Err(format!("there is a plan: {:#?}", planned.plan.changes)),
-    }
-}
-
 /// What somebody does to a host behind our back.
 fn by_hand(lab: &Lab, line: &str) -> Result<(), String> {
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -155,7 +142,9 @@ fn by_hand(lab: &Lab, line: &str) -> Result<(), String> {
         ["power-cycle", address] => on(lab, address, |host| host.power_cycle(address)),
         ["set", address, path, value] => {
             let value = literal(value)?;
-            on(lab, address, |host| host.drift(address, &AttrPath::parse(path), Some(value.clone())))
+            on(lab, address, |host| {
+                host.drift(address, &AttrPath::parse(path), Some(value.clone()))
+            })
         }
         ["foreign", kind, name, "on", host] => {
             control(lab, host)?.make(kind, name, &foreign(kind)?, None).map_err(|e| e.to_string())
@@ -169,8 +158,7 @@ fn by_hand(lab: &Lab, line: &str) -> Result<(), String> {
 }
 
 fn literal(text: &str) -> Result<Value, String> {
-    let (expression, diagnostics) =
-        tcloud_syntax::parse_expression(tcloud_model::FileId(0), text);
+    let (expression, diagnostics) = tcloud_syntax::parse_expression(tcloud_model::FileId(0), text);
     match expression.map(|expression| expression.kind) {
         Some(tcloud_syntax::ast::ExprKind::Literal(value)) => Ok(value),
         _ => Err(format!("`{text}` is not a literal: {}", in_words(&diagnostics))),
