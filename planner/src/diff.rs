@@ -238,8 +238,7 @@ impl Walk<'_> {
         let waits = !self.same(now, next);
         if self.same(wanted, next) {
             if waits && self.context.restart_now && !self.is_ignored(&item.path) {
-                let drift = self.same(wanted, item.applied);
-                let change = change(&item.path, now, wanted, Impact::PowerCycle, drift);
+                let change = change(&item.path, now, wanted, Impact::PowerCycle, false);
                 self.difference.changes.push(change);
             } else if waits {
                 let pending = change(&item.path, now, wanted, Impact::PowerCycle, false);

@@ -53,6 +53,7 @@ fn what_waits_happens_when_restart_becomes_now() {
     let plan = world.up(&(NET.to_owned() + &vm("vcpus=2 restart=now")));
     assert_eq!(lines(&plan), ["update a: power-cycle vcpus"]);
     assert!(plan.pending.is_empty());
+    assert_eq!(plan.changes[0].reason, Reason::Text);
 }
 
 #[test]
