@@ -112,7 +112,7 @@ fn data_goes_only_with_consent_that_names_it() {
     let plan = world.plan("");
     assert_eq!(lines(&plan), ["delete v: recreate-lose"]);
     assert_eq!(plan.decisions[0].kind, DecisionKind::DataLoss);
-    assert!(plan.decisions[0].message.contains("5GiB"), "{}", plan.decisions[0].message);
+    assert!(plan.decisions[0].message.contains("5 GiB"), "{}", plan.decisions[0].message);
     let other = allow_loss("tenant.t.volume.w");
     assert!(world.plan_with("", &other).needs_decision());
     world.up_with("", &allow_loss("tenant.t.volume.v"));
