@@ -59,3 +59,21 @@ impl Registry {
         catalog
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_provider_is_named_safely_and_the_known_ones_are_listed() {
+        let error = UnknownProvider {
+            name: "sm\u{1b}[2K".to_owned(),
+            known: vec!["libvirt".to_owned(), "sim".to_owned()],
+        };
+        assert_eq!(
+            error.to_string(),
+            "there is no provider \"sm\\u{1b}[2K\"; known are: libvirt, sim"
+        );
+        assert!(Registry::new().get("sim").is_err());
+    }
+}

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
+use tcloud_model::{Fields, Value};
 
 use crate::failure::Failure;
 use crate::script::{Call, draw, next};
@@ -40,6 +41,9 @@ pub enum How {
     Lost,
     /// Success is claimed; nothing was done.
     Lie,
+    /// Success is told truly, but something else was done: an attribute has another value than
+    /// asked for.
+    Wrong,
     /// No answer ever comes; nothing was done.
     Hang,
     /// A migration stops in the middle, after the target has the objects; any other operation is
@@ -49,12 +53,13 @@ pub enum How {
 
 impl How {
     /// Every way, in the order of the documentation.
-    pub const ALL: [How; 7] = [
+    pub const ALL: [How; 8] = [
         How::Permanent,
         How::Transient,
         How::Unknown,
         How::Lost,
         How::Lie,
+        How::Wrong,
         How::Hang,
         How::Halfway,
     ];
@@ -67,6 +72,7 @@ impl How {
             How::Unknown => "unknown",
             How::Lost => "lost",
             How::Lie => "lie",
+            How::Wrong => "wrong",
             How::Hang => "hang",
             How::Halfway => "halfway",
         }
@@ -116,10 +122,28 @@ impl Fault {
         match self.how {
             How::Permanent => Failure::Refused(message),
             How::Transient => Failure::Away(message),
-            How::Unknown | How::Lost | How::Lie | How::Hang | How::Halfway => {
+            How::Unknown | How::Lost | How::Lie | How::Wrong | How::Hang | How::Halfway => {
                 Failure::Unknown(message)
             }
         }
+    }
+}
+
+/// Gives the first attribute that has a simple value another one.
+pub(crate) fn spoil(fields: &mut Fields) {
+    let other = |value: &Value| match value {
+        Value::Bool(flag) => Some(Value::Bool(!flag)),
+        Value::Int(number) => Some(Value::Int(number.saturating_add(1))),
+        Value::Bytes(bytes) => Some(Value::Bytes(bytes.saturating_add(1))),
+        Value::Text(text) => Some(Value::text(&format!("not-{text}"))),
+        _ => None,
+    };
+    let spoiled = fields
+        .iter()
+        .filter(|(name, _)| **name != "running")
+        .find_map(|(name, value)| Some((name.clone(), other(value)?)));
+    if let Some((name, value)) = spoiled {
+        fields.insert(name, value);
     }
 }
 

@@ -6,7 +6,7 @@ use tcloud_provider::ProviderError;
 
 use crate::apply::Extent;
 use crate::failure::Failure;
-use crate::fault::{Fault, How};
+use crate::fault::{Fault, How, spoil};
 use crate::host::{Host, Site};
 use crate::migrate::migrate;
 use crate::queue::{Answer, Request};
@@ -79,6 +79,7 @@ fn perform_migration(
             How::Hang => return Ok(Answer::Never),
             How::Lie => Ok(known),
             How::Halfway => migrate(file, site, catalog, operation, Extent::Half),
+            How::Wrong => migrate(file, site, catalog, operation, Extent::Whole),
             How::Lost => migrate(file, site, catalog, operation, Extent::Whole)
                 .and(Err(Failure::Unknown(fault.message))),
             How::Permanent | How::Transient | How::Unknown => Err(fault.failure()),
@@ -156,11 +157,23 @@ impl Host<'_> {
                 (false, Err(fault.failure()))
             }
             How::Lie => (false, self.apply(operation, extent)),
+            How::Wrong => {
+                let result = self.apply(operation, extent).and_then(|_| self.spoil(operation));
+                (result.is_ok(), result)
+            }
             How::Lost | How::Halfway => match self.apply(operation, extent) {
                 Ok(_) => (true, Err(fault.failure())),
                 Err(failure) => (false, Err(failure)),
             },
         }
+    }
+
+    /// Makes an object other than what was asked for.
+    fn spoil(&self, operation: &Operation) -> Result<Option<ObservedObject>, Failure> {
+        let Some(mut object) = self.find(&operation.identity)? else { return Ok(None) };
+        spoil(&mut object.live);
+        object.write(self.file)?;
+        self.answer(object).map(Some)
     }
 
     /// What comes before a call is carried out: reachability, time, and what goes wrong.

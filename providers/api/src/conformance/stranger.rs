@@ -1,7 +1,7 @@
 //! Objects that are not ours: made by hand, or by another deployment. They are seen, and nothing
 //! more.
 
-use tcloud_model::{Address, Fields, ObservedObject, OperationKind};
+use tcloud_model::{Address, Fields, Name, ObservedObject, OperationKind};
 
 use super::life::words;
 use super::{Checked, Client, Suite, ensure};
@@ -22,7 +22,20 @@ impl Suite<'_> {
         let kind = if *address.kind() == "disk" { "volume" } else { address.kind().as_str() };
         let name = self.client.identity(address).name;
         self.outsider.make(kind, &name).await?;
-        let before = self.client.observe_name(kind, &name).await.map_err(words)?;
+        let checked = self.left_alone(address, attributes, kind, &name).await;
+        // What follows needs the name, whatever came of this. A thief has deleted it already.
+        let deleted = self.outsider.delete(kind, &name).await;
+        checked.and(deleted)
+    }
+
+    async fn left_alone(
+        &self,
+        address: &Address,
+        attributes: &Fields,
+        kind: &str,
+        name: &Name,
+    ) -> Checked {
+        let before = self.client.observe_name(kind, name).await.map_err(words)?;
         let Some(foreign) = &before else { return Err("it is not seen".to_owned()) };
         ensure(foreign.stamp.is_none(), "it is seen with a stamp")?;
         ensure(
@@ -32,28 +45,37 @@ impl Suite<'_> {
         // Absent under our identity is success; refused is fine where a name is all that tells.
         let _ = self.client.delete(address).await;
         self.attack(&self.client, address, attributes, foreign).await?;
-        let now = self.client.observe_name(kind, &name).await.map_err(words)?;
-        ensure(now == before, "it was changed")?;
-        self.outsider.delete(kind, &name).await
+        let now = self.client.observe_name(kind, name).await.map_err(words)?;
+        ensure(now == before, "it was changed")
     }
 
     async fn made_by_others(&self) -> Checked {
         let (deployment, provider) = self.outsider.stranger().await?;
         let stranger = Client::new(&*provider, &self.client.host, deployment);
-        self.build().await?;
+        let checked = match self.build().await {
+            Ok(()) => self.left_to_us(&stranger).await,
+            failed => failed,
+        };
+        checked.and(self.clear().await)
+    }
+
+    async fn left_to_us(&self, stranger: &Client<'_>) -> Checked {
         for (address, attributes) in self.world.objects.iter().rev() {
             let seen = stranger.observe(address).await.map_err(words)?;
             let Some(seen) = seen else { return Err(format!("{address} is not seen")) };
-            self.attack(&stranger, address, attributes, &seen).await?;
+            self.attack(stranger, address, attributes, &seen).await?;
             let mut adopt = stranger.operation(address, OperationKind::Unstamp);
             adopt.identity = self.client.identity(address);
             let stamp = stranger.stamp(address, attributes);
             adopt.action = OperationKind::Stamp { stamp, adopt: true };
-            ensure(provider.apply(&adopt).await.is_err(), format!("{address} can be adopted"))?;
+            ensure(
+                stranger.provider.apply(&adopt).await.is_err(),
+                format!("{address} can be adopted"),
+            )?;
             let now = stranger.observe(address).await.map_err(words)?;
             ensure(now.as_ref() == Some(&seen), format!("{address} was changed"))?;
         }
-        self.clear().await
+        Ok(())
     }
 
     /// Tries what only an owner may do, under the identity that the object really has.

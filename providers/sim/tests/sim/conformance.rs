@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tcloud_model::{Address, Deployment, Fields, Name};
+use tcloud_model::{
+    Address, Deployment, Fields, HostObservation, Name, ObservedObject, Operation, OperationKind,
+};
 use tcloud_provider::conformance::{Outsider, run};
-use tcloud_provider::{ConfiguredProvider, Provider};
+use tcloud_provider::{ConfiguredProvider, Provider, ProviderError};
 use tcloud_provider_sim::{Control, SimProvider};
 
 use crate::rig::{Rig, attributes};
@@ -14,6 +16,8 @@ use crate::rig::{Rig, attributes};
 struct Person {
     directory: std::path::PathBuf,
     host: Address,
+    /// How the other deployment's provider breaks the contract.
+    breach: Option<Breach>,
 }
 
 impl Person {
@@ -53,7 +57,102 @@ impl Outsider for Person {
         let deployment = Deployment::new("stranger");
         let config = rig.config(&self.host, &deployment);
         let host = SimProvider::new().configure(&config).await;
-        host.map(|host| (deployment, host)).map_err(|error| error.message)
+        let host = host.map_err(|error| error.message)?;
+        let Some(how) = self.breach else { return Ok((deployment, host)) };
+        let person =
+            Person { directory: self.directory.clone(), host: self.host.clone(), breach: None };
+        Ok((deployment, Arc::new(Broken { host, person, how })))
+    }
+}
+
+/// A provider that does not keep the contract.
+struct Broken {
+    host: Arc<dyn ConfiguredProvider>,
+    person: Person,
+    how: Breach,
+}
+
+/// How it breaks the contract.
+#[derive(Clone, Copy, Debug)]
+enum Breach {
+    /// It restarts guests to change them.
+    Interrupts,
+    /// It deletes what has the name, whoever owns it.
+    Steals,
+    /// It says that it did, and did not.
+    Lies,
+    /// It applies at once what should wait.
+    Hurries,
+    /// Its answers show nothing that waits.
+    Hides,
+}
+
+#[async_trait]
+impl ConfiguredProvider for Broken {
+    async fn observe(&self) -> Result<HostObservation, ProviderError> {
+        let mut observation = self.host.observe().await?;
+        if let Breach::Hides = self.how {
+            for object in &mut observation.objects {
+                object.pending = Arc::default();
+            }
+        }
+        Ok(observation)
+    }
+
+    async fn look(&self, operation: &Operation) -> Result<Option<ObservedObject>, ProviderError> {
+        self.host.look(operation).await
+    }
+
+    async fn apply(&self, operation: &Operation) -> Result<Option<ObservedObject>, ProviderError> {
+        let name = &operation.identity.name;
+        match (self.how, &operation.action) {
+            (Breach::Interrupts, OperationKind::Update { .. }) if operation.kind == "vm" => {
+                let answer = self.host.apply(operation).await?;
+                self.person.control().power_cycle(name).expect("a guest");
+                Ok(answer)
+            }
+            (Breach::Steals, OperationKind::Delete) => {
+                // What is not there cannot be stolen.
+                let _ = self.person.control().delete(name);
+                Ok(None)
+            }
+            (Breach::Lies, OperationKind::Update { .. }) => self.host.look(operation).await,
+            (Breach::Hurries, OperationKind::Update { attributes, changed, stamp, .. }) => {
+                let action = OperationKind::Update {
+                    attributes: Arc::clone(attributes),
+                    changed: changed.clone(),
+                    power_cycle: true,
+                    stamp: stamp.clone(),
+                };
+                self.host.apply(&Operation { action, ..operation.clone() }).await
+            }
+            _ => self.host.apply(operation).await,
+        }
+    }
+
+    async fn shutdown(&self) {}
+}
+
+#[tokio::test]
+async fn a_provider_that_breaks_the_contract_is_caught() {
+    for (how, check) in [
+        (Breach::Interrupts, "changing vm hostname to \"other\" costs none"),
+        (Breach::Steals, "objects of another deployment are seen and left alone"),
+        (Breach::Steals, "a foreign network is seen and left alone"),
+        (Breach::Lies, "changing vm autostart to false costs live"),
+        (Breach::Hurries, "changing vm machine to \"pc\" costs power-cycle"),
+        (Breach::Hides, "changing vm tpm to true costs power-cycle"),
+    ] {
+        let rig = Rig::new();
+        let person =
+            || Person { directory: rig.path().to_owned(), host: rig.host.clone(), breach: None };
+        let broken = Broken { host: rig.host().await, person: person(), how };
+        let mut outsider = person();
+        outsider.breach = Some(how);
+        let verdicts = run(&broken, &rig.host, rig.deployment.clone(), &outsider).await;
+        let caught = verdicts.iter().any(|own| own.name == check && own.trouble.is_some());
+        let failed: Vec<_> = verdicts.iter().filter(|own| own.trouble.is_some()).collect();
+        assert!(caught, "{how:?}: {check}: {failed:#?}");
     }
 }
 
@@ -61,7 +160,7 @@ impl Outsider for Person {
 async fn the_simulated_hypervisor_keeps_the_contract() {
     let rig = Rig::new();
     let host = rig.host().await;
-    let person = Person { directory: rig.path().to_owned(), host: rig.host.clone() };
+    let person = Person { directory: rig.path().to_owned(), host: rig.host.clone(), breach: None };
     let verdicts = run(&*host, &rig.host, rig.deployment.clone(), &person).await;
     let failed: Vec<_> = verdicts.iter().filter(|verdict| verdict.trouble.is_some()).collect();
     assert!(failed.is_empty(), "{failed:#?}");

@@ -83,6 +83,19 @@ async fn an_operation_that_dies_halfway_is_seen_as_it_is_and_a_repeat_finishes_i
 }
 
 #[tokio::test]
+async fn a_host_that_does_something_else_tells_so() {
+    let rig = Rig::new();
+    let wrong = Fault { kind: Some("volume".to_owned()), ..fault(How::Wrong) };
+    rig.control().break_with(&wrong).expect("a script");
+    let host = rig.host().await;
+    let client = rig.client(&*host);
+    let asked = attributes(r#"{"size":{"$bytes":1073741824}}"#);
+    let told = client.create(&address(VOLUME), &asked).await.expect("a volume").expect("of ours");
+    assert_eq!(told.attributes.number("size"), Some((1 << 30) + 1));
+    assert_eq!(client.observe(&address(VOLUME)).await.expect("a sweep"), Some(told));
+}
+
+#[tokio::test]
 async fn chances_come_from_the_seed() {
     let outcomes = |seed| async move {
         let rig = Rig::new();
