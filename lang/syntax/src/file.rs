@@ -7,7 +7,8 @@ use crate::build::{Builder, Known};
 use crate::characters;
 use crate::items::{Item, MAX_NESTING, split};
 use crate::parse as grammar;
-use crate::repair::{Place, repair};
+use crate::place::Place;
+use crate::repair::repair;
 
 /// What a text says, as far as it could be read, and everything that is wrong with it.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +82,8 @@ fn read_item(parsed: &mut Parsed, hidden: usize, text: &str, item: &Item, file: 
 }
 
 fn read_repaired(parsed: &mut Parsed, known: Known, text: &str, item: &Item, file: FileId) {
-    let repaired = repair(file, text, item);
+    let room = MAX_REPORTS.saturating_sub(parsed.diagnostics.len());
+    let repaired = repair(file, text, item, room);
     parsed.diagnostics.extend(repaired.diagnostics);
     let place = Place { file, base: item.range.start, inserted: &repaired.inserted };
     build(parsed, &repaired.text, place, known);
@@ -99,7 +101,7 @@ fn build(parsed: &mut Parsed, source: &str, place: Place<'_>, known: Known) {
         }
         Err(grammar::TooDeep) => {
             let whole = place.span(0, source.len());
-            tree.statements.push(too_deep(place.span(0, 1), whole, diagnostics));
+            tree.statements.push(too_deep(place.span(0, 0), whole, diagnostics));
         }
     }
 }
@@ -122,7 +124,7 @@ pub fn parse_expression(file: FileId, text: &str) -> (Option<Expr>, Vec<Diagnost
             Builder::new(text, place, &mut diagnostics, Known { hidden: 0, before: 0 }).lone(nodes),
         ),
         Err(grammar::TooDeep) => {
-            too_deep(place.span(0, 1), place.span(0, text.len()), &mut diagnostics);
+            too_deep(place.span(0, 0), place.span(0, text.len()), &mut diagnostics);
             None
         }
     };

@@ -10,6 +10,7 @@ pub mod habits;
 mod items;
 mod literal;
 mod parse;
+mod place;
 mod repair;
 mod scan;
 

@@ -52,6 +52,8 @@ pub(crate) struct Scan<'t> {
     begun: bool,
     /// Lines of the last block text that begin in column 0.
     flat: Vec<usize>,
+    /// The end of the line that was looked at last.
+    line_end: usize,
     /// There is no `*/` from here on.
     no_star_slash: bool,
 }
@@ -65,6 +67,7 @@ impl<'t> Scan<'t> {
             opened: Vec::new(),
             begun: false,
             flat: Vec::new(),
+            line_end: 0,
             no_star_slash: false,
         }
     }
@@ -73,18 +76,28 @@ impl<'t> Scan<'t> {
         self.bytes.get(at).copied().unwrap_or(0)
     }
 
+    /// The end of the line that a byte stands in.
+    fn line_end(&mut self, at: usize) -> usize {
+        if self.line_end <= at {
+            self.line_end = line_end(self.bytes, at);
+        }
+        self.line_end
+    }
+
     fn quote(&mut self, at: usize) -> Option<Event> {
-        let raw = at > 0 && self.byte(at - 1) == b'r' && (at < 2 || !is_word(self.byte(at - 2)));
+        let raw = is_raw(self.bytes, at);
         if self.bytes[at..].starts_with(b"\"\"\"") {
             return self.block(at, raw);
         }
-        match text_end(self.bytes, at, raw, 0) {
-            Ok(end) => {
+        let line_end = self.line_end(at);
+        let line = self.bytes.get(..line_end).unwrap_or(&[]);
+        match text_end(line, at, raw, 0) {
+            Some(end) => {
                 self.at = end;
                 None
             }
-            Err(line_end) => {
-                if let Some((at, end)) = open_interpolation(self.bytes, at, raw) {
+            None => {
+                if let Some((at, end)) = open_interpolation(line, at, raw) {
                     self.at = end + 1;
                     return Some(Event::OpenInterpolation { at, end });
                 }
@@ -127,7 +140,7 @@ impl<'t> Scan<'t> {
 
     /// `<<EOF` up to a line with `EOF` alone.
     fn heredoc(&mut self, at: usize) -> Option<Event> {
-        let line_end = line_end(self.bytes, at);
+        let line_end = self.line_end(at);
         let sign = std::str::from_utf8(self.bytes.get(at + 2..line_end)?).ok()?;
         let marker = sign.trim().trim_start_matches(['-', '~']);
         let word =
@@ -220,8 +233,8 @@ impl Iterator for Scan<'_> {
                         return Some(Event::FlatText(at));
                     }
                 }
-                b'#' => self.at = line_end(self.bytes, at),
-                b'/' if self.byte(self.at) == b'/' => self.at = line_end(self.bytes, at),
+                b'#' => self.at = self.line_end(at),
+                b'/' if self.byte(self.at) == b'/' => self.at = self.line_end(at),
                 b'/' if self.byte(self.at) == b'*' => {
                     return Some(self.slash_star(at));
                 }
@@ -256,26 +269,36 @@ pub(crate) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
-/// The end of a text in quotes that begins at `at`, or the end of its line when it is not closed.
-fn text_end(bytes: &[u8], at: usize, raw: bool, depth: usize) -> Result<usize, usize> {
+/// Whether the quote at `at` belongs to `r"`. An `r` at the end of a word does not count.
+fn is_raw(bytes: &[u8], at: usize) -> bool {
+    let letter = |back: usize| {
+        let before = at.checked_sub(back).and_then(|at| bytes.get(at));
+        before.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    };
+    let minus = at >= 2 && bytes.get(at - 2) == Some(&b'-');
+    at >= 1 && bytes.get(at - 1) == Some(&b'r') && !letter(2) && !(minus && letter(3))
+}
+
+/// The end of a text in quotes that begins at `at`; the bytes end with its line.
+fn text_end(line: &[u8], at: usize, raw: bool, depth: usize) -> Option<usize> {
     let mut to = at + 1;
-    while let Some(byte) = bytes.get(to) {
+    while let Some(byte) = line.get(to) {
         match byte {
-            b'"' => return Ok(to + 1),
-            b'\n' => return Err(to),
-            b'\\' if !raw => to += 1 + usize::from(bytes.get(to + 1) != Some(&b'\n')),
-            b'$' if !raw && bytes.get(to + 1) == Some(&b'{') => {
-                to = interpolation_end(bytes, to + 1, depth + 1).ok_or(line_end(bytes, at))?;
+            b'"' => return Some(to + 1),
+            b'\\' if !raw => to += 2,
+            b'$' if !raw && line.get(to + 1) == Some(&b'{') => {
+                to = interpolation_end(line, to + 1, depth + 1)?;
             }
             _ => to += 1,
         }
     }
-    Err(bytes.len())
+    None
 }
 
-/// Where `${` begins, and the quote that closes the text, when only the `}` is missing.
+/// Where `${` begins, and the quote that closes the text, when only the `}` is missing; the bytes
+/// end with the line.
 fn open_interpolation(bytes: &[u8], at: usize, raw: bool) -> Option<(usize, usize)> {
-    let line = bytes.get(at..line_end(bytes, at))?;
+    let line = bytes.get(at..)?;
     let dollar = find(line, b"${")?;
     let quote = line.iter().skip(dollar).position(|b| *b == b'"')? + dollar;
     (!raw).then_some((at + dollar, at + quote))
@@ -296,7 +319,8 @@ pub(crate) fn code_end(bytes: &[u8], start: usize, end: usize) -> usize {
             Some(b'/') if bytes.get(at + 1) == Some(&b'/') => break,
             Some(b'"') if bytes[at..].starts_with(b"\"\"\"") => return end,
             Some(b'"') => {
-                at = text_end(bytes, at, false, 0).unwrap_or(end).min(end);
+                let line = bytes.get(..end).unwrap_or(bytes);
+                at = text_end(line, at, is_raw(bytes, at), 0).unwrap_or(end);
                 last = at;
                 continue;
             }
@@ -322,7 +346,7 @@ fn interpolation_end(bytes: &[u8], at: usize, depth: usize) -> Option<usize> {
                 }
             }
             b'"' if depth < MAX_TEXT_DEPTH => {
-                to = text_end(bytes, to, false, depth).ok()?;
+                to = text_end(bytes, to, is_raw(bytes, to), depth)?;
                 continue;
             }
             b'"' | b'\n' => return None,

@@ -94,7 +94,7 @@ impl<'t> Builder<'t, '_> {
 
     pub(super) fn too_deep(&mut self, span: Span) {
         let message = "this expression is nested too deeply";
-        let head = Span { end: span.start + 1, ..span };
+        let head = Span { end: span.start, ..span };
         self.report(
             Diagnostic::error(codes::E0006, head, message).help(format!(
                 "at most {MAX_DEPTH} levels are allowed; give parts names with `let`"

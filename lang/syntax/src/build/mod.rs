@@ -8,6 +8,8 @@ mod statement;
 mod text;
 mod types;
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tcloud_model::{Diagnostic, Name, Span};
@@ -15,7 +17,8 @@ use tcloud_model::{Diagnostic, Name, Span};
 use crate::ast::{Expr, Ident, Scope, Statement};
 use crate::file::MAX_REPORTS;
 use crate::parse::{Node, Nodes};
-use crate::repair::Place;
+use crate::place::Place;
+use crate::scan::line_end;
 
 /// How deep an expression may be: brackets, operators and path steps together. It keeps every
 /// later walk over the tree, and dropping it, within a thread's stack.
@@ -28,7 +31,10 @@ pub(crate) struct Builder<'t, 'd> {
     /// Where its bytes stand in the file.
     place: Place<'t>,
     diagnostics: &'d mut Vec<Diagnostic>,
-    known: Known,
+    /// Where something is reported already, in the parsed text.
+    reported: BTreeSet<usize>,
+    /// The line that was looked at last.
+    line: Range<usize>,
     /// `in tenant x`, when the item has it.
     pub(crate) scope: Option<Scope>,
 }
@@ -40,7 +46,10 @@ impl<'t, 'd> Builder<'t, 'd> {
         diagnostics: &'d mut Vec<Diagnostic>,
         known: Known,
     ) -> Builder<'t, 'd> {
-        Builder { text, place, diagnostics, known, scope: None }
+        let Known { hidden, before } = known;
+        let earlier = diagnostics.iter().take(hidden).chain(diagnostics.iter().skip(before));
+        let reported = earlier.filter_map(|d| place.local(d.primary.span.start)).collect();
+        Builder { text, place, diagnostics, reported, line: 0..0, scope: None }
     }
 
     /// The statements of an item.
@@ -61,17 +70,18 @@ impl<'t, 'd> Builder<'t, 'd> {
         expr
     }
 
-    /// The file's range of these bytes of the parsed text.
+    /// The file's range of these bytes of the parsed text; of whole characters.
     fn span(&self, start: usize, end: usize) -> Span {
-        self.place.span(start, end)
+        self.place.span(floor(self.text, start), ceil(self.text, end))
     }
 
     fn node_span(&self, node: &Node<'t>) -> Span {
-        self.span(node.start(), node.end())
+        self.place.span(node.start(), node.end())
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
         if self.diagnostics.len() <= MAX_REPORTS {
+            self.reported.extend(self.place.local(diagnostic.primary.span.start));
             self.diagnostics.push(diagnostic);
         }
     }
@@ -82,18 +92,24 @@ impl<'t, 'd> Builder<'t, 'd> {
         if self.diagnostics.len() > MAX_REPORTS {
             return;
         }
+        let line = self.line_of(at);
         let end = self.place.local(diagnostic.primary.span.end).unwrap_or(at);
-        let same_line = |other: &Diagnostic| {
-            let Some(other) = self.place.local(other.primary.span.start) else { return false };
-            let (first, last) = if other < at { (other, at) } else { (end.min(other), other) };
-            self.text.get(first..last).is_some_and(|between| !between.contains('\n'))
-        };
-        let Known { hidden, before } = self.known;
-        let mut others = self.diagnostics.iter().take(hidden);
-        let known = others.any(same_line) || self.diagnostics.iter().skip(before).any(same_line);
-        if !known {
+        let end = if line.end < end { self.line_of(end).end } else { line.end };
+        if self.reported.range(line.start..=end.max(line.start)).next().is_none() {
             self.report(diagnostic);
         }
+    }
+
+    /// The line that a byte stands in.
+    fn line_of(&mut self, at: usize) -> Range<usize> {
+        if !(self.line.start..=self.line.end).contains(&at) || self.line.is_empty() {
+            let at = at.min(self.text.len());
+            let bytes = self.text.as_bytes();
+            let start =
+                bytes[..at].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
+            self.line = start..line_end(bytes, at);
+        }
+        self.line.clone()
     }
 
     fn ident(&self, node: &Node<'t>) -> Ident {
@@ -134,6 +150,16 @@ impl<'t, 'd> Builder<'t, 'd> {
 pub(crate) struct Known {
     pub(crate) hidden: usize,
     pub(crate) before: usize,
+}
+
+/// The beginning of the character that a byte belongs to.
+pub(crate) fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// The end of the character that the byte before `at` belongs to.
+pub(crate) fn ceil(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
 
 /// See [`Builder::gap`].

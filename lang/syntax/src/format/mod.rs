@@ -15,7 +15,7 @@ use crate::build::{Builder, Known};
 use crate::characters;
 use crate::items::{Item, split};
 use crate::parse as grammar;
-use crate::repair::Place;
+use crate::place::Place;
 
 /// The longest line that is left on one line, in characters.
 const WIDTH: usize = 100;

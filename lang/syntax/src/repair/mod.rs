@@ -1,51 +1,17 @@
 //! Balances the brackets and quotes of an item that lost some, so that the rest of it can be read.
 //! What is missing, and where, is told by the indentation.
 
-use tcloud_model::{Diagnostic, FileId, Span, codes};
+mod report;
+
+use tcloud_model::{Diagnostic, FileId};
 
 use crate::build::word_length;
 use crate::items::Item;
+use crate::place::Place;
 use crate::scan::{Event, Scan, closer, code_end};
 
 /// Stands where something was reported and taken out; nothing in the grammar takes it.
 const BLANK: u8 = 1;
-
-/// How many mistakes of one item are described.
-const MAX_REPORTS: usize = 100;
-
-/// Where the bytes of a parsed text stand in its file.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'t> {
-    pub(crate) file: FileId,
-    /// Where the item begins.
-    pub(crate) base: usize,
-    /// Bytes of the parsed text that the file does not have, sorted.
-    pub(crate) inserted: &'t [usize],
-}
-
-impl Place<'_> {
-    /// The file's range of these bytes.
-    pub(crate) fn span(&self, start: usize, end: usize) -> Span {
-        let (start, end) = (self.global(start), self.global(end));
-        Span::new(self.file, start, end.max(start))
-    }
-
-    fn global(&self, at: usize) -> u32 {
-        let added = self.inserted.partition_point(|inserted| *inserted < at);
-        u32::try_from(self.base + at - added).unwrap_or(u32::MAX)
-    }
-
-    /// The byte of the parsed text that stands at this place of the file.
-    pub(crate) fn local(&self, at: u32) -> Option<usize> {
-        let mut local = (at as usize).checked_sub(self.base)?;
-        for inserted in self.inserted {
-            if *inserted <= local {
-                local += 1;
-            }
-        }
-        Some(local)
-    }
-}
 
 /// An item whose brackets fit.
 pub(crate) struct Repaired {
@@ -55,8 +21,8 @@ pub(crate) struct Repaired {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
-/// Balances an item of `file`, whose whole text is `text`.
-pub(crate) fn repair(file: FileId, text: &str, item: &Item) -> Repaired {
+/// Balances an item of `file`, whose whole text is `text`. At most `room` mistakes are described.
+pub(crate) fn repair(file: FileId, text: &str, item: &Item, room: usize) -> Repaired {
     let source = text.get(item.range.clone()).unwrap_or("");
     let place = Place { file, base: item.range.start, inserted: &[] };
     let events: Vec<Event> = Scan::new(source).collect();
@@ -69,6 +35,7 @@ pub(crate) fn repair(file: FileId, text: &str, item: &Item) -> Repaired {
         open: Vec::new(),
         edits: Vec::new(),
         diagnostics: Vec::new(),
+        room,
     };
     for event in events {
         repair.take(event);
@@ -110,6 +77,7 @@ struct Repair<'t> {
     open: Vec<Open>,
     edits: Vec<(usize, Edit)>,
     diagnostics: Vec<Diagnostic>,
+    room: usize,
 }
 
 fn lines(source: &str, events: &[Event]) -> Vec<Line> {
@@ -142,40 +110,17 @@ impl Repair<'_> {
             Event::Close(at) => self.close(at),
             Event::OpenText { at, end, block } => self.open_text(at, end, block),
             Event::OpenInterpolation { at, end } => {
-                let span = self.place.span(at, at + 2);
-                let close = self.place.span(end, end);
-                self.diagnostics.push(
-                    Diagnostic::error(codes::E0004, span, "`${` is not closed in this text")
-                        .label("opened here")
-                        .help("close it with `}`, or write `\\${` for the characters themselves")
-                        .fix(close, "}"),
-                );
+                self.report_open_interpolation(at, end);
                 self.edits.push((end, Edit::Insert("}".to_owned())));
             }
-            Event::FlatText(at) => {
-                let span = self.place.span(at, at + 1);
-                self.diagnostics.push(
-                    Diagnostic::error(codes::E0004, span, "a line of this text is not indented")
-                        .help(
-                            "indent the content of `\"\"\"`; what all its lines are indented by is \
-                             not part of the text",
-                        ),
-                );
-            }
+            Event::FlatText(at) => self.report_flat_text(at),
             Event::Foreign { at, end } => self.foreign(at, end),
         }
     }
 
     fn foreign(&mut self, at: usize, end: usize) {
         let comment = self.source.get(at..at + 2) == Some("/*");
-        let span = self.place.span(at, at + 2);
-        self.diagnostics.push(if comment {
-            Diagnostic::error(codes::E0010, span, "comments begin with `//`")
-                .help("write `//` at the beginning of each line of the comment")
-        } else {
-            Diagnostic::error(codes::E0010, span, "a text of several lines is written in `\"\"\"`")
-                .help("put `\"\"\"` around it, and indent its lines")
-        });
+        self.report_foreign(at, comment);
         if comment {
             // The comment goes, its newlines stay.
             let pieces = self.source.get(at..end).unwrap_or("").split('\n');
@@ -190,20 +135,7 @@ impl Repair<'_> {
     }
 
     fn open_text(&mut self, at: usize, end: usize, block: bool) {
-        let span = self.place.span(at, at + if block { 3 } else { 1 });
-        let close = self.place.span(end, end);
-        let diagnostic = if block {
-            Diagnostic::error(codes::E0004, span, "block text is never closed")
-                .label("starts here")
-                .help("close it with `\"\"\"` on a line of its own")
-                .fix(close, "\n  \"\"\"")
-        } else {
-            Diagnostic::error(codes::E0004, span, "text is not closed on its line")
-                .label("starts here")
-                .help("close it with `\"`, or use `\"\"\"` for several lines")
-                .fix(close, "\"")
-        };
-        self.diagnostics.push(diagnostic);
+        self.report_open_text(at, end, block);
         let quotes = if block { "\n\"\"\"" } else { "\"" };
         self.edits.push((end, Edit::Insert(quotes.to_owned())));
     }
@@ -240,7 +172,8 @@ impl Repair<'_> {
         } else if let Some(head) = self.head_without_brace(0, column).filter(|_| byte == b'}') {
             self.missing_open(head, at);
         } else {
-            self.closes_nothing(at, byte);
+            self.report_stray(at, byte);
+            self.edits.push((at, Edit::Blank(1, b' ')));
         }
     }
 
@@ -280,48 +213,33 @@ impl Repair<'_> {
         let end = code_end(self.source.as_bytes(), line.start, line.end);
         let start = line.start + line.indent;
         let head = self.source.get(start..end).unwrap_or("");
-        let message = format!("`{{` is missing after `{head}`");
-        let insert = self.place.span(end, end);
-        self.diagnostics.push(
-            Diagnostic::error(codes::E0002, self.place.span(start, end), message)
-                .also(self.place.span(at, at + 1), "closed here")
-                .help("add `{` at the end of the line")
-                .fix(insert, " {"),
-        );
+        self.report_missing(start, head, at);
         self.edits.push((end, Edit::Insert(" {".to_owned())));
-    }
-
-    fn closes_nothing(&mut self, at: usize, byte: u8) {
-        let span = self.place.span(at, at + 1);
-        let sign = char::from(byte);
-        self.diagnostics.push(
-            Diagnostic::error(codes::E0002, span, format!("`{sign}` closes nothing"))
-                .label("nothing is open here")
-                .help("remove it, or open what it should close"),
-        );
-        self.edits.push((at, Edit::Blank(1, b' ')));
     }
 
     /// Reports an opening bracket without partner and puts the partner where it probably belongs.
     fn unclosed(&mut self, open: Open, limit: usize) {
         let Some(line) = self.lines.get(open.line) else { return };
-        let code = code_end(self.source.as_bytes(), line.start, line.end);
-        let code_text = self.source.get(open.at..code).unwrap_or("");
-        let several = code == open.at + 1 || code_text.ends_with(',');
-        let inside = limit > line.start && limit <= line.end && limit < self.source.len();
         let sign = char::from(closer(open.byte));
-        let (at, next, written) = if inside {
+        let inside = limit > line.start && limit <= line.end && limit < self.source.len();
+        if inside {
             let before = self.source.get(..limit).unwrap_or("").trim_end().len();
-            (before.max(open.at + 1), None, sign.to_string())
-        } else if several {
+            let at = before.max(open.at + 1);
+            self.report_unclosed(&open, at, None, sign.to_string());
+            self.edits.push((at, Edit::Insert(sign.to_string())));
+            return;
+        }
+        let code = code_end(self.source.as_bytes(), line.start, line.end);
+        let rest = self.source.get(open.at + 1..code).unwrap_or("");
+        if rest.is_empty() || rest.ends_with(',') {
+            let written = format!("\n{}{sign}", " ".repeat(line.indent));
             let (at, next) = self.end_by_indent(&open, limit);
-            (at, next, format!("\n{}{sign}", " ".repeat(line.indent)))
+            self.report_unclosed(&open, at, next, written);
+            self.edits.push((at, Edit::Insert(format!("\n{sign}"))));
         } else {
-            (code, None, sign.to_string())
-        };
-        self.report_unclosed(&open, at, next, written);
-        self.edits
-            .push((at, Edit::Insert(if several { format!("\n{sign}") } else { sign.into() })));
+            self.report_unclosed(&open, code, None, sign.to_string());
+            self.edits.push((code, Edit::Insert(sign.to_string())));
+        }
     }
 
     /// The end of the last line that is indented deeper than the one with the bracket, and the
@@ -345,69 +263,6 @@ impl Repair<'_> {
         let Some(line) = self.lines.get(number) else { return self.source.len() };
         let text = self.source.get(line.start..line.end).unwrap_or("");
         line.start + text.trim_end().len()
-    }
-
-    fn report_unclosed(&mut self, open: &Open, at: usize, next: Option<usize>, written: String) {
-        if self.diagnostics.len() >= MAX_REPORTS {
-            return;
-        }
-        let what = self.describe(open);
-        let sign = char::from(closer(open.byte));
-        let whole_lines = self.all.get(..self.place.base + at).unwrap_or("").matches('\n').count();
-        let number = whole_lines + if written.starts_with('\n') { 2 } else { 1 };
-        let message = format!("{what} is never closed");
-        let span = self.place.span(open.at, open.at + 1);
-        let insert = self.place.span(at, at);
-        let mut diagnostic = Diagnostic::error(codes::E0002, span, message)
-            .label("opened here")
-            .help(format!("add `{sign}` on line {number}; everything else was read normally"))
-            .fix(insert, written);
-        if let Some((span, text)) = self.next_head(next) {
-            diagnostic = diagnostic.also(span, format!("{text}, so {what} should end before it"));
-        }
-        self.diagnostics.push(diagnostic);
-    }
-
-    /// What follows the place where something should have ended.
-    fn next_head(&self, next: Option<usize>) -> Option<(Span, &'static str)> {
-        let word = |at: usize| {
-            let length = word_length(self.all.get(at..).unwrap_or("")).max(1);
-            (at, at + length)
-        };
-        if let Some(next) = next {
-            let (start, end) = word(self.place.base + next);
-            let file = Place { base: 0, ..self.place };
-            return Some((file.span(start, end), "this line is indented less"));
-        }
-        let mut at = self.place.base + self.source.len();
-        for line in self.all.get(at..)?.split_inclusive('\n') {
-            if line.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
-                let (start, end) = word(at);
-                let file = Place { base: 0, ..self.place };
-                return Some((file.span(start, end), "a new object begins in column 0"));
-            }
-            at += line.len();
-        }
-        None
-    }
-
-    /// `block \`vm web\``, `a list`, …
-    fn describe(&self, open: &Open) -> String {
-        let start = self.lines.get(open.line).map_or(0, |line| line.start + line.indent);
-        let before = self.source.get(start..open.at).unwrap_or("").trim_end();
-        let head = before.rsplit(['{', ',']).next().unwrap_or("").trim();
-        let length = word_length(head);
-        let block = length > 0 && !head.contains(['=', '(', '[']);
-        match open.byte {
-            b'{' if block => {
-                let name = head.split(" for ").next().unwrap_or(head);
-                let name = name.split(" if ").next().unwrap_or(name);
-                format!("block `{name}`")
-            }
-            b'{' => "this object".to_owned(),
-            b'[' => "this list".to_owned(),
-            _ => "this bracket".to_owned(),
-        }
     }
 
     fn finish(self) -> Repaired {

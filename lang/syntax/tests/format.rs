@@ -1,0 +1,44 @@
+//! Formatting keeps the meaning and the comments, and a formatted text stays as it is.
+
+mod support;
+
+use proptest::prelude::*;
+use support::{Writer, comments, shape};
+use tcloud_model::FileId;
+use tcloud_syntax::{format, parse};
+
+fn check(text: &str) -> Result<(), TestCaseError> {
+    let before = parse(FileId(0), text);
+    prop_assert!(before.diagnostics.is_empty(), "{:?}\n{text}", before.diagnostics);
+    let once = format(text);
+    let after = parse(FileId(0), &once);
+    prop_assert!(after.diagnostics.is_empty(), "{:?}\n{text}\n---\n{once}", after.diagnostics);
+    prop_assert_eq!(shape(&before.file), shape(&after.file), "{}\n---\n{}", text, once);
+    prop_assert_eq!(comments(text), comments(&once), "{}\n---\n{}", text, once);
+    let twice = format(&once);
+    prop_assert_eq!(&twice, &once, "{}\n---\n{}", text, twice);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn untidy_texts_keep_their_meaning_and_comments(seed in 0_u64..1_000_000) {
+        check(&Writer::new(seed, true).file(6))?;
+    }
+
+    #[test]
+    fn windows_line_ends_become_plain_ones(seed in 0_u64..1_000_000) {
+        let text = Writer::new(seed, true).file(3);
+        let written = format(&text.replace('\n', "\r\n"));
+        prop_assert!(!written.contains('\r'));
+        prop_assert_eq!(written, format(&text));
+    }
+
+    #[test]
+    fn any_text_can_be_formatted_twice(text in "[a-z{}\\[\\]()\"$=,.#/ \n0-9:?-]{0,200}") {
+        let once = format(&text);
+        prop_assert_eq!(format(&once), once);
+    }
+}
