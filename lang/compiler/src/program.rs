@@ -1,7 +1,7 @@
 //! Files to a [`Program`]: read, parse, lower, check, evaluate. All mistakes of all files are
 //! collected; there is a program only when there are none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tcloud_model::{
@@ -86,6 +86,10 @@ pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
     let mut sources = Sources::new();
     let mut diagnostics = Vec::new();
     let files = read_all(world, settings, &mut sources, &mut diagnostics);
+    if sources.iter().next().is_none() {
+        // Diagnostics about no file at all need a place.
+        sources.add(".", "");
+    }
     let mut tree = lower::lower(files, &mut diagnostics);
     let shapes = Shapes::new(&settings.catalog);
     check::structure::check(&mut tree, &shapes, &mut diagnostics);
@@ -108,7 +112,7 @@ pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
         let found = semantic::check(&program.graph, &settings.catalog, &program);
         diagnostics.extend(found);
     }
-    tidy(&mut diagnostics);
+    tidy(&sources, &mut diagnostics);
     let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     Compiled { sources, program: (!failed).then_some(program), diagnostics }
 }
@@ -196,23 +200,23 @@ fn digest(sources: &Sources, settings: &Settings) -> Digest {
     Digest::of_bytes(text.as_bytes())
 }
 
-/// Sorts, and drops what is said twice: the same place and code, or a consequence at a place that
-/// already has an error inside it.
-fn tidy(diagnostics: &mut Vec<Diagnostic>) {
-    let mut order: Vec<(usize, Diagnostic)> = diagnostics.drain(..).enumerate().collect();
-    order.sort_by(|(a, left), (b, right)| {
-        let key = |d: &Diagnostic| (d.primary.span.file, d.primary.span.start, d.primary.span.end);
-        key(left).cmp(&key(right)).then(a.cmp(b))
+/// Sorts, and drops what is said twice and what is a consequence: where a line cannot be read, what
+/// else is wrong with it can only be told when it can.
+fn tidy(sources: &Sources, diagnostics: &mut Vec<Diagnostic>) {
+    let line = |diagnostic: &Diagnostic| {
+        let span = diagnostic.primary.span;
+        (span.file, sources.file(span.file).line_of(span.start))
+    };
+    let is_syntax = |diagnostic: &Diagnostic| diagnostic.code.0.starts_with("E00");
+    let unreadable: BTreeSet<_> = diagnostics.iter().filter(|d| is_syntax(d)).map(line).collect();
+    diagnostics
+        .retain(|diagnostic| is_syntax(diagnostic) || !unreadable.contains(&line(diagnostic)));
+    // The sort is stable: of several at one place the earliest phase speaks.
+    diagnostics.sort_by_key(|d| (d.primary.span.file, d.primary.span.start, d.primary.span.end));
+    diagnostics.dedup_by(|later, earlier| {
+        later.primary.span == earlier.primary.span
+            && (later.code == earlier.code || later.severity == earlier.severity)
     });
-    for (_, diagnostic) in order {
-        let said = diagnostics.iter().rev().take(8).any(|earlier| {
-            earlier.primary.span == diagnostic.primary.span
-                && (earlier.code == diagnostic.code || earlier.severity == diagnostic.severity)
-        });
-        if !said {
-            diagnostics.push(diagnostic);
-        }
-    }
 }
 
 impl Program {
