@@ -214,8 +214,11 @@ fn tidy(sources: &Sources, diagnostics: &mut Vec<Diagnostic>) {
     // The sort is stable: of several at one place the earliest phase speaks.
     diagnostics.sort_by_key(|d| (d.primary.span.file, d.primary.span.start, d.primary.span.end));
     diagnostics.dedup_by(|later, earlier| {
-        later.primary.span == earlier.primary.span
-            && (later.code == earlier.code || later.severity == earlier.severity)
+        let span = later.primary.span;
+        // What concerns no text stands at an empty place, several messages side by side.
+        let consequence =
+            span.length() > 0 && (later.code == earlier.code || later.severity == earlier.severity);
+        span == earlier.primary.span && (consequence || later.message == earlier.message)
     });
 }
 

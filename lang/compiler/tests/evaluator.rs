@@ -1,0 +1,131 @@
+//! What the planner asks of a program: late values, causes, outputs, checks.
+
+use tcloud_compiler::{MemoryWorld, Program, Settings, Variable, compile};
+use tcloud_model::{Address, Assigned, AttrPath, Deployment, Evaluator, Name, Value};
+
+const TEXT: &str = "\
+param env: \"prod\" | \"test\" = \"prod\"
+let domain = \"${env}.example\"
+
+tenant a {
+  defaults vm { memory = 2GiB }
+  network n { cidr = 10.0.0.0/24 }
+  vm db {
+    vcpus = 1
+    nic n { network = network.n }
+  }
+  vm web {
+    vcpus = 1
+    nic n { network = network.n }
+    cloud_init = { fqdn = \"web.${domain}\", runcmd = [\"ping ${vm.db.nic.n.address}\"] }
+  }
+  output db: Ip = vm.db.nic.n.address
+}
+
+check apart {
+  assert tenant.a.vm.db.host != tenant.a.vm.web.host, \"both on one host\"
+}
+";
+
+fn settings() -> Settings {
+    Settings::new(Deployment::new("test"))
+}
+
+fn program(settings: &Settings) -> Program {
+    let compiled = compile(&MemoryWorld::of(TEXT), settings);
+    assert_eq!(compiled.diagnostics, []);
+    compiled.program.expect("a program without errors")
+}
+
+fn address(text: &str) -> Address {
+    text.parse().expect("an address")
+}
+
+fn assigned() -> Assigned {
+    let mut assigned = Assigned::default();
+    let ip = Value::Ip([10, 0, 0, 7].into());
+    assigned.set(&address("tenant.a.vm.db.nic.n"), "address", ip);
+    let host = Value::Ref(address("site.s.host.h"));
+    assigned.set(&address("tenant.a.vm.db"), "host", host.clone());
+    assigned.set(&address("tenant.a.vm.web"), "host", host);
+    assigned
+}
+
+#[test]
+fn programs_are_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Program>();
+}
+
+#[test]
+fn what_waits_for_an_address_is_configured_after_it_is_assigned() {
+    let program = program(&settings());
+    let web = &program.desired().resources[&address("tenant.a.vm.web")];
+    assert!(web.deferred);
+    assert!(web.attributes.get("cloud_init").is_none());
+    assert!(!program.desired().resources[&address("tenant.a.vm.db")].deferred);
+
+    let fields = program.configure(&web.address, &assigned()).expect("no mistakes");
+    let cloud_init = fields.map("cloud_init").expect("set");
+    assert_eq!(cloud_init.list("runcmd"), [Value::text("ping 10.0.0.7")]);
+    assert_eq!(fields.get("memory"), web.attributes.get("memory"));
+    // Another assignment gives another answer: nothing is remembered from the first.
+    let mut other = assigned();
+    let ip = Value::Ip([10, 0, 0, 8].into());
+    other.set(&address("tenant.a.vm.db.nic.n"), "address", ip);
+    let fields = program.configure(&web.address, &other).expect("no mistakes");
+    assert_eq!(
+        fields.map("cloud_init").map(|c| c.list("runcmd").to_vec()),
+        Some(vec![Value::text("ping 10.0.0.8")])
+    );
+}
+
+#[test]
+fn outputs_and_checks_see_what_was_assigned() {
+    let program = program(&settings());
+    let outputs = program.outputs(&assigned()).expect("no mistakes");
+    assert_eq!(outputs.len(), 1);
+    assert_eq!(outputs[0].name, "tenant.a.db");
+    assert_eq!(outputs[0].value, Value::Ip([10, 0, 0, 7].into()));
+    let checks = program.checks(&assigned());
+    assert_eq!(checks.len(), 1);
+    assert_eq!(checks[0].failures.len(), 1);
+    assert_eq!(checks[0].failures[0].message, "check `apart` does not hold: both on one host");
+}
+
+#[test]
+fn causes_are_the_attribute_then_what_flows_in() {
+    let program = program(&settings());
+    let texts = |path: &str| -> Vec<&str> {
+        let path = AttrPath::parse(path);
+        let spans = program.causes(&address("tenant.a.vm.web"), Some(&path));
+        spans.iter().map(|span| &TEXT[span.start as usize..span.end as usize]).collect()
+    };
+    assert_eq!(
+        texts("cloud_init.fqdn"),
+        [
+            "\"web.${domain}\"",
+            "let domain = \"${env}.example\"",
+            "param env: \"prod\" | \"test\" = \"prod\"",
+        ]
+    );
+    assert_eq!(texts("memory"), ["2GiB", "defaults vm"]);
+    assert_eq!(texts("nic.n.network"), ["network.n"]);
+    assert_eq!(program.causes(&address("tenant.a.vm.web"), None).len(), 1);
+}
+
+#[test]
+fn parameters_are_read_as_their_type_asks() {
+    let mut settings = settings();
+    settings.variables.insert(Name::new("env"), Variable::Text("test".to_owned()));
+    let other = program(&settings);
+    assert_ne!(other.desired().digest, program(&self::settings()).desired().digest);
+
+    settings.variables.insert(Name::new("env"), Variable::Text("nonsense".to_owned()));
+    settings.variables.insert(Name::new("evn"), Variable::Text("test".to_owned()));
+    let compiled = compile(&MemoryWorld::of(TEXT), &settings);
+    let codes: Vec<&str> = compiled.diagnostics.iter().map(|d| d.code.0).collect();
+    assert_eq!(codes, ["E0207", "E0207"]);
+    // Even without a file there is a place to point to.
+    assert_eq!(compile(&MemoryWorld::default(), &settings).diagnostics.len(), 2);
+}
