@@ -80,7 +80,8 @@ fn weigh_deletions(input: &Input<'_>, facts: &Facts<'_>, drafts: &mut [Draft]) {
         };
         let holds = kinds::HOLDS_DATA.iter().any(|kind| *draft.kind() == *kind);
         let cost = match (holds, live.written) {
-            (true, Some(0)) => Impact::RecreateKeep,
+            // A disk into which nobody wrote holds nothing; a volume is meant to outlive its guest.
+            (true, Some(0)) if *draft.kind() == "disk" => Impact::RecreateKeep,
             (true, _) => Impact::RecreateLose,
             (false, _) => removal,
         };

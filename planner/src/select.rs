@@ -39,7 +39,9 @@ impl Selection {
             return selection;
         }
         let all: IndexSet<&Address> = facts.addresses().chain(layout.wanted.keys()).collect();
-        let replace = selection.matching("replace", &wishes.replace, &all);
+        // Making a VM anew does not make its disks anew: what lies inside is not meant.
+        let mut replace = selection.matching("replace", &wishes.replace, &all);
+        replace.retain(|address| wishes.replace.iter().any(|word| names(word, address)));
         selection.replace = replace;
         let needs = Needs { facts, layout };
         let destroy = wishes.goal == Goal::Destroy;
@@ -276,6 +278,16 @@ fn globs(word: &str) -> Option<GlobSet> {
 }
 
 /// Whether the pattern names the address, the block that it is an instance of, or a scope of it.
+/// Whether a pattern names the address itself, or all instances of its block.
+fn names(word: &str, address: &Address) -> bool {
+    globs(word).is_some_and(|globs| is_named(&globs, address, &address.to_string()))
+}
+
+fn is_named(globs: &GlobSet, address: &Address, text: &str) -> bool {
+    let block = address.key().and_then(|key| text.strip_suffix(&format!("[{key}]")));
+    globs.is_match(text) || block.is_some_and(|block| globs.is_match(block))
+}
+
 fn covers<'a>(
     globs: &GlobSet,
     address: &'a Address,
@@ -285,11 +297,7 @@ fn covers<'a>(
         return *known;
     }
     let text = address.to_string();
-    let block = match address.key() {
-        Some(key) => text.strip_suffix(&format!("[{key}]")),
-        None => None,
-    };
-    let named = globs.is_match(&text) || block.is_some_and(|block| globs.is_match(block));
+    let named = is_named(globs, address, &text);
     let covered = named || address.parent().is_some_and(|parent| covers(globs, parent, memory));
     memory.insert(address, covered);
     covered

@@ -405,6 +405,8 @@ impl<'p> Eval<'p> {
         fields: &Fields,
         mut all: Vec<Address>,
     ) -> Vec<Address> {
+        // A guest may read its own cards; only `after` can make it wait for itself.
+        let waits_for_itself = all.contains(address);
         for (name, value) in fields.iter() {
             if name != "allow" && name != "expose_to" {
                 value.each_reference(&mut |target| all.push(self.owner_of_part(target)));
@@ -422,7 +424,7 @@ impl<'p> Eval<'p> {
         }
         all.sort();
         all.dedup();
-        all.retain(|target| target != address);
+        all.retain(|target| target != address || waits_for_itself);
         all
     }
 
