@@ -57,7 +57,8 @@ pub(crate) struct Place {
 }
 
 /// Places everything that is managed. What may stay, stays; then what has to leave its host is
-/// placed, then what is new – first what has few hosts to choose from, then what is large.
+/// placed, then what is new – first what has to go to its volumes, then what has few hosts to choose
+/// from, then what is large.
 ///
 /// # Errors
 /// One diagnostic for each VM or volume that fits nowhere, or outgrows its host.
@@ -85,7 +86,10 @@ pub(crate) fn place(input: &PlaceInput<'_>) -> Result<Placement, Vec<Diagnostic>
     waiting.sort_by_cached_key(|(group, candidates)| {
         let few = board.hosts(*candidates).1.len();
         let size = (group.memory, group.vcpus, group.storage());
-        (group.vm.is_none(), group.home == Home::New, few, Reverse(size))
+        // A guest whose disks were made before a run was cut off has no choice left: nobody may
+        // take the host, or its place in a spread, from it.
+        let free = pin(&board, group, *candidates) == Pin::Free;
+        (group.vm.is_none(), free, group.home == Home::New, few, Reverse(size))
     });
     for (group, candidates) in waiting {
         match choose(&board, group, candidates) {

@@ -325,6 +325,20 @@ fn a_guest_is_not_moved_to_a_volume_without_a_word() {
 }
 
 #[test]
+fn a_guest_whose_disk_was_made_already_is_placed_before_those_that_are_free() {
+    let text = format!(
+        "{SITE}tenant.t.vm.a[1] vcpus=1 memory=8GiB spread=a
+         tenant.t.vm.a[2] vcpus=1 memory=1GiB spread=a disk.root.volume=@tenant.t.vm.a[2].disk.root
+         tenant.t.vm.a[2].disk.root size=1GiB"
+    );
+    let mut world = World::default();
+    let kvm2 = Place { host: address("site.m.host.kvm2"), pool: Some(address("site.m.pool.fast")) };
+    world.at.insert(address("tenant.t.vm.a[2].disk.root"), kvm2);
+    let placement = world.place(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert_eq!(told(&placement), "a[1] kvm1, a[2] kvm2, root kvm2/fast");
+}
+
+#[test]
 fn networks_and_images_are_where_they_are_used() {
     let placement = World::default().place(&format!(
         "{SITE}image.d source=x digest=y
