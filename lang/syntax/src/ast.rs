@@ -1,5 +1,5 @@
 //! The tree of one file. Every node knows its range; nothing is resolved or judged here. What did
-//! not parse is a node too ([`Statement::Bad`], [`Expr::Bad`]), so that one mistake never hides
+//! not parse is a node too ([`Statement::Bad`], [`ExprKind::Bad`]), so that one mistake never hides
 //! what stands around it.
 
 use std::sync::Arc;
