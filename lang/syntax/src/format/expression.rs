@@ -81,7 +81,9 @@ impl<'t> Printer<'t> {
     fn flat_inside(&self, open: &str, node: &Node<'t>, close: &str) -> Option<String> {
         let inner = self.inner(node);
         match inner.as_slice() {
-            [inner] => Some(format!("{open}{}{close}", self.flat(inner)?)),
+            [only] if !self.opened(node, &inner) => {
+                Some(format!("{open}{}{close}", self.flat(only)?))
+            }
             _ => None,
         }
     }
@@ -94,8 +96,13 @@ impl<'t> Printer<'t> {
         indent: usize,
         column: usize,
     ) -> String {
-        match self.inner(node).as_slice() {
-            [inner] => format!("{open}{}{close}", self.value(inner, indent, column + open.len())),
+        let inner = self.inner(node);
+        match inner.as_slice() {
+            [only] if self.opened(node, &inner) => {
+                let inside = self.value(only, indent + 1, 2 * (indent + 1));
+                format!("{open}\n{}{inside}\n{}{close}", pad(indent + 1), pad(indent))
+            }
+            [only] => format!("{open}{}{close}", self.value(only, indent, column + open.len())),
             _ => node.text().to_owned(),
         }
     }

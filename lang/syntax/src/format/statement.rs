@@ -53,7 +53,12 @@ impl<'t> Printer<'t> {
             (Rule::use_s, [source, alias]) => {
                 out = format!("use {} as {}", source.text(), alias.text());
             }
-            (Rule::assert_s, _) => self.joined(&mut out, &["assert ", ", "], parts, style)?,
+            (Rule::assert_s, [condition]) => {
+                self.joined(&mut out, &["assert "], std::slice::from_ref(condition), style)?;
+            }
+            (Rule::assert_s, [condition, message]) => {
+                self.assert(&mut out, condition, message, style)?;
+            }
             (Rule::moved_s, _) => self.joined(&mut out, &["moved ", " -> "], parts, style)?,
             (Rule::adopt_s, _) => {
                 self.joined(&mut out, &["adopt ", " from ", " on "], parts, style)?;
@@ -83,6 +88,30 @@ impl<'t> Printer<'t> {
             out.push_str(text);
             self.push(out, part, style)?;
         }
+        Some(())
+    }
+
+    /// `assert condition, message`; a message that does not fit begins the next line.
+    fn assert(
+        &self,
+        out: &mut String,
+        condition: &Node<'t>,
+        message: &Node<'t>,
+        style: Style,
+    ) -> Option<()> {
+        out.push_str("assert ");
+        self.push(out, condition, style)?;
+        let written = self.newline(condition.end(), message.start());
+        let text = self.flat(message)?;
+        let fits = style.column(out) + 2 + text.chars().count() <= WIDTH;
+        if !written && (style.flat || fits) {
+            out.push_str(", ");
+        } else if style.flat {
+            return None;
+        } else {
+            out.push_str(&format!(",\n{}", pad(style.indent + 1)));
+        }
+        out.push_str(&text);
         Some(())
     }
 
