@@ -70,11 +70,17 @@ pub(crate) async fn apply(
     }
     let scopes = plan.steps.iter().flat_map(scopes_of).collect();
     let mut held = hold::hold(parts, scopes, run, control).await?;
-    let checked = match prepare(parts, plan, &mut held, control).await {
+    let mut stopping = control.clone();
+    let prepared = tokio::select! {
+        biased;
+        _ = stopping.stop_beyond(Stop::Drain) => Err(HoldError::Stopped),
+        prepared = prepare(parts, plan, &mut held, control) => prepared.map_err(HoldError::from),
+    };
+    let checked = match prepared {
         Ok(checked) => checked,
         Err(error) => {
             held.give_up().await;
-            return Err(HoldError::from(error).into());
+            return Err(error.into());
         }
     };
     if !checked.stale.is_empty() {
@@ -155,6 +161,10 @@ struct Batch {
 impl Executor {
     async fn run(mut self) -> Result<Account, ApplyError> {
         loop {
+            let stop = self.control.stopped();
+            if stop > self.stop {
+                self.stopped(stop).await;
+            }
             if self.stop == Stop::No {
                 self.take_ready();
             }

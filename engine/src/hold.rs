@@ -36,8 +36,8 @@ pub enum HoldError {
         /// Who holds it.
         holder: Box<Holder>,
     },
-    /// Somebody stopped the run while it waited.
-    #[error("stopped while waiting for another run; nothing was changed")]
+    /// Somebody stopped the run while it waited or looked.
+    #[error("stopped before anything was changed")]
     Stopped,
 }
 

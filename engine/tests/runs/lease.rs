@@ -109,3 +109,38 @@ async fn a_run_that_stood_still_is_fenced_in_a_file() {
     let store = SqliteStore::open(&directory.path().join("state.db")).expect("opens");
     a_run_that_stood_still_is_fenced(Arc::new(store)).await;
 }
+
+/// A store whose leases expire by the test's own clock.
+fn clocked() -> Arc<dyn Store> {
+    let begun = tokio::time::Instant::now();
+    let now = move || jiff::Timestamp::UNIX_EPOCH + begun.elapsed();
+    Arc::new(MemoryStore::new(Arc::new(now)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_keeps_a_lease_for_as_long_as_a_step_takes() {
+    let world = World::with(clocked(), Duration::from_secs(95));
+    let plan = Arc::new(from_nothing("a 1"));
+    let one = world.engine_of(1001, patient(), Arc::clone(&world.store));
+    let two = world.engine_of(1002, patient(), Arc::clone(&world.store));
+    let (silent, r1, r2) = (Control::silent(), run("apply"), run("apply"));
+    let (first, second) =
+        tokio::join!(one.apply(&plan, &r1, &silent), two.apply(&plan, &r2, &silent));
+    assert!(first.expect("applied").is_success());
+    assert!(matches!(second, Err(ApplyError::Hold(HoldError::Held { .. }))), "{second:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_without_a_heartbeat_expires_even_if_nobody_knows_whether_its_process_lives() {
+    let world = World::with(clocked(), Duration::from_secs(5));
+    let plan = Arc::new(from_nothing("a 1"));
+    let one = world.engine_of(1001, patient(), Arc::clone(&world.store));
+    let (silent, r1) = (Control::silent(), run("apply"));
+    let cut = tokio::time::timeout(Duration::from_secs(1), one.apply(&plan, &r1, &silent)).await;
+    assert!(cut.is_err(), "it is cut off in the middle of its step");
+    let begun = tokio::time::Instant::now();
+    let two = world.engine_of(1002, patient(), Arc::clone(&world.store));
+    let account = two.apply(&plan, &run("apply"), &silent).await.expect("applied");
+    assert!(account.is_success());
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+}

@@ -72,3 +72,15 @@ async fn a_stop_ends_a_pause_between_attempts() {
     assert_eq!(account.failed[0].reason, "busy");
     assert_eq!(begun.elapsed(), Duration::from_secs(1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_stopped_before_its_first_step_does_nothing() {
+    let world = World::new();
+    let (control, stopper, _heard) = listening();
+    stopper.send_replace(Stop::Drain);
+    let plan = Arc::new(from_nothing("a 1\nb 1 after a"));
+    let account = world.engine().apply(&plan, &run("apply"), &control).await.expect("it ran");
+    assert_eq!((account.done, account.skipped.len(), account.interrupted), (0, 2, true));
+    assert!(world.log().is_empty());
+    assert_eq!(ended(&world).await, EndStatus::Interrupted);
+}
