@@ -1,0 +1,194 @@
+//! A process may be killed at any moment: the next one goes on, and nothing is lost or there twice.
+
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt as _;
+use std::time::{Duration, Instant};
+
+use crate::project::{Object, Project, assert_nothing_is_twice, example};
+
+/// Longer than any apply of the example takes, and shorter than a dead process would keep a lease
+/// if nobody saw that it is dead.
+const BOUND: Duration = Duration::from_secs(25);
+
+/// How slow every call to a host is, so that a process can be killed in the middle of one.
+const LATENCY: &str = "20ms";
+
+/// Numbers that look random and are the same in every run (xorshift64*).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: Duration) -> Duration {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32;
+        end.mul_f64(number as f64 / f64::from(u32::MAX))
+    }
+}
+
+/// A project that is about to be applied, with flags.
+struct Template {
+    project: Project,
+    flags: Vec<String>,
+}
+
+/// What an apply that nobody kills leads to.
+struct Reference {
+    objects: Vec<Object>,
+    duration: Duration,
+}
+
+impl Template {
+    /// The example, not applied yet.
+    fn fresh() -> Template {
+        let project = Project::copy_of(&example("thueringen"));
+        project.run(&["plan"], 0);
+        project.run(&["sim", "latency", LATENCY], 0);
+        Template { project, flags: Vec::new() }
+    }
+
+    /// The example, applied and then changed: guests, volumes, disks and networks are deleted,
+    /// changed and made anew.
+    fn changed() -> Template {
+        let project = Project::copy_of(&example("thueringen"));
+        project.run(&["apply", "--yes"], 0);
+        project.run(&["sim", "latency", LATENCY], 0);
+        let district = "tenants/landkreis-sm.tcloud";
+        project.edit(district, "vm accounts for n in 1..=2", "vm accounts for n in 1..=1");
+        project.edit(district, "10.16.1.", "10.16.2.");
+        project.edit("main.tcloud", "flavor small { vcpus = 1", "flavor small { vcpus = 2");
+        project.edit("components/citizen-portal.tcloud", ", \"building-permit\"", "");
+        project.edit("components/citizen-portal.tcloud", "50GiB", "60GiB");
+        let flags = project.consents(&["plan"]);
+        assert!(!flags.is_empty(), "this destroys data");
+        Template { project, flags }
+    }
+
+    fn copy(&self) -> Project {
+        Project::copy_of(self.project.path())
+    }
+
+    fn apply(&self) -> Vec<&str> {
+        ["apply", "--yes"].into_iter().chain(self.flags.iter().map(String::as_str)).collect()
+    }
+
+    /// Applies without harm, and measures.
+    fn reference(&self) -> Reference {
+        let project = self.copy();
+        let ended = project.ended(&self.apply());
+        assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+        project.run(&["plan", "--exit-code"], 0);
+        Reference { objects: project.ours(), duration: ended.took }
+    }
+
+    /// Kills an apply after a while; whether it was still there.
+    fn kill(&self, project: &Project, after: Duration) -> bool {
+        let start = Instant::now();
+        let mut command = project.command(&self.apply());
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let mut child = command.spawn().expect("tcloud runs");
+        std::thread::sleep(after.saturating_sub(start.elapsed()));
+        let _ = child.kill();
+        child.wait().expect("it ended").signal() == Some(9)
+    }
+}
+
+/// How a killed apply left things.
+#[derive(Default)]
+struct Tally {
+    /// Killed, and not already done.
+    killed: usize,
+    /// Killed when it had done something, but not all.
+    halfway: usize,
+}
+
+fn kill_and_go_on(template: &Template, seed: u64, times: u32) {
+    let reference = template.reference();
+    let before = template.project.ours();
+    let mut random = Random(seed);
+    let mut tally = Tally::default();
+    let part = reference.duration / times;
+    for number in 0..times {
+        // One moment in each part of the duration, so that they are spread over all of it.
+        let moment = part * number + random.below(part);
+        println!("seed {seed}, kill {number} after {moment:?} of {:?}", reference.duration);
+        let project = template.copy();
+        let killed = template.kill(&project, moment);
+        let found = project.ours();
+        tally.killed += usize::from(killed);
+        tally.halfway += usize::from(killed && found != before && found != reference.objects);
+        go_on(template, &project, &reference);
+    }
+    println!("{} killed, {} of them halfway", tally.killed, tally.halfway);
+    assert!(tally.killed > times as usize / 2, "the kills came too late");
+    assert!(tally.halfway > times as usize / 8, "the kills came before or after the work");
+}
+
+/// The next apply repairs what a killed one left.
+fn go_on(template: &Template, project: &Project, reference: &Reference) {
+    project.run(&["sim", "latency", "none"], 0);
+    let ended = project.ended(&template.apply());
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    assert!(ended.took < BOUND, "it waited for something: {:?}", ended.took);
+    is_as_it_should_be(project, reference);
+}
+
+fn is_as_it_should_be(project: &Project, reference: &Reference) {
+    project.run(&["plan", "--exit-code"], 0);
+    let ours = project.ours();
+    assert_nothing_is_twice(&ours);
+    assert_eq!(ours, project.remembered(), "no orphan, and no record of nothing");
+    assert_eq!(addresses(&ours), addresses(&reference.objects));
+    let records = project.records();
+    project.lose_the_state();
+    project.run(&["state", "rebuild", "--yes"], 0);
+    assert_eq!(records, project.records(), "the hosts know all that was remembered");
+}
+
+/// Where objects are may differ, when some were there already as the rest was placed.
+fn addresses(objects: &[Object]) -> BTreeSet<&str> {
+    objects.iter().map(|object| object.address.as_str()).collect()
+}
+
+#[test]
+fn a_killed_first_apply_is_finished_by_the_next() {
+    kill_and_go_on(&Template::fresh(), 0x5eed, 30);
+}
+
+#[test]
+fn a_killed_change_with_deletions_is_finished_by_the_next() {
+    kill_and_go_on(&Template::changed(), 0xdead, 20);
+}
+
+#[test]
+fn two_applies_at_once_do_nothing_twice() {
+    let template = Template::fresh();
+    let reference = template.reference();
+    let project = template.copy();
+    let start = Instant::now();
+    let arguments = template.apply();
+    let children = [(); 2].map(|()| project.command(&arguments).spawn().expect("tcloud runs"));
+    let ended = children.map(|child| child.wait_with_output().expect("it ends"));
+    let said = ended.each_ref().map(|ended| String::from_utf8_lossy(&ended.stderr));
+    assert!(start.elapsed() < BOUND + reference.duration, "{said:#?}");
+    assert!(ended.iter().any(|ended| ended.status.success()), "{said:#?}");
+    for (ended, said) in ended.iter().zip(&said) {
+        // The second finds its work done, or its plan stale; it never fails otherwise.
+        assert!(matches!(ended.status.code(), Some(0 | 5)), "{:?} {said}", ended.status);
+        assert!(!said.contains("panicked") && !said.contains("BUG"), "{said}");
+    }
+    is_as_it_should_be(&project, &reference);
+    created_once(&project.ours(), &project);
+}
+
+/// The hosts were asked for each object only once.
+fn created_once(ours: &[Object], project: &Project) {
+    let hosts: BTreeSet<&str> = ours.iter().map(|object| object.host.as_str()).collect();
+    for host in hosts {
+        let calls = project.run(&["sim", "calls", host], 0);
+        let creations =
+            calls.lines().filter(|line| line.split_whitespace().nth(1) == Some("create"));
+        let here = ours.iter().filter(|object| object.host == host).count();
+        assert_eq!(creations.count(), here, "{calls}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The real binary on whole projects: the examples, processes that are killed, and bad input.
+
+#![expect(clippy::print_stdout, reason = "a failed test shows what it was doing")]
+
+mod crash;
+mod examples;
+mod project;
