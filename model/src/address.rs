@@ -108,7 +108,15 @@ impl Address {
 
     /// The tenant that the resource belongs to, or `None` for what is shared by all.
     pub fn tenant(&self) -> Option<&Address> {
-        self.ancestry().into_iter().find(|a| a.kind() == "tenant")
+        let mut tenant = None;
+        let mut at = Some(self);
+        while let Some(address) = at {
+            if address.kind() == "tenant" {
+                tenant = Some(address);
+            }
+            at = address.parent();
+        }
+        tenant
     }
 
     /// Whether this address is `other` or lies inside it.
