@@ -23,6 +23,11 @@ impl Name {
         Name(Arc::from(text))
     }
 
+    /// Wraps a text; within [`crate::sharing::sharing`], equal texts are kept once.
+    pub fn shared(text: &str) -> Name {
+        crate::sharing::name(text)
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -92,8 +92,9 @@ impl Lowering<'_> {
     fn sort(&mut self, id: BodyId, all: Vec<Ast>, guard: Option<GuardId>, parts: &mut Parts) {
         for statement in all {
             match statement {
-                Ast::Block(block) => parts.blocks.push((guard, block)),
-                Ast::If(ast::If { condition, then, otherwise, span: _ }) => {
+                Ast::Block(block) => parts.blocks.push((guard, *block)),
+                Ast::If(inner) => {
+                    let ast::If { condition, then, otherwise, span: _ } = *inner;
                     let condition_id = count(self.tree.conditions.len());
                     self.tree.conditions.push(condition);
                     for (expected, branch) in [(true, then), (false, otherwise)] {
@@ -111,11 +112,12 @@ impl Lowering<'_> {
                     Diagnostic::error(codes::E0109, used.span, "`use` is not available yet")
                         .help("put the component into a folder of this project"),
                 ),
-                Ast::Moved(moved) => parts.statements.push((guard, Statement::Moved(moved))),
-                Ast::Adopt(adopt) => parts.statements.push((guard, Statement::Adopt(adopt))),
+                Ast::Moved(moved) => parts.statements.push((guard, Statement::Moved(*moved))),
+                Ast::Adopt(adopt) => parts.statements.push((guard, Statement::Adopt(*adopt))),
                 Ast::Forget(forget) => parts.statements.push((guard, Statement::Forget(forget))),
-                Ast::Assert(assert) => parts.statements.push((guard, Statement::Assert(assert))),
-                Ast::Check(ast::Check { doc: _, name, body, head: _, span: _ }) => {
+                Ast::Assert(assert) => parts.statements.push((guard, Statement::Assert(*assert))),
+                Ast::Check(check) => {
+                    let ast::Check { doc: _, name, body, head: _, span: _ } = *check;
                     parts.checks.push((parts.statements.len(), body));
                     parts.statements.push((guard, Statement::Check(name, BodyId(0))));
                 }
@@ -129,14 +131,15 @@ impl Lowering<'_> {
             Ast::Function(function) => {
                 let named = Named::Function(FunctionId(count(self.tree.functions.len())));
                 parts.names.push((function.name.name.clone(), named));
-                self.tree.functions.push(Function { ast: function, scope: id });
+                self.tree.functions.push(Function { ast: *function, scope: id });
             }
             Ast::TypeAlias(alias) => {
                 let named = Named::Alias(AliasId(count(self.tree.aliases.len())));
                 parts.names.push((alias.name.name.clone(), named));
-                self.tree.aliases.push(alias);
+                self.tree.aliases.push(*alias);
             }
-            Ast::Component(ast::Component { doc: _, name, body, head, span: _ }) => {
+            Ast::Component(component) => {
+                let ast::Component { doc: _, name, body, head, span: _ } = *component;
                 let component = ComponentId(count(self.tree.components.len()));
                 parts.names.push((name.name.clone(), Named::Component(component)));
                 self.tree.components.push(Component { name, body: BodyId(0), scope: id, head });
@@ -269,15 +272,18 @@ fn definition(statement: Ast, guard: Option<GuardId>) -> Option<Def> {
             span,
             doc: None,
         },
-        Ast::Let(ast::Let { name, ty, value, span }) => {
+        Ast::Let(own) => {
+            let ast::Let { name, ty, value, span } = *own;
             let (ty, value) = (ty.map(Box::new), Some(value));
             Def { kind: DefKind::Let, name, ty, value, guard, span, doc: None }
         }
-        Ast::Param(ast::Param { doc, name, ty, default, span }) => {
+        Ast::Param(own) => {
+            let ast::Param { doc, name, ty, default, span } = *own;
             let ty = Some(Box::new(ty));
             Def { kind: DefKind::Param, name, ty, value: default, guard, span, doc }
         }
-        Ast::Output(ast::Output { doc, name, ty, value, span }) => {
+        Ast::Output(own) => {
+            let ast::Output { doc, name, ty, value, span } = *own;
             let (ty, value) = (ty.map(Box::new), Some(value));
             Def { kind: DefKind::Output, name, ty, value, guard, span, doc }
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tcloud_model::{
     Address, Assigned, AttrPath, Catalog, Check, Deployment, DesiredGraph, Diagnostic, Digest,
-    Evaluator, Fields, FileId, Name, Output, Severity, Sources, Span, codes,
+    Evaluator, Fields, FileId, Name, Output, Severity, Sources, Span, codes, sharing,
 };
 use tcloud_syntax::ast;
 
@@ -85,7 +85,7 @@ pub struct Program {
 pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
     let mut sources = Sources::new();
     let mut diagnostics = Vec::new();
-    let files = read_all(world, settings, &mut sources, &mut diagnostics);
+    let files = sharing::sharing(|| read_all(world, settings, &mut sources, &mut diagnostics));
     if sources.iter().next().is_none() {
         // Diagnostics about no file at all need a place.
         sources.add(".", "");

@@ -37,33 +37,33 @@ pub struct Scope {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement {
     /// `vm web { … }`, `quota { … }`, `existing network lan { … }`, `defaults vm { … }`
-    Block(Block),
+    Block(Box<Block>),
     /// `memory = 8GiB`
     Attribute(Attribute),
     /// `let domain = …`
-    Let(Let),
+    Let(Box<Let>),
     /// `param env: "prod" | "test" = "prod"`
-    Param(Param),
+    Param(Box<Param>),
     /// `output address: Ip = …`
-    Output(Output),
+    Output(Box<Output>),
     /// `fn share(of: Int, n: Int): Int = of * n / 100`
-    Function(Function),
+    Function(Box<Function>),
     /// `type Size = Bytes where this >= 1GiB`
-    TypeAlias(TypeAlias),
+    TypeAlias(Box<TypeAlias>),
     /// `use "../path"`
     Use(Use),
     /// `component citizen-portal { … }`
-    Component(Component),
+    Component(Box<Component>),
     /// `if cond { … } else { … }`
-    If(If),
+    If(Box<If>),
     /// `check spread { assert … }`
-    Check(Check),
+    Check(Box<Check>),
     /// `assert expr, "message"`
-    Assert(Assert),
+    Assert(Box<Assert>),
     /// `moved A -> B`
-    Moved(Moved),
+    Moved(Box<Moved>),
     /// `adopt A from "name" on host.kvm1`
-    Adopt(Adopt),
+    Adopt(Box<Adopt>),
     /// `forget A`
     Forget(Forget),
     /// What could not be read. A diagnostic was made for it.

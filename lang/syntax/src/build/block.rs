@@ -53,7 +53,17 @@ impl<'t> Builder<'t, '_> {
                 (kind, labels.into_iter().next())
             }
         };
-        Statement::Block(Block { doc, form, kind, name, repeat, condition, body, head, span })
+        Statement::Block(Box::new(Block {
+            doc,
+            form,
+            kind,
+            name,
+            repeat,
+            condition,
+            body,
+            head,
+            span,
+        }))
     }
 
     /// The words, clauses and body of a block.
@@ -91,7 +101,7 @@ impl<'t> Builder<'t, '_> {
     fn quoted_word(&self, node: &Node<'t>) -> Ident {
         let text = node.text();
         let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or("");
-        Ident { name: Name::new(inner), span: self.node_span(node) }
+        Ident { name: Name::shared(inner), span: self.node_span(node) }
     }
 
     /// A name is one word, without quotes.
@@ -161,7 +171,7 @@ impl<'t> Builder<'t, '_> {
             return self.bad_range(span, None);
         };
         let (head, body) = (self.span(start, head.end), head.body);
-        Statement::Component(Component { doc, name, body, head, span })
+        Statement::Component(Box::new(Component { doc, name, body, head, span }))
     }
 
     /// `check name { … }`
@@ -177,12 +187,12 @@ impl<'t> Builder<'t, '_> {
             return self.bad_range(span, None);
         };
         let (head, body) = (self.span(start, head.end), head.body);
-        Statement::Check(Check { doc, name, body, head, span })
+        Statement::Check(Box::new(Check { doc, name, body, head, span }))
     }
 
     fn only_name(&mut self, head: &Head, what: &str) -> Option<Ident> {
         let name = head.words.first()?.clone();
-        let kind = Ident { name: Name::new(what), span: name.span };
+        let kind = Ident { name: Name::shared(what), span: name.span };
         self.check_labels(&kind, &head.words);
         Some(name)
     }
@@ -204,7 +214,7 @@ impl<'t> Builder<'t, '_> {
             };
         }
         let [then, otherwise] = bodies;
-        Statement::If(If { condition, then, otherwise, span })
+        Statement::If(Box::new(If { condition, then, otherwise, span }))
     }
 
     /// A block whose head is broken: the kind, the name and the body are kept.
@@ -228,11 +238,23 @@ impl<'t> Builder<'t, '_> {
         let (form, repeat, condition) = (BlockForm::Own, None, None);
         if kind.name == "component" {
             return match name {
-                Some(name) => Statement::Component(Component { doc, name, body, head, span }),
+                Some(name) => {
+                    Statement::Component(Box::new(Component { doc, name, body, head, span }))
+                }
                 None => self.bad_range(span, None),
             };
         }
-        Statement::Block(Block { doc, form, kind, name, repeat, condition, body, head, span })
+        Statement::Block(Box::new(Block {
+            doc,
+            form,
+            kind,
+            name,
+            repeat,
+            condition,
+            body,
+            head,
+            span,
+        }))
     }
 
     fn name_in_head(&self, start: usize, text: &str, kind: &Ident) -> Option<Ident> {

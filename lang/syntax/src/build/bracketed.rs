@@ -149,18 +149,18 @@ impl<'t> Builder<'t, '_> {
             Rule::str_lit => {
                 let text = node.text();
                 let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or("");
-                Ident { name: Name::new(inner), span }
+                Ident { name: Name::shared(inner), span }
             }
             _ => match self.template(node.clone(), 0).kind {
                 ExprKind::Literal(tcloud_model::Value::Text(text)) => {
-                    Ident { name: Name::new(&text), span }
+                    Ident { name: Name::shared(&text), span }
                 }
                 _ => {
                     let message = "a key is a fixed text";
                     self.report(Diagnostic::error(codes::E0011, span, message).help(
                         "keys that are computed are made by `{for k, v in m : \"${k}-x\" => v}`",
                     ));
-                    Ident { name: Name::new(node.text()), span }
+                    Ident { name: Name::shared(node.text()), span }
                 }
             },
         }

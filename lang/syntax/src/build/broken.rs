@@ -62,7 +62,7 @@ impl<'t> Builder<'t, '_> {
         let length = word_length(second);
         let (at, length) = if length > 0 { (at, length) } else { (start, first) };
         let word = self.text.get(at..at + length).filter(|word| !word.is_empty())?;
-        Some(Ident { name: Name::new(word), span: self.span(at, at + length) })
+        Some(Ident { name: Name::shared(word), span: self.span(at, at + length) })
     }
 
     /// A value that fits nothing.

@@ -137,7 +137,7 @@ impl<'t> Builder<'t, '_> {
         let (first, rest) = text.split_once('.').unwrap_or((text, ""));
         self.check_word(first, start);
         let base = Expr {
-            kind: ExprKind::Name(Name::new(first)),
+            kind: ExprKind::Name(Name::shared(first)),
             span: self.span(start, start + first.len()),
         };
         if first.len() == text.len() {
@@ -180,7 +180,7 @@ impl<'t> Builder<'t, '_> {
                 return Expr { kind: ExprKind::Bad, span: base.span.to(span) };
             }
             let whole = base.span.to(span);
-            let ident = Ident { name: Name::new(part), span };
+            let ident = Ident { name: Name::shared(part), span };
             if part.starts_with(|c: char| c.is_ascii_digit()) {
                 let fix = Span { start: span.start.saturating_sub(1), ..span };
                 self.report(

@@ -113,14 +113,14 @@ impl<'t, 'd> Builder<'t, 'd> {
     }
 
     fn ident(&self, node: &Node<'t>) -> Ident {
-        Ident { name: Name::new(node.text()), span: self.node_span(node) }
+        Ident { name: Name::shared(node.text()), span: self.node_span(node) }
     }
 
     /// The word that begins at a byte.
     fn word_at(&self, start: usize) -> Ident {
         let rest = self.text.get(start..).unwrap_or("");
         let word = &rest[..word_length(rest)];
-        Ident { name: Name::new(word), span: self.span(start, start + word.len()) }
+        Ident { name: Name::shared(word), span: self.span(start, start + word.len()) }
     }
 
     /// What separates two neighbours: commas and newlines outside comments.

@@ -55,6 +55,8 @@ impl<'t> Builder<'t, '_> {
                 _ => self.statement(node, doc, depth),
             });
         }
+        // There are many bodies, and they live as long as the tree.
+        statements.shrink_to_fit();
         statements
     }
 
@@ -114,14 +116,14 @@ impl<'t> Builder<'t, '_> {
                 let span = self.node_span(&node);
                 let mut parts = node.into_children();
                 let (from, to) = (self.part(&mut parts, depth), self.part(&mut parts, depth));
-                Statement::Moved(Moved { from, to, span })
+                Statement::Moved(Box::new(Moved { from, to, span }))
             }
             Rule::adopt_s => {
                 let span = self.node_span(&node);
                 let mut parts = node.into_children();
                 let (address, from) = (self.part(&mut parts, depth), self.part(&mut parts, depth));
                 let host = self.part(&mut parts, depth);
-                Statement::Adopt(Adopt { address, from, host, span })
+                Statement::Adopt(Box::new(Adopt { address, from, host, span }))
             }
             Rule::forget_s => {
                 let span = self.node_span(&node);
@@ -160,7 +162,7 @@ impl<'t> Builder<'t, '_> {
         let name = self.next_ident(&mut parts);
         let (ty, value) = self.type_and_value(parts, depth);
         let value = value.unwrap_or_else(|| self.bad_expression(self.text.len(), self.text.len()));
-        Statement::Let(Let { name, ty, value, span })
+        Statement::Let(Box::new(Let { name, ty, value, span }))
     }
 
     fn output(&mut self, node: Node<'t>, doc: Option<Arc<str>>, depth: usize) -> Statement {
@@ -169,7 +171,7 @@ impl<'t> Builder<'t, '_> {
         let name = self.next_ident(&mut parts);
         let (ty, value) = self.type_and_value(parts, depth);
         let value = value.unwrap_or_else(|| self.bad_expression(self.text.len(), self.text.len()));
-        Statement::Output(Output { doc, name, ty, value, span })
+        Statement::Output(Box::new(Output { doc, name, ty, value, span }))
     }
 
     fn param(&mut self, node: Node<'t>, doc: Option<Arc<str>>, depth: usize) -> Statement {
@@ -186,7 +188,7 @@ impl<'t> Builder<'t, '_> {
             );
             TypeExpr { kind: TypeExprKind::Bad, span: name.span }
         });
-        Statement::Param(Param { doc, name, ty, default, span })
+        Statement::Param(Box::new(Param { doc, name, ty, default, span }))
     }
 
     /// `: Type` and `= value`, both of which may be missing.
@@ -227,7 +229,7 @@ impl<'t> Builder<'t, '_> {
             }
         }
         let body = body.unwrap_or_else(|| self.bad_expression(self.text.len(), self.text.len()));
-        Statement::Function(Function { doc, name, params, result, body, span })
+        Statement::Function(Box::new(Function { doc, name, params, result, body, span }))
     }
 
     fn type_alias(&mut self, node: Node<'t>, doc: Option<Arc<str>>, depth: usize) -> Statement {
@@ -238,7 +240,7 @@ impl<'t> Builder<'t, '_> {
             Some(part) => self.type_expr(part, depth + 1),
             None => TypeExpr { kind: TypeExprKind::Bad, span: name.span },
         };
-        Statement::TypeAlias(TypeAlias { doc, name, ty, span })
+        Statement::TypeAlias(Box::new(TypeAlias { doc, name, ty, span }))
     }
 
     fn use_statement(&mut self, node: Node<'t>) -> Statement {
@@ -268,7 +270,7 @@ impl<'t> Builder<'t, '_> {
         let mut parts = node.into_children();
         let condition = self.part(&mut parts, depth);
         let message = parts.next().map(|part| self.value(part, depth + 1));
-        Statement::Assert(Assert { condition, message, span })
+        Statement::Assert(Box::new(Assert { condition, message, span }))
     }
 
     /// `in tenant rhoenblick`
@@ -280,7 +282,7 @@ impl<'t> Builder<'t, '_> {
             for word in part.text().split('.') {
                 let span = self.span(at, at + word.len());
                 at += word.len() + 1;
-                path.push(Ident { name: Name::new(word), span });
+                path.push(Ident { name: Name::shared(word), span });
             }
         }
         if !first || self.scope.is_some() {
