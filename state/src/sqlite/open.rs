@@ -63,7 +63,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), SqliteError> 
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA cache_size = -65536; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;",
+             PRAGMA cache_size = -4096; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;",
         )
         .map_err(opening(path))?;
     migrate(connection).map_err(opening(path))

@@ -77,13 +77,20 @@ impl Row {
 
     /// The lines of the row, each at most [`WIDTH`] columns wide.
     pub(super) fn render(&self, palette: Palette, name_width: usize) -> String {
-        let name = pad(&shorten_middle(&self.name, NAME), name_width);
         let word = palette.paint(self.tone, &pad(self.word, WORD - 1));
-        let room = WIDTH - 2 - WORD - width(&name) - 2;
         let mut phrases = self.phrases.clone();
         if !self.hosts.is_empty() {
             phrases.push(format!("on {}", self.hosts.join(" and ")));
         }
+        let short = shorten_middle(&self.name, NAME);
+        let mut name = pad(&short, name_width);
+        let forms = self.cause.as_ref().map(places).unwrap_or_default();
+        let right = forms.last().map_or(0, |form| 2 + width(form));
+        if width(&name) + width(&phrases.join(", ")) + right > WIDTH - 2 - WORD - 2 {
+            // What happens matters more than where its column begins.
+            name = short;
+        }
+        let room = WIDTH - 2 - WORD - width(&name) - 2;
         let rest = spread(room, &phrases, self.cause.as_ref(), palette);
         let mut text = format!("  {word} {name}  {rest}");
         text.truncate(text.trim_end().len());
