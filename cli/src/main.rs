@@ -16,9 +16,11 @@ mod value;
 mod variables;
 mod view;
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser;
+use tcloud_model::value::is_unsafe_to_print;
 
 use crate::arguments::Arguments;
 use crate::commands::Context;
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version are results, everything else is an error; 2 means "changes" here.
             let exit = if error.use_stderr() { Exit::Failed } else { Exit::Done };
-            let _ = error.print();
+            let _ = show(&error);
             return exit.code().into();
         }
     };
@@ -49,6 +51,17 @@ fn main() -> ExitCode {
         Ok(Ok(exit)) => exit,
         Ok(Err(_)) | Err(_) => panic::EXIT.into(),
     }
+}
+
+/// Shows what the command line comes to when it is no command. The message repeats arguments, which
+/// may hold what a terminal would obey; then it goes without colours, and escaped.
+fn show(error: &clap::Error) -> io::Result<()> {
+    let mut arguments = std::env::args_os();
+    if arguments.any(|argument| argument.to_string_lossy().contains(is_unsafe_to_print)) {
+        let text = terminal::escape_lines(&error.render().to_string());
+        return write!(io::stderr(), "{text}");
+    }
+    error.print()
 }
 
 fn run(arguments: Arguments) -> ExitCode {

@@ -49,6 +49,15 @@ pub(crate) enum SessionError {
     /// There is nothing to work on.
     #[error("there is no .tcloud file in {}", .0.display())]
     NoText(PathBuf),
+    /// The directory that the state should be in cannot be made.
+    #[error("the directory {} cannot be made", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// The URL of the state is of no use.
     #[error("`{0}` is not a place to remember in")]
     StateUrl(String),
@@ -86,7 +95,10 @@ impl Project {
         settings.limits.file_bytes =
             usize::try_from(self.config.limits.file_size).unwrap_or(usize::MAX);
         let compiled = compile(world, &settings);
-        if compiled.sources.iter().next().is_none() {
+        // Without text everything would be taken down. The compiler calls the directory itself `.`
+        // where it has a message but no file to place it in.
+        if compiled.program.is_some() && compiled.sources.iter().all(|(_, file)| &*file.path == ".")
+        {
             let failure = Failure::from(SessionError::NoText(self.root.clone()));
             return Err(failure.help("name the project's directory, or start one: tcloud init"));
         }
@@ -120,7 +132,8 @@ impl Project {
             return Ok(Arc::new(MemoryStore::new(Arc::new(jiff::Timestamp::now))));
         }
         if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory)?;
+            std::fs::create_dir_all(directory)
+                .map_err(|source| SessionError::Directory { path: directory.to_owned(), source })?;
         }
         Ok(Arc::new(SqliteStore::open(&path)?))
     }

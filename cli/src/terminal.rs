@@ -85,7 +85,12 @@ impl Terminal {
 
     /// Writes a value as JSON and a newline to standard output.
     pub(crate) fn json(&self, value: &serde_json::Value) {
-        self.line(&format!("{value:#}"));
+        self.json_text(&format!("{value:#}"));
+    }
+
+    /// Writes JSON and a newline to standard output.
+    pub(crate) fn json_text(&self, json: &str) {
+        self.line(&escape_json(json));
     }
 
     /// Says something besides the result, on standard error, unless `--quiet`.
@@ -202,6 +207,24 @@ pub(crate) fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
+/// JSON that means the same and that a terminal shows as it is.
+fn escape_json(json: &str) -> std::borrow::Cow<'_, str> {
+    // Outside of its texts, JSON has no such characters but line feeds.
+    let is_unsafe = |c: char| c != '\n' && is_unsafe_to_print(c);
+    if !json.contains(is_unsafe) {
+        return json.into();
+    }
+    let mut safe = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_unsafe(c) {
+            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +235,10 @@ mod tests {
         assert!(!escape(nasty).contains(is_unsafe_to_print));
         assert_eq!(escape_lines("a\u{1b}\nb"), "a\\u{1b}\nb");
         assert_eq!(escape("häuser"), "häuser");
+        let value = serde_json::json!({ "a": nasty });
+        let json = escape_json(&format!("{value:#}")).into_owned();
+        assert!(!json.replace('\n', "").contains(is_unsafe_to_print), "{json}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&json).ok(), Some(value));
     }
 
     #[test]

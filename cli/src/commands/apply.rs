@@ -117,7 +117,7 @@ fn confirm(plan: &Plan, manner: &Manner, context: &Context) -> Result<(), Failur
 
 fn show(plan: &Plan, observed: Option<&ObservedState>, manner: &Manner, context: &Context) {
     if manner.json {
-        context.terminal.line(&session::json_line(plan));
+        context.terminal.json_text(&session::json_line(plan));
         return;
     }
     let view = PlanView {

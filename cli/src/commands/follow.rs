@@ -62,7 +62,7 @@ impl<'a> Listener<'a> {
 
     fn hear(&mut self, event: &ApplyEvent) {
         if self.json {
-            self.context.terminal.line(&event.to_json());
+            self.context.terminal.json_text(&event.to_json());
         }
         match event {
             ApplyEvent::LeaseWait { scope, holder, remaining } => self.progress.say(&format!(

@@ -28,7 +28,7 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
         plan_file::save(&file, &context.path(Some(path)))?;
     }
     if arguments.json {
-        context.terminal.print(&session::json(&plan));
+        context.terminal.json_text(session::json(&plan).trim_end());
     } else {
         if !loaded.intents.is_empty() {
             let open = crate::view::layout::count(loaded.intents.len(), "step");

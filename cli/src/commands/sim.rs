@@ -49,7 +49,7 @@ pub(super) fn run(arguments: arguments::Sim, context: &Context) -> Outcome {
         SimCommand::Dump { host, stable } => {
             let contents = if stable { Contents::Stable } else { Contents::Everything };
             hosts.each(host.as_deref(), |_, control| {
-                context.terminal.print(&control.dump(contents)?);
+                context.terminal.json_text(control.dump(contents)?.trim_end());
                 Ok(())
             })
         }

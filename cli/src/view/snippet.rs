@@ -147,6 +147,10 @@ fn clean_line(
     for (at, c) in file.text[bytes.clone()].char_indices() {
         let at = bytes.start + at;
         note(ranges, at, text.len(), moved);
+        // Half of a line end, as Windows writes it.
+        if c == '\r' && file.text[at..].starts_with("\r\n") {
+            continue;
+        }
         if !is_shown(at) {
             if !hidden {
                 text.push('…');
