@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a failed test shows what it was doing")]
 
+mod bad_input;
 mod crash;
 mod examples;
 mod project;

@@ -66,6 +66,15 @@ impl Project {
         Project { root }
     }
 
+    /// A project with this text in `main.tcloud`.
+    pub(crate) fn with(text: impl AsRef<[u8]>) -> Project {
+        let root = tempfile::tempdir().expect("a directory");
+        let project = Project { root };
+        project.write("tcloud.toml", "[deployment]\nname = \"town\"\n");
+        project.write("main.tcloud", text);
+        project
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.root.path()
     }
