@@ -124,9 +124,14 @@ impl Sources {
         Sources::default()
     }
 
+    /// Which file the next one to be added will be.
+    pub fn next_id(&self) -> FileId {
+        FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX))
+    }
+
     /// Adds a file and says which it is.
     pub fn add(&mut self, path: &str, text: &str) -> FileId {
-        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        let id = self.next_id();
         self.files.push(SourceFile::new(path, text));
         id
     }

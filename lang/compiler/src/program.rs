@@ -137,29 +137,33 @@ fn read_all(
     paths.sort();
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
-        let text = world.read(&path).map_err(|error| error.0).and_then(|bytes| {
-            if bytes.len() > settings.limits.file_bytes {
-                return Err(format!("it has more than {} bytes", settings.limits.file_bytes));
-            }
-            String::from_utf8(bytes).map_err(|error| {
-                format!("it is not UTF-8 text (byte {})", error.utf8_error().valid_up_to())
-            })
+        let id = sources.next_id();
+        let bytes = world.read(&path).map_err(|error| {
+            let message = format!("this file cannot be read: {error}");
+            Box::new(
+                Diagnostic::error(codes::E0309, Span::new(id, 0, 0), message)
+                    .help("repair the file, or take it out of the project"),
+            )
         });
+        let limit = settings.limits.file_bytes;
+        let text = match &bytes {
+            Ok(bytes) => tcloud_syntax::decode(id, bytes, limit),
+            Err(problem) => Err(problem.clone()),
+        };
         match text {
             Ok(text) => {
-                let id = sources.add(&path, &text);
-                let parsed = tcloud_syntax::parse(id, &text);
+                sources.add(&path, text);
+                let parsed = tcloud_syntax::parse(id, text);
                 diagnostics.extend(parsed.diagnostics);
                 files.push(parsed.file);
             }
-            Err(why) => {
-                let id = sources.add(&path, "");
-                let message = format!("this file cannot be read: {why}");
-                let at = Span::new(id, 0, 0);
-                diagnostics.push(
-                    Diagnostic::error(codes::E0309, at, message)
-                        .help("repair the file, or take it out of the project"),
-                );
+            Err(problem) => {
+                // What is text before the trouble is kept, so that its place can be shown.
+                let readable = problem.primary.span.start as usize;
+                let bytes = bytes.as_deref().unwrap_or_default();
+                let prefix = std::str::from_utf8(bytes.get(..readable).unwrap_or_default());
+                sources.add(&path, prefix.unwrap_or_default());
+                diagnostics.push(*problem);
             }
         }
     }
