@@ -19,9 +19,9 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     let goal = if arguments.destroy { Goal::Destroy } else { goal(&arguments.run.scope) };
     let wishes = wishes(&arguments.run, goal);
     let Prepared { text, engine, .. } = prepare(&project, &arguments.run, Access::Read, context)?;
-    let loaded = engine.load().await?;
-    let observed = engine.observe().await;
+    let (loaded, observed) = tokio::join!(engine.load(), engine.observe());
     engine.shutdown().await;
+    let loaded = loaded?;
     let plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
     if let Some(path) = &arguments.out {
         let file = plan_file::of(plan.clone(), &loaded.heads);
