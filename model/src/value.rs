@@ -133,6 +133,13 @@ impl Fields {
         }
     }
 
+    /// Gives back the room that is not used: fields live as long as a plan, and there are many.
+    #[must_use]
+    pub fn compact(mut self) -> Fields {
+        self.0.shrink_to_fit();
+        self
+    }
+
     /// Takes a field out.
     pub fn remove(&mut self, name: &str) -> Option<Value> {
         self.position(name).ok().map(|at| self.0.remove(at).1)
@@ -214,7 +221,7 @@ impl FromIterator<(Name, Value)> for Fields {
         for (name, value) in fields {
             all.insert(name, value);
         }
-        all
+        all.compact()
     }
 }
 
@@ -231,7 +238,7 @@ impl Value {
 
     /// A map.
     pub fn map(fields: Fields) -> Value {
-        Value::Map(Arc::new(fields))
+        Value::Map(Arc::new(fields.compact()))
     }
 
     /// The text, if the value is one.

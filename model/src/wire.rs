@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Fields {
                         return Err(de::Error::custom(format!("field {name} occurs twice")));
                     }
                 }
-                Ok(fields)
+                Ok(fields.compact())
             }
         }
         deserializer.deserialize_map(FieldsVisitor)

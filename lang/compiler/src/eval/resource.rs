@@ -115,7 +115,7 @@ impl<'p> Eval<'p> {
         let (Some(address), Some(block)) = (instance.address.clone(), instance.block) else {
             return;
         };
-        let fields = Arc::new(gathered.fields);
+        let fields = Arc::new(gathered.fields.compact());
         let dependencies = self.dependencies(&address, info, &fields, after);
         let keep = self.tree.defs_of(instance.body).any(|(_, def)| def.kind != DefKind::Attribute);
         self.state.get_mut(id).finish(fields.clone(), keep);
@@ -287,7 +287,7 @@ impl<'p> Eval<'p> {
         self.report_missing(id, info, &gathered);
         around.deferred |= gathered.deferred;
         around.failed |= gathered.failed;
-        let fields = Arc::new(gathered.fields);
+        let fields = Arc::new(gathered.fields.compact());
         if info.is_kind("nic") {
             self.state.get_mut(id).finish(fields.clone(), true);
         }
