@@ -11,7 +11,7 @@ use crate::project::{Object, Project, assert_nothing_is_twice, example};
 const BOUND: Duration = Duration::from_secs(25);
 
 /// How slow every call to a host is, so that a process can be killed in the middle of one.
-const LATENCY: &str = "20ms";
+const LATENCY: &str = "100ms";
 
 /// Numbers that look random and are the same in every run (xorshift64*).
 struct Random(u64);
