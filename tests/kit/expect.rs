@@ -66,7 +66,10 @@ pub(crate) fn drift(block: &Block, plan: &Plan) -> Result<(), String> {
 pub(crate) fn decisions(block: &Block, plan: &Plan) -> Result<(), String> {
     let open = plan.decisions.iter().filter(|decision| !decision.agreed);
     for decision in open.clone() {
-        if !decision.help.contains("forget") || !decision.help.contains("--allow") {
+        // What would be deleted can be forgotten instead; what would be made anew cannot.
+        let ways_out = ["forget", "undo the change"];
+        let has_way_out = ways_out.iter().any(|words| decision.help.contains(words));
+        if !has_way_out || !decision.help.contains("--allow") {
             return Err(format!("the help does not say what to write: {}", decision.help));
         }
     }
