@@ -130,8 +130,8 @@ fn what_is_no_text_is_refused() {
     let text = GUEST.replace('$', "");
     let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     all_refused([
-        (random(10 << 20), "E0309", "1:1"),
-        ([&b"\xff\xfe"[..], &utf16].concat(), "E0309", "1:1"),
+        (random(10 << 20), "E0008", "1:1"),
+        ([&b"\xff\xfe"[..], &utf16].concat(), "E0008", "1:1"),
         (utf16, "E0007", "1:2"),
         ([b"\xef\xbb\xbf", text.as_bytes()].concat(), "E0007", "1:1"),
         (text.replace('\n', "\r").into_bytes(), "E0007", "1:9"),

@@ -16,6 +16,9 @@ use crate::ops::{self, OpError, shown};
 /// The largest text, in bytes, and list, in elements, that an expression may make.
 const LARGEST: usize = 16 << 20;
 
+/// Elements of the largest list or object, however deep.
+const MOST: usize = 2_000_000;
+
 impl<'p> Eval<'p> {
     /// The value of an expression.
     pub(crate) fn eval(&mut self, env: Env<'_>, expr: &'p Expr) -> Evaluated<Value> {
@@ -29,10 +32,16 @@ impl<'p> Eval<'p> {
                 self.value_of(place, expr)
             }
             ExprKind::Call(callee, arguments) => self.call(env, expr, callee, arguments),
-            ExprKind::List(items) => self.list(env, items),
-            ExprKind::Object(fields) => self.object(env, fields),
-            ExprKind::ListFor(comprehension) => self.list_for(env, comprehension),
-            ExprKind::MapFor(comprehension) => self.map_for(env, comprehension),
+            ExprKind::List(items) => self.list(env, items).and_then(|v| self.paid(v, expr.span)),
+            ExprKind::Object(fields) => {
+                self.object(env, fields).and_then(|value| self.paid(value, expr.span))
+            }
+            ExprKind::ListFor(comprehension) => {
+                self.list_for(env, comprehension).and_then(|value| self.paid(value, expr.span))
+            }
+            ExprKind::MapFor(comprehension) => {
+                self.map_for(env, comprehension).and_then(|value| self.paid(value, expr.span))
+            }
             ExprKind::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
                 let value = self.eval(env, condition)?;
@@ -121,18 +130,24 @@ impl<'p> Eval<'p> {
         ))
     }
 
+    fn paid(&mut self, value: Value, at: Span) -> Evaluated<Value> {
+        self.charge(&value, at)?;
+        Ok(value)
+    }
+
     /// Pays for the size of a new value.
     pub(super) fn charge(&mut self, value: &Value, at: Span) -> Evaluated<()> {
-        let size = match value {
-            Value::Text(text) => text.len(),
-            Value::List(items) => items.len(),
-            Value::Map(fields) => fields.len(),
+        // Parts that are shared count as often as they occur: everything that walks over the value
+        // later will meet them that often.
+        let (size, most) = match value {
+            Value::Text(text) => (text.len(), LARGEST),
+            Value::List(_) | Value::Map(_) => (weight(value, MOST + 1), MOST),
             _ => return Ok(()),
         };
-        if size > LARGEST {
+        if size > most {
             return Err(self.report(
                 Diagnostic::error(codes::E0406, at, "this value grows beyond all bounds")
-                    .label(format!("{size} bytes or elements"))
+                    .label(format!("more than {most} bytes or elements"))
                     .help("look for texts or lists that double with each step"),
             ));
         }
@@ -329,4 +344,22 @@ pub(super) fn worst(stop: &mut Option<Stop>, error: Stop) {
     if error == Stop::Reported || stop.is_none() {
         *stop = Some(error);
     }
+}
+
+/// How many elements a value has, however deep, counted up to a bound.
+fn weight(value: &Value, most: usize) -> usize {
+    let mut weight = 0;
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        weight += 1;
+        if weight >= most {
+            break;
+        }
+        match value {
+            Value::List(items) => open.extend(items.iter()),
+            Value::Map(fields) => open.extend(fields.iter().map(|(_, value)| value)),
+            _ => {}
+        }
+    }
+    weight
 }
