@@ -127,6 +127,8 @@ impl Bench<'_> {
     fn largest(&mut self, size: usize) -> Result<(), String> {
         let ours = self.directory.join("largest");
         make(&ours, "main.tcloud", &Shape::Reference.tcloud(size))?;
+        // A bench may be larger than what a project of people would ever be.
+        make(&ours, "tcloud.toml", "[limits]\nfile_size = 1000000000\nresources = 10000000\n")?;
         let run = self.tcloud(&ours, &["plan", "--quiet"])?;
         self.report.add(Line::new("plan-all", "reference", size, &[run]));
         Ok(())

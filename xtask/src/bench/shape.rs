@@ -54,8 +54,8 @@ impl Shape {
 }
 
 const HOSTS: &str = "site bench {
-  host one { provider = \"sim\", capacity { vcpus = 10_000, memory = 90_000TiB } }
-  host two { provider = \"sim\", capacity { vcpus = 10_000, memory = 90_000TiB } }
+  host one { provider = \"sim\", capacity { vcpus = 100_000, memory = 90_000TiB } }
+  host two { provider = \"sim\", capacity { vcpus = 100_000, memory = 90_000TiB } }
   pool p { type = \"dir\", path = \"/srv/p\", capacity = 900_000TiB }
 }
 ";
