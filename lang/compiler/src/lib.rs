@@ -19,9 +19,7 @@ mod causes;
 mod check;
 mod eval;
 mod lower;
-#[allow(dead_code, reason = "the checker is being wired to it")]
 mod methods;
-#[allow(dead_code, reason = "the checker is being wired to it")]
 mod ops;
 mod program;
 pub mod reference;

@@ -143,11 +143,6 @@ pub(crate) fn unknown_property(receiver: &Type, name: &str) -> OpError {
     )
 }
 
-/// The methods and properties of a type.
-pub(crate) fn methods_of(receiver: &Type) -> Vec<&'static MethodDoc> {
-    Class::of_type(receiver).map(docs).unwrap_or_default()
-}
-
 /// Every family with its heading, for the reference.
 pub(crate) fn families() -> Vec<(&'static str, Vec<&'static MethodDoc>)> {
     [
