@@ -10,13 +10,14 @@ const LONGEST_FILE: usize = 600;
 const EMPTY_NAMES: [&str; 6] = ["util", "utils", "helpers", "common", "misc", "manager"];
 
 /// Libraries that live in one room each: the word in the source, and the files that may use it.
-const ROOMS: [(&str, &[&str]); 7] = [
+const ROOMS: [(&str, &[&str]); 8] = [
     ("pest::", &["lang/syntax/src/parse.rs", "lang/syntax/src/parse/"]),
     ("petgraph::", &["planner/src/graph.rs", "planner/src/steps.rs"]),
     ("miette::", &["cli/"]),
     ("clap::", &["cli/", "xtask/"]),
     ("indicatif::", &["cli/"]),
     ("rusqlite::", &["state/", "providers/sim/"]),
+    ("virt::", &["providers/libvirt/"]),
     ("tokio::", &["engine/", "state/", "providers/", "cli/", "tests/"]),
 ];
 

@@ -1,0 +1,105 @@
+//! Why a host could not do what was asked.
+
+use tcloud_model::Value;
+use tcloud_provider::ProviderError;
+use virt::error::{Error, ErrorNumber};
+
+use crate::xml::XmlError;
+
+/// A failed call, before it is told to the caller.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// It cannot be done, now or later, as things stand.
+    #[error("{0}")]
+    Refused(String),
+    /// Something is busy or away; nothing was changed.
+    #[error("{0}")]
+    Away(String),
+    /// Nobody knows whether it was done.
+    #[error("{0}")]
+    Unknown(String),
+    /// What libvirt says.
+    #[error("{}", said(.0))]
+    Libvirt(#[from] Error),
+    /// A definition that cannot be written, or was not understood.
+    #[error("a definition is not usable: {0}")]
+    Xml(#[from] XmlError),
+}
+
+impl Failure {
+    /// A refusal.
+    pub(crate) fn refused<T>(message: impl Into<String>) -> Result<T, Failure> {
+        Err(Failure::Refused(message.into()))
+    }
+
+    /// What the caller is told.
+    pub(crate) fn told(self, host: &tcloud_model::Address) -> ProviderError {
+        match self {
+            Failure::Refused(message) => ProviderError::permanent(message),
+            Failure::Away(message) => ProviderError::transient(message),
+            Failure::Unknown(message) => ProviderError::unknown(message),
+            Failure::Libvirt(error) => {
+                let message = format!("{host}: {}", said(&error));
+                match error.code() {
+                    ErrorNumber::OperationTimeout | ErrorNumber::ResourceBusy => {
+                        ProviderError::transient(message)
+                    }
+                    _ if is_busy(&error) => ProviderError::transient(message),
+                    _ => ProviderError::permanent(message),
+                }
+            }
+            Failure::Xml(error) => ProviderError::permanent(format!("{host}: {error}")),
+        }
+    }
+
+    /// Whether libvirt says exactly this.
+    pub(crate) fn is(&self, code: ErrorNumber) -> bool {
+        matches!(self, Failure::Libvirt(error) if error.code() == code)
+    }
+}
+
+/// Whether a pool is in use by another of its operations; libvirt has no code for it.
+pub(crate) fn is_busy(error: &Error) -> bool {
+    error.message().contains("asynchronous jobs running")
+}
+
+/// libvirt's words, with a word of ours where they do not say what is meant.
+fn said(error: &Error) -> String {
+    let words = error.message().trim().escape_debug().to_string().replace("\\'", "'");
+    let words = words.replace("\\\"", "\"");
+    match error.code() {
+        ErrorNumber::OperationDenied => {
+            format!("the connection may only read, and this needs one that may write: {words}")
+        }
+        ErrorNumber::AccessDenied => format!("the account lacks a right for this: {words}"),
+        _ => words,
+    }
+}
+
+/// `None` instead of an error that says that something is absent.
+pub(crate) trait Absent<T> {
+    /// The object, or `None` when libvirt says that there is none.
+    fn or_absent(self) -> Result<Option<T>, Failure>;
+}
+
+impl<T> Absent<T> for Result<T, Error> {
+    fn or_absent(self) -> Result<Option<T>, Failure> {
+        match self {
+            Ok(found) => Ok(Some(found)),
+            Err(error) => match error.code() {
+                ErrorNumber::NoDomain
+                | ErrorNumber::NoNetwork
+                | ErrorNumber::NoStoragePool
+                | ErrorNumber::NoStorageVolume
+                | ErrorNumber::NoSecret
+                | ErrorNumber::NoNwfilter => Ok(None),
+                _ => Err(error.into()),
+            },
+        }
+    }
+}
+
+/// A name from outside in a message: in quotes, with what could disturb a terminal escaped.
+pub(crate) fn quoted(text: &str) -> String {
+    Value::text(text).to_string()
+}

@@ -1,0 +1,143 @@
+//! The provider `libvirt`: opens hosts and passes calls on to them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tcloud_model::{Catalog, HostObservation, ObservedObject, Operation};
+use tcloud_provider::{ConfiguredProvider, Description, HostConfig, Provider, ProviderError};
+use tokio::sync::{Mutex as Turn, RwLock};
+use uuid::Uuid;
+
+use crate::connection::{Host, QUICK, Uri};
+use crate::failure::Failure;
+use crate::site::{Call, Class, Site};
+
+/// The longest that an operation may take, once it has begun.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// Hosts with libvirt and QEMU.
+#[derive(Debug, Default)]
+pub struct LibvirtProvider {}
+
+impl LibvirtProvider {
+    /// Knows the core kinds.
+    pub fn new() -> LibvirtProvider {
+        LibvirtProvider::default()
+    }
+}
+
+#[async_trait]
+impl Provider for LibvirtProvider {
+    fn describe(&self) -> Description {
+        Description {
+            name: "libvirt".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            kinds: Vec::new(),
+        }
+    }
+
+    async fn configure(
+        &self,
+        host: &HostConfig,
+    ) -> Result<Arc<dyn ConfiguredProvider>, ProviderError> {
+        let uri = host.attributes.text("uri").unwrap_or(Uri::DEFAULT);
+        let uri = Uri::parse(uri)
+            .map_err(|what| ProviderError::permanent(format!("{}: {what}", host.host)))?;
+        let site =
+            Site { host: host.host.clone(), deployment: host.deployment, catalog: Catalog::core() };
+        let own = LibvirtHost {
+            site: Arc::new(site),
+            host: Arc::new(Host::new(uri)),
+            objects: Mutex::default(),
+            all: Arc::default(),
+        };
+        let reached = own.host.call("reach", QUICK, |_| Ok(())).await;
+        reached.map_err(|failure| failure.told(&host.host))?;
+        Ok(Arc::new(own))
+    }
+}
+
+/// A host that was reached.
+pub(crate) struct LibvirtHost {
+    pub(crate) site: Arc<Site>,
+    pub(crate) host: Arc<Host>,
+    /// One turn per object: what is asked about an object waits for what is done to it, also when
+    /// nobody waits for that any more.
+    objects: Mutex<HashMap<Uuid, Arc<Turn<()>>>>,
+    /// A sweep waits for what is being done.
+    all: Arc<RwLock<()>>,
+}
+
+impl LibvirtHost {
+    fn turn(&self, object: Uuid) -> Arc<Turn<()>> {
+        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        // Turns that nobody waits for are forgotten now and then.
+        if objects.len() > 1_024 {
+            objects.retain(|_, turn| Arc::strong_count(turn) > 1);
+        }
+        Arc::clone(objects.entry(object).or_default())
+    }
+
+    /// Does something for an operation when it is the object's turn.
+    async fn one(
+        &self,
+        operation: &Operation,
+        deadline: Duration,
+        work: fn(Call<'_>, Class, &Operation) -> Result<Option<ObservedObject>, Failure>,
+    ) -> Result<Option<ObservedObject>, ProviderError> {
+        let told = |failure: Failure| failure.told(&self.site.host);
+        let (class, _) = self.site.accept(operation).map_err(told)?;
+        let what = format!("{} {}", operation.action.word(), operation.object.address);
+        let all = Arc::clone(&self.all).read_owned().await;
+        let turn = self.turn(operation.identity.uuid).lock_owned().await;
+        let (site, operation) = (Arc::clone(&self.site), operation.clone());
+        let call = self.host.call(&what, deadline, move |connect| {
+            // They are kept to the end of the work, not of the waiting for it.
+            let _turns = (all, turn);
+            work(Call { connect, site: &site }, class, &operation)
+        });
+        call.await.map_err(told)
+    }
+}
+
+#[async_trait]
+impl ConfiguredProvider for LibvirtHost {
+    async fn observe(&self) -> Result<HostObservation, ProviderError> {
+        let _all = self.all.write().await;
+        self.sweep().await.map_err(|failure| failure.told(&self.site.host))
+    }
+
+    async fn look(&self, operation: &Operation) -> Result<Option<ObservedObject>, ProviderError> {
+        self.one(operation, QUICK, look).await
+    }
+
+    async fn apply(&self, operation: &Operation) -> Result<Option<ObservedObject>, ProviderError> {
+        self.one(operation, PATIENCE, apply).await
+    }
+
+    async fn shutdown(&self) {
+        self.host.close();
+    }
+}
+
+fn look(
+    call: Call<'_>,
+    class: Class,
+    operation: &Operation,
+) -> Result<Option<ObservedObject>, Failure> {
+    match class {
+        Class::Pool => call.look_pool(operation.identity.uuid),
+    }
+}
+
+fn apply(
+    call: Call<'_>,
+    class: Class,
+    operation: &Operation,
+) -> Result<Option<ObservedObject>, Failure> {
+    match class {
+        Class::Pool => call.apply_pool(operation),
+    }
+}

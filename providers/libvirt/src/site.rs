@@ -1,0 +1,159 @@
+//! Whose calls these are, and what every call has to hold.
+
+use tcloud_model::kinds::HOLDS_DATA;
+use tcloud_model::{Address, Catalog, Name, Operation, OperationKind, Schema, Stamp};
+use uuid::Uuid;
+use virt::connect::Connect;
+
+use crate::failure::{Failure, quoted};
+
+/// A host and who uses it.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// The host's address in the text.
+    pub(crate) host: Address,
+    /// Whose calls these are.
+    pub(crate) deployment: Uuid,
+    /// What the kinds are.
+    pub(crate) catalog: Catalog,
+}
+
+/// One call to a host, on a thread where it may block.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    /// The connection.
+    pub(crate) connect: &'a Connect,
+    /// Whose call it is.
+    pub(crate) site: &'a Site,
+}
+
+/// The sorts of object that are made here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// A storage pool.
+    Pool,
+}
+
+impl Class {
+    /// The class of a kind's objects; `None` when there are none on a host.
+    pub(crate) fn of(kind: &str) -> Option<Class> {
+        match kind {
+            "pool" => Some(Class::Pool),
+            _ => None,
+        }
+    }
+}
+
+impl Site {
+    /// Checks what every operation has to hold, and finds its kind.
+    pub(crate) fn accept(&self, operation: &Operation) -> Result<(Class, &Schema), Failure> {
+        let Operation { object, kind, identity, action, references } = operation;
+        accept_name(&identity.name)?;
+        references.iter().try_for_each(|(_, identity)| accept_name(&identity.name))?;
+        if object.host != self.host {
+            return Failure::refused(format!("{object} is asked of {}", self.host));
+        }
+        let schema = self.catalog.get(kind).filter(|schema| schema.role.is_managed());
+        let (Some(schema), Some(class)) = (schema, Class::of(kind)) else {
+            return Failure::refused(format!("a host has no objects of kind {}", quoted(kind)));
+        };
+        let stamp = match action {
+            OperationKind::Create { stamp, .. }
+            | OperationKind::Update { stamp, .. }
+            | OperationKind::Stamp { stamp, .. }
+            | OperationKind::Migrate { stamp, .. } => Some(stamp),
+            OperationKind::Delete | OperationKind::Unstamp => None,
+        };
+        match stamp {
+            Some(stamp) if stamp.deployment != self.deployment => {
+                Failure::refused(format!("the stamp for {object} is of another deployment"))
+            }
+            _ => Ok((class, schema)),
+        }
+    }
+
+    /// Refuses to touch what does not carry our stamp.
+    pub(crate) fn check_ours(
+        &self,
+        kind: &str,
+        name: &str,
+        stamp: Option<&Stamp>,
+    ) -> Result<(), Failure> {
+        let whose = match stamp {
+            Some(stamp) if stamp.deployment == self.deployment => return Ok(()),
+            Some(_) => "belongs to another deployment",
+            None => "is not ours",
+        };
+        let host = &self.host;
+        Failure::refused(format!("{kind} {} on {host} {whose}: it is left alone", quoted(name)))
+    }
+
+    /// Refuses to adopt what another deployment owns.
+    pub(crate) fn check_adoptable(
+        &self,
+        kind: &str,
+        name: &str,
+        stamp: Option<&Stamp>,
+    ) -> Result<(), Failure> {
+        match stamp {
+            Some(stamp) if stamp.deployment != self.deployment => Failure::refused(format!(
+                "{kind} {} belongs to another deployment: it has to be forgotten there first",
+                quoted(name)
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is said when a name is taken.
+    pub(crate) fn taken<T>(
+        &self,
+        kind: &str,
+        name: &str,
+        stamp: Option<&Stamp>,
+    ) -> Result<T, Failure> {
+        let (name, host) = (quoted(name), &self.host);
+        Failure::refused(match stamp {
+            Some(stamp) if stamp.deployment == self.deployment => {
+                format!("{kind} {name} on {host} is {} already", stamp.address)
+            }
+            Some(_) => format!(
+                "{kind} {name} exists on {host} and belongs to another deployment: choose another \
+                 name"
+            ),
+            None => format!(
+                "{kind} {name} exists on {host} and is not ours: adopt it, or choose another name"
+            ),
+        })
+    }
+
+    /// What is said when there is no such object.
+    pub(crate) fn missing<T>(&self, kind: &str, name: &str) -> Result<T, Failure> {
+        Failure::refused(format!("there is no {kind} {} on {}", quoted(name), self.host))
+    }
+}
+
+/// Refuses names that a file or a command could misunderstand, however they came here.
+pub(crate) fn accept_name(name: &str) -> Result<(), Failure> {
+    let wrong = name.is_empty()
+        || name.len() > 255
+        || name.starts_with(['.', '-'])
+        || name.chars().any(|c| c == '/' || c.is_control());
+    if wrong {
+        return Failure::refused(format!("{} cannot be the name of an object", quoted(name)));
+    }
+    Ok(())
+}
+
+/// The kind of an object as it is shown: what its stamp says, if that fits what it is.
+pub(crate) fn shown_kind(stamp: Option<&Stamp>, class: &str) -> Name {
+    let stamped = stamp.map(|stamp| stamp.address.kind());
+    match stamped {
+        Some(kind) if *kind == *class => kind.clone(),
+        Some(kind)
+            if class == "volume" && (HOLDS_DATA.contains(&kind.as_str()) || *kind == "image") =>
+        {
+            kind.clone()
+        }
+        _ => Name::new(class),
+    }
+}

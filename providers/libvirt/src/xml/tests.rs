@@ -1,0 +1,161 @@
+//! What is written is what is read, for every text; and what is not fit for reading is refused.
+
+use proptest::prelude::*;
+
+use super::write::is_allowed;
+use super::{Element, Node, XmlError};
+
+/// Any text that XML can hold, often with what could break out of it.
+fn text() -> impl Strategy<Value = String> {
+    let traps = prop::sample::select(vec![
+        "]]>",
+        "<!--",
+        "-->",
+        "&#0;",
+        "&amp;",
+        "</name>",
+        "<x>",
+        "\"",
+        "'",
+        "\r\n",
+        "\t",
+        " ",
+        "<?xml?>",
+        "<!DOCTYPE x>",
+        "\u{fffd}",
+        "\u{85}",
+        "\u{2028}",
+    ]);
+    let any = any::<String>().prop_map(|text| text.chars().filter(|c| is_allowed(*c)).collect());
+    prop::collection::vec(prop_oneof![traps.prop_map(str::to_owned), any], 0..4)
+        .prop_map(|parts| parts.concat())
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[a-z_][a-zA-Z0-9_.-]{0,8}".prop_filter("reserved", |name| !name.starts_with("xml"))
+}
+
+fn attributes() -> impl Strategy<Value = Vec<(String, String)>> {
+    prop::collection::btree_map(name(), text(), 0..4).prop_map(|all| all.into_iter().collect())
+}
+
+fn element() -> impl Strategy<Value = Element> {
+    let leaf = (name(), attributes()).prop_map(|(name, attributes)| Element {
+        name,
+        attributes,
+        children: Vec::new(),
+    });
+    leaf.prop_recursive(4, 24, 5, |inner| {
+        let node = prop_oneof![
+            inner.prop_map(Node::Element),
+            text().prop_map(Node::Text),
+            "[ -,.-~]{0,12}".prop_map(Node::Comment),
+        ];
+        (name(), attributes(), prop::collection::vec(node, 0..5)).prop_map(
+            |(name, attributes, children)| Element { name, attributes, children: joined(children) },
+        )
+    })
+}
+
+/// A reader cannot tell two texts beside each other from one, nor an empty one from none.
+fn joined(nodes: Vec<Node>) -> Vec<Node> {
+    let mut all: Vec<Node> = Vec::new();
+    for node in nodes {
+        match (all.last_mut(), node) {
+            (_, Node::Text(text)) if text.is_empty() => {}
+            (Some(Node::Text(before)), Node::Text(text)) => before.push_str(&text),
+            (_, node) => all.push(node),
+        }
+    }
+    all
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(element in element()) {
+        let written = element.write().expect("it can be written");
+        prop_assert_eq!(Element::parse(&written).expect(&written), element);
+    }
+
+    #[test]
+    fn any_text_is_written_as_it_is_or_refused(text in any::<String>()) {
+        let element = Element::new("name").attr("of", &text).text(&text);
+        match element.write() {
+            Ok(written) => {
+                let read = Element::parse(&written).expect(&written);
+                prop_assert_eq!(read.get("of"), Some(text.as_str()));
+            }
+            Err(XmlError::Character { character, .. }) => prop_assert!(!is_allowed(character)),
+            Err(other) => prop_assert!(false, "{}", other),
+        }
+        let shown = element.to_string();
+        prop_assert!(Element::parse(&shown).is_ok());
+    }
+
+    #[test]
+    fn reading_never_panics(text in any::<String>()) {
+        let _ = Element::parse(&text);
+        let _ = Element::parse(&format!("<a>{text}</a>"));
+    }
+}
+
+#[test]
+fn a_name_that_breaks_out_stays_a_name() {
+    let attack = "x</name><devices><hostdev/></devices><name>";
+    let domain = Element::new("domain").child(Element::new("name").text(attack));
+    let read = Element::parse(&domain.write().expect("it can be written")).expect("XML");
+    assert_eq!(read.content_at("name").as_deref(), Some(attack));
+    assert!(read.find("devices").is_none());
+}
+
+#[test]
+fn characters_that_xml_cannot_hold_are_refused_and_named() {
+    for character in ['\0', '\u{1b}', '\u{fffe}', '\u{ffff}'] {
+        let element = Element::new("description").text(format!("a{character}b"));
+        let error = element.write().expect_err("it cannot be written");
+        assert_eq!(error, XmlError::Character { character, place: "description".to_owned() });
+        assert!(error.to_string().contains(&format!("U+{:04X}", u32::from(character))));
+    }
+    let comment = Element { children: vec![Node::Comment("a--b".into())], ..Element::new("a") };
+    assert_eq!(comment.write(), Err(XmlError::Comment("a".into())));
+    assert_eq!(Element::new("a b").write(), Err(XmlError::Name("a b".into())));
+}
+
+#[test]
+fn document_types_length_and_depth_are_refused() {
+    let laughs = "<!DOCTYPE l [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;\">]><l>&b;</l>";
+    assert_eq!(Element::parse(laughs), Err(XmlError::Dtd));
+    let external = "<!DOCTYPE x SYSTEM \"file:///etc/passwd\"><x/>";
+    assert_eq!(Element::parse(external), Err(XmlError::Dtd));
+    let deep = format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000));
+    assert_eq!(Element::parse(&deep), Err(XmlError::TooDeep));
+    let long = format!("<a>{}</a>", " ".repeat(super::LONGEST));
+    assert!(matches!(Element::parse(&long), Err(XmlError::TooLong(_))));
+    assert!(matches!(Element::parse("<a>&b;</a>"), Err(XmlError::Malformed(_))));
+}
+
+#[test]
+fn prefixes_and_their_declarations_are_kept() {
+    let text = "<domain type=\"kvm\"><metadata><app:data xmlns:app=\"https://app.example/1\" \
+                app:kind=\"x\"><app:inner/></app:data></metadata></domain>";
+    let domain = Element::parse(text).expect("XML");
+    assert_eq!(domain.write().as_deref(), Ok(text));
+    let data = domain.find("metadata/app:data").expect("foreign metadata");
+    assert_eq!(data.get("app:kind"), Some("x"));
+}
+
+#[test]
+fn a_tree_is_found_and_changed_in_place() {
+    let mut pool = Element::parse(
+        "<pool type='dir'>\n  <name>a</name>\n  <target><path>/a</path></target>\n</pool>",
+    )
+    .expect("XML");
+    pool.find_mut("target").expect("a target").put(Element::new("path").text("/b"));
+    pool.put(Element::new("uuid").text("1"));
+    pool.set("type", "netfs");
+    pool.remove("name");
+    assert_eq!(
+        pool.write().as_deref(),
+        Ok("<pool type=\"netfs\">\n  \n  <target><path>/b</path></target>\n<uuid>1</uuid></pool>")
+    );
+}
