@@ -53,6 +53,11 @@ pub(super) fn host() -> Schema {
             Attribute::new("uri", Type::Text,
                 "How the provider reaches it.\n\nFor `libvirt` a connection URI such as \
                  `qemu+ssh://tcloud@kvm1.example/system`; `sim` needs none."),
+            Attribute::new("accel", Type::one_of(&["auto", "kvm", "tcg"]),
+                "What runs its guests: `kvm`, the processor itself, or `tcg`, a program that \
+                 imitates one, many times slower.\n\n`auto` takes `kvm` where the host can, and is \
+                 asked anew for each guest that is made; what runs already stays as it is.")
+                .default(Value::text("auto")),
             Attribute::new("zone", Type::reference(&["zone"]), "The zone that it stands in."),
             Attribute::new("drain", Type::Bool,
                 "Whether it is being emptied: guests move away and none is placed here.")

@@ -44,6 +44,7 @@ pub(super) fn vm() -> Schema {
                 attachment_attributes()).cost(Impact::Live, Impact::Live),
             Block::labelled("nic", "A network card. See `nic`.", nic_attributes())
                 .cost(Impact::Live, Impact::Live),
+            boot(),
             allow("for this guest"),
         ])
         .with_lifecycle(false)
@@ -111,17 +112,43 @@ fn machine_attributes() -> Vec<Attribute> {
         )
         .default(Value::text("host-model"))
         .cost(Impact::PowerCycle),
-        Attribute::new(
-            "boot",
-            Type::list(Type::one_of(&["disk", "network", "cdrom"])),
-            "What it starts from, in this order.",
-        )
-        .cost(Impact::PowerCycle),
     ]
+}
+
+fn boot() -> Block {
+    Block::single(
+        "boot",
+        "How it starts: from a device, or straight from a kernel that lies on the host.",
+        vec![
+            Attribute::new(
+                "order",
+                Type::list(Type::one_of(&["disk", "network", "cdrom"])),
+                "What it starts from, in this order.",
+            )
+            .cost(Impact::PowerCycle),
+            Attribute::new(
+                "kernel",
+                Type::Text,
+                "The kernel to start, without any boot loader: an absolute path on the host.",
+            )
+            .cost(Impact::PowerCycle),
+            Attribute::new(
+                "initrd",
+                Type::Text,
+                "The initial file system of `kernel`: an absolute path on the host.",
+            )
+            .cost(Impact::PowerCycle),
+            Attribute::new("cmdline", Type::Text, "The command line of `kernel`.")
+                .cost(Impact::PowerCycle),
+        ],
+    )
+    .cost(Impact::PowerCycle, Impact::PowerCycle)
 }
 
 fn guest_attributes() -> Vec<Attribute> {
     vec![
+        Attribute::new("title", Type::Text, "Its name for people.").cost(Impact::Live),
+        Attribute::new("description", Type::Text, "What it is for.").cost(Impact::Live),
         Attribute::new(
             "image",
             Type::reference(&["image"]),
@@ -152,10 +179,25 @@ fn guest_attributes() -> Vec<Attribute> {
         Attribute::new(
             "wait_for",
             Type::one_of(&["nothing", "running", "address", "agent"]),
-            "When it counts as created.",
+            "When it counts as created or started.\n\nWhat is waited for is told while it is waited \
+             for: the process, an address that the network or the guest names, or the guest agent.",
         )
         .default(Value::text("running"))
-        .steering(),
+        .cost(Impact::None),
+        Attribute::new(
+            "wait_within",
+            Type::Duration,
+            "How long `wait_for` may take before the step counts as failed.",
+        )
+        .default(Value::Duration(300_000))
+        .cost(Impact::None),
+        Attribute::new(
+            "stop_within",
+            Type::Duration,
+            "How long it is given to shut down when a change stops it; then it is switched off.",
+        )
+        .default(Value::Duration(120_000))
+        .cost(Impact::None),
     ]
 }
 

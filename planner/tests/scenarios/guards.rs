@@ -280,7 +280,7 @@ fn what_the_text_never_set_is_left_alone() {
 
 #[test]
 fn what_the_text_no_longer_sets_goes() {
-    let text = "tenant.t.vm.a vcpus=1 memory=1GiB running=false boot=[disk]\n";
+    let text = "tenant.t.vm.a vcpus=1 memory=1GiB running=false boot.order=[disk]\n";
     let mut world = World::with(text);
     let plan = world.up("tenant.t.vm.a vcpus=1 memory=1GiB running=false\n");
     assert_eq!(lines(&plan), ["update a: live boot"]);

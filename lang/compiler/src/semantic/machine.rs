@@ -1,4 +1,5 @@
-//! Sizes that have to fit each other: memory, vCPUs and their ceilings, disks and images.
+//! What has to fit together in one guest: memory, vCPUs and their ceilings, disks and images, and
+//! what it boots from.
 
 use tcloud_model::{DesiredResource, Diagnostic, Value, codes};
 
@@ -10,6 +11,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
             found.extend(below_ceiling(facts, vm, value, ceiling));
         }
         found.extend(image_memory(facts, vm));
+        found.extend(direct_boot(facts, vm));
     }
     for storage in &facts.storage {
         found.extend(image_disk(facts, storage.resource));
@@ -84,5 +86,35 @@ fn image_disk(facts: &Facts<'_>, storage: &DesiredResource) -> Option<Diagnostic
         .label("the image does not fit")
         .also(facts.span(image, "min_disk"), format!("needs {least}"))
         .help(format!("write `size = {least}` or more, or leave it out")),
+    )
+}
+
+/// What only a kernel can use needs one, and a host looks for files only where it is told.
+fn direct_boot(facts: &Facts<'_>, vm: &DesiredResource) -> Option<Diagnostic> {
+    let boot = vm.attributes.map("boot")?;
+    let problem = |name: &str, message: String, label: &str, help: &str| {
+        let span = facts.span(vm, &format!("boot.{name}"));
+        Some(Diagnostic::error(codes::E0516, span, message).label(label).help(help))
+    };
+    let name = vm.address.last_name();
+    if boot.get("kernel").is_none()
+        && let Some(lonely) = ["initrd", "cmdline"].into_iter().find(|own| boot.get(own).is_some())
+    {
+        return problem(
+            lonely,
+            format!("vm `{name}` has a `boot.{lonely}`, but no kernel that would use it"),
+            "only a kernel reads this",
+            "add `kernel = \"/boot/vmlinuz\"`, a path on the host, or leave it out",
+        );
+    }
+    let relative = ["kernel", "initrd"].into_iter().find(|own| match boot.text(own) {
+        Some(path) => !path.starts_with('/'),
+        None => false,
+    })?;
+    problem(
+        relative,
+        format!("`boot.{relative}` of vm `{name}` is not an absolute path"),
+        "where this lies on the host is not said",
+        "write the whole path: `/boot/vmlinuz`",
     )
 }

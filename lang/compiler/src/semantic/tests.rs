@@ -440,6 +440,20 @@ fn sizes_keys_and_digests_are_checked() {
 }
 
 #[test]
+fn what_only_a_kernel_reads_needs_one() {
+    Text::default()
+        .with("tenant.t", &[])
+        .with("tenant.t.vm.a", &[("boot.initrd", Value::text("/srv/a.cpio"))])
+        .with("tenant.t.vm.b", &[("boot.kernel", Value::text("vmlinuz"))])
+        .with("tenant.t.vm.c", &[("boot.kernel", Value::text("/boot/vmlinuz"))])
+        .says(&[
+            "E0516 tenant.t.vm.a.boot.initrd: vm `a` has a `boot.initrd`, but no kernel that would \
+             use it",
+            "E0516 tenant.t.vm.b.boot.kernel: `boot.kernel` of vm `b` is not an absolute path",
+        ]);
+}
+
+#[test]
 fn a_mac_is_used_once() {
     let nic = |mac: [u8; 6]| [("nic.lan.mac", Value::Mac(mac))];
     Text::default()

@@ -65,7 +65,7 @@ const OBJECTS: [(&str, &str); 11] = [
         GUEST,
         r#"{"vcpus":2,"max_vcpus":4,"memory":{"$bytes":1073741824},
         "max_memory":{"$bytes":4294967296},"firmware":"bios","secure_boot":false,"tpm":false,
-        "machine":"q35","cpu_mode":"host-model","boot":["disk"],"hostname":"web",
+        "machine":"q35","cpu_mode":"host-model","boot":{"order":["disk"]},"hostname":"web",
         "autostart":true,"running":true,
         "disk":{"root":{"volume":{"$ref":"tenant.conformance.vm.web.disk.root"},"bus":"virtio",
         "iops":1000},
