@@ -86,6 +86,10 @@ pub struct ObservedObject {
     /// For guests: whether it runs.
     #[serde(default)]
     pub running: Option<bool>,
+    /// What it has that the words of its kind cannot say, each thing in a few words of its own:
+    /// `floppy drive fda`. It stays as it is, whatever a plan does; adoption tells of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
 }
 
 impl ObservedObject {

@@ -311,7 +311,7 @@ impl<'a> Table<'_, 'a> {
             wanted: Some(&wanted.attributes),
             applied: known.applied.as_deref(),
             found: known.found.as_deref(),
-            pending: known.live.map(|live| &*live.pending).filter(|pending| !pending.is_empty()),
+            pending: known.pending.as_deref(),
         };
         let quick = diff(wanted.schema, sides, &context);
         if quick.changes.is_empty() && sides.applied.is_some() {

@@ -62,6 +62,7 @@ pub(crate) fn lay_out<'a>(
         desired,
         observed: input.observed,
         deployment: input.deployment,
+        adopted: &facts.adopted,
         current: &|address| current_place(facts, address),
         applied: &applied,
         evaluator: input.evaluator,
@@ -106,7 +107,9 @@ fn assign(placement: &Placement, allocation: &Allocation) -> Assigned {
         }
     }
     for (nic, (ip, mac)) in &allocation.nics {
-        assigned.set(nic, "address", Value::Ip(*ip));
+        if let Some(ip) = ip {
+            assigned.set(nic, "address", Value::Ip(*ip));
+        }
         assigned.set(nic, "mac", Value::Mac(*mac));
     }
     assigned
@@ -196,13 +199,16 @@ fn dependencies(
     managed
 }
 
+/// The address and the MAC of a NIC.
+type Given = (Option<std::net::IpAddr>, [u8; 6]);
+
 /// The attributes that a hypervisor is told: without what only steers tcloud, and with what tcloud
 /// gives out.
 fn finished<'p>(
     schema: &Schema,
     attributes: &Arc<Fields>,
     place: Option<&Place>,
-    nic: impl Fn(&tcloud_model::Name) -> Option<&'p (std::net::IpAddr, [u8; 6])>,
+    nic: impl Fn(&tcloud_model::Name) -> Option<&'p Given>,
 ) -> Arc<Fields> {
     let steering = |name: &str| match schema.attribute(name) {
         Some(attribute) => attribute.steering,
@@ -220,7 +226,7 @@ fn finished<'p>(
         .filter(|(name, value)| !steering(name) && **value != Value::None)
         .map(|(name, value)| match value {
             Value::Map(nics) if has_nics && *name == "nic" => {
-                (name.clone(), with_addresses(nics, &nic))
+                (name.clone(), with_addresses(schema, nics, &nic))
             }
             value => (name.clone(), value.clone()),
         })
@@ -232,15 +238,24 @@ fn finished<'p>(
 }
 
 fn with_addresses<'p>(
+    schema: &Schema,
     nics: &Fields,
-    given: &impl Fn(&tcloud_model::Name) -> Option<&'p (std::net::IpAddr, [u8; 6])>,
+    given: &impl Fn(&tcloud_model::Name) -> Option<&'p Given>,
 ) -> Value {
+    let known = schema.block("nic").into_iter().flat_map(|block| &block.attributes);
+    let steering: Vec<&str> =
+        known.filter(|own| own.steering).map(|own| own.name.as_str()).collect();
     let nics = nics.iter().map(|(label, value)| {
         let (Value::Map(fields), Some((ip, mac))) = (value, given(label)) else {
             return (label.clone(), value.clone());
         };
         let mut fields = (**fields).clone();
-        fields.insert("address", Value::Ip(*ip));
+        steering.iter().for_each(|name| {
+            fields.remove(name);
+        });
+        if let Some(ip) = ip {
+            fields.insert("address", Value::Ip(*ip));
+        }
         fields.insert("mac", Value::Mac(*mac));
         (label.clone(), Value::map(fields))
     });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tcloud_model::{Address, DesiredGraph, Diagnostic, Fields, Name, Output};
+use tcloud_model::{Address, DesiredGraph, DesiredResource, Diagnostic, Fields, Name, Output};
 
 use crate::check::check;
 use crate::consent::decisions;
@@ -76,14 +76,14 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
 fn existing(desired: &DesiredGraph) -> Existing {
     let declared = desired.resources.iter().filter(|(_, resource)| resource.lifecycle.existing);
     declared
-        .map(|(address, resource)| {
-            let name = resource
-                .attributes
-                .text("name")
-                .map_or_else(|| Name::from(address.last_name()), Name::new);
-            (address.clone(), name)
-        })
+        .map(|(address, resource)| (address.clone(), name_of_existing(address, resource)))
         .collect()
+}
+
+/// The name on its hosts of an object that the text only refers to.
+pub(crate) fn name_of_existing(address: &Address, resource: &DesiredResource) -> Name {
+    let name = resource.attributes.text("name");
+    name.map_or_else(|| Name::from(address.last_name()), Name::new)
 }
 
 fn outputs(input: &Input<'_>, layout: &Layout<'_>) -> Result<Vec<Output>, Vec<Diagnostic>> {
@@ -142,7 +142,9 @@ fn fill_levels(
         let host = wanted.hosts.first()?;
         Some(Holding { address, host, attributes: &wanted.attributes })
     });
-    usage(input.evaluator.desired(), input.observed, input.deployment, before, kept.chain(made))
+    let desired = input.evaluator.desired();
+    let after = kept.chain(made);
+    usage(desired, input.observed, input.deployment, &facts.adopted, before, after)
 }
 
 fn is_silent(facts: &Facts<'_>, address: &Address) -> bool {

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use tcloud_model::{Address, Deployment, DesiredGraph, Fields, Name, ObservedState, Value};
 
+use crate::facts::Called;
 use crate::place::inventory::{Inventory, Room};
 use crate::plan::Usage;
 
@@ -23,6 +24,7 @@ pub(crate) fn usage<'a>(
     desired: &'a DesiredGraph,
     observed: &ObservedState,
     deployment: &Deployment,
+    adopted: &Called<'_>,
     before: impl Iterator<Item = Holding<'a>>,
     after: impl Iterator<Item = Holding<'a>>,
 ) -> Vec<Usage> {
@@ -30,7 +32,7 @@ pub(crate) fn usage<'a>(
     before.for_each(|holding| table.add(holding, |line, amount| line.before += amount));
     after.for_each(|holding| table.add(holding, |line, amount| line.after += amount));
     table.add_quotas(desired);
-    table.add_capacities(&Inventory::new(desired, observed, deployment));
+    table.add_capacities(&Inventory::new(desired, observed, deployment, adopted));
     table.finish()
 }
 
@@ -190,6 +192,7 @@ mod tests {
             &graph,
             &observed(&graph, &[]),
             &Deployment::new("t"),
+            &IndexMap::new(),
             holdings(&before, &host),
             holdings(&after, &host),
         );

@@ -166,6 +166,9 @@ impl Object<'_> {
             };
             let _ = writeln!(text, "  {} = {value}{notes}", escape(path));
         }
+        for kept in self.observed.iter().flat_map(|object| &object.kept) {
+            let _ = writeln!(text, "  kept as it is: {}", escape(kept));
+        }
     }
 
     fn json(&self) -> serde_json::Value {
@@ -235,6 +238,7 @@ mod tests {
             pending: memory(8).into(),
             written: None,
             running: Some(true),
+            kept: vec!["floppy drive \u{1b}fda".to_owned()],
         };
         let desired = memory(4);
         let id = ObjectId {
@@ -257,5 +261,6 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("incarnation 1, called a.b, running"), "{text}");
+        assert!(text.contains("kept as it is: floppy drive \\u{1b}fda\n"), "{text}");
     }
 }

@@ -397,6 +397,7 @@ impl Connected {
             pending: Arc::default(),
             written: Some(0),
             running: None,
+            kept: Vec::new(),
         };
         if let OperationKind::Create { attributes, .. } = &operation.action
             && let Some(secret) = attributes.get("password")

@@ -25,9 +25,13 @@ pub(super) fn network() -> Schema {
 
 fn attributes() -> Vec<Attribute> {
     vec![
-        Attribute::new("cidr", Type::Cidr, "Its IPv4 addresses.")
-            .required()
-            .cost(Impact::RecreateKeep),
+        Attribute::new(
+            "cidr",
+            Type::Cidr,
+            "Its addresses.\n\nNeeded in the modes `nat` and `routed`. Without it tcloud gives no \
+             addresses in this network, and knows none.",
+        )
+        .cost(Impact::RecreateKeep),
         Attribute::new("cidr6", Type::Cidr, "Its IPv6 addresses.").cost(Impact::RecreateKeep),
         Attribute::new(
             "mode",

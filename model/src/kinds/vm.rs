@@ -319,6 +319,13 @@ fn nic_attributes() -> Vec<Attribute> {
         .assigned()
         .cost(Impact::LiveGuest),
         Attribute::new(
+            "dynamic",
+            Type::Bool,
+            "Whether its address is left to the guest: from the network's DHCP range, or set in \
+             the guest itself. tcloud then gives it none, and nothing in the text can read it.",
+        )
+        .steering(),
+        Attribute::new(
             "mac",
             Type::Mac,
             "Its MAC address. Without it, derived from its address \

@@ -34,8 +34,9 @@ pub(crate) struct AllocateInput<'a> {
 /// What was given out.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Allocation {
-    /// By the address of the NIC: its address in the network and its MAC.
-    pub nics: IndexMap<Address, (IpAddr, [u8; 6])>,
+    /// By the address of the NIC: its address in the network, unless nobody gives it one, and its
+    /// MAC.
+    pub nics: IndexMap<Address, (Option<IpAddr>, [u8; 6])>,
 }
 
 /// Gives an address and a MAC to each NIC of a managed VM. What the text says wins; what a NIC has
@@ -48,17 +49,17 @@ pub(crate) fn allocate(input: &AllocateInput<'_>) -> Result<Allocation, Vec<Diag
     let mut seats = seats(input, &networks);
     for seat in &mut seats {
         seat.address = seat.wanted.address;
-        if let Some(address) = seat.address {
-            networks[seat.network].taken.insert(number(address));
+        if let (Some(address), Some(network)) = (seat.address, seat.network) {
+            networks[network].taken.insert(number(address));
         }
     }
     for seat in seats.iter_mut().filter(|seat| seat.address.is_none()) {
-        let network = &mut networks[seat.network];
+        let Some(network) = seat.network.map(|network| &mut networks[network]) else { continue };
         let own = seat.had.address.filter(|own| own.is_ipv6() == network.is_v6());
         seat.address = own.filter(|own| network.take(number(*own)));
     }
     for seat in seats.iter_mut().filter(|seat| seat.address.is_none() && seat.managed) {
-        let network = &mut networks[seat.network];
+        let Some(network) = seat.network.map(|network| &mut networks[network]) else { continue };
         seat.address = network.next_free().map(|free| ip(free, network.is_v6()));
         if seat.address.is_none() {
             network.missing.push(seat.vm);
@@ -99,7 +100,8 @@ struct Seat<'a> {
     nic: Address,
     vm: &'a DesiredResource,
     managed: bool,
-    network: usize,
+    /// The network that gives it an address.
+    network: Option<usize>,
     wanted: Known,
     had: Known,
     address: Option<IpAddr>,
@@ -118,10 +120,8 @@ fn seats<'a>(
         let current = current.as_ref().and_then(|fields| fields.map("nic"));
         for (label, nic) in nics.iter() {
             let Value::Map(nic) = nic else { continue };
-            let Some(network) = nic.reference("network").and_then(|n| networks.get_index_of(n))
-            else {
-                continue;
-            };
+            let network = nic.reference("network").filter(|_| nic.flag("dynamic") != Some(true));
+            let network = network.and_then(|network| networks.get_index_of(network));
             let had = current.and_then(|nics| nics.map(label)).map(|nic| Known::of(nic));
             seats.push(Seat {
                 nic: vm.address.labelled(kind.clone(), label),
@@ -147,8 +147,7 @@ fn finish(seats: &[Seat<'_>], deployment: &Deployment) -> Allocation {
     let mut nics = IndexMap::with_capacity(seats.len());
     for (seat, kept) in seats.iter().zip(kept).filter(|(seat, _)| seat.managed) {
         let mac = kept.unwrap_or_else(|| fresh_mac(deployment, &seat.nic, &mut macs));
-        let Some(address) = seat.address else { continue };
-        nics.insert(seat.nic.clone(), (address, mac));
+        nics.insert(seat.nic.clone(), (seat.address, mac));
     }
     Allocation { nics }
 }

@@ -38,7 +38,7 @@ fn applied(text: &str, allocation: &Allocation) -> Current {
             let (ip, mac) = allocation.nics[&vm.labelled("nic", &label)];
             let Some(Value::Map(nic)) = nics.remove(&label) else { continue };
             let mut nic = Arc::unwrap_or_clone(nic);
-            nic.insert("address", Value::Ip(ip));
+            nic.insert("address", Value::Ip(ip.expect("an address")));
             nic.insert("mac", Value::Mac(mac));
             nics.insert(label, Value::map(nic));
         }
@@ -55,6 +55,7 @@ fn check(text: &str, had: &str, expected: &str) {
         .nics
         .iter()
         .map(|(nic, (ip, _))| {
+            let ip = ip.map_or("none".to_owned(), |ip| ip.to_string());
             let vm = nic.parent().expect("a NIC lies in a VM");
             format!("{}.{} {ip}", vm.last_name(), nic.last_name())
         })
@@ -63,6 +64,20 @@ fn check(text: &str, had: &str, expected: &str) {
 }
 
 const NETWORK: &str = "tenant.t.network.n cidr=10.0.0.0/29 gateway=10.0.0.1 ";
+
+#[test]
+fn a_dynamic_card_and_one_in_a_network_without_addresses_get_none() {
+    check(
+        &format!(
+            "{NETWORK} dhcp.range=10.0.0.2..=10.0.0.6
+             tenant.t.network.lan mode=bridge
+             tenant.t.vm.a nic.x.network=@tenant.t.network.n nic.x.dynamic=true
+             tenant.t.vm.b nic.y.network=@tenant.t.network.lan"
+        ),
+        "",
+        "a.x none, b.y none",
+    );
+}
 
 #[test]
 fn the_lowest_free_address_is_given() {
@@ -118,7 +133,7 @@ fn an_address_that_is_being_given_up_is_given_out_last() {
     let leaving = "tenant.t.vm.old nic.x.network=@tenant.t.network.n nic.x.address=10.0.0.2";
     let given = |count| -> Vec<String> {
         let allocation = run(&guests(count), &Current::new(), leaving).expect("enough");
-        allocation.nics.values().map(|(ip, _)| ip.to_string()).collect()
+        allocation.nics.values().filter_map(|(ip, _)| Some(ip.as_ref()?.to_string())).collect()
     };
     assert_eq!(given(1), ["10.0.0.3"]);
     assert_eq!(given(5), ["10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.2"]);

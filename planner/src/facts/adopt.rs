@@ -1,7 +1,5 @@
 //! `adopt`: objects of nobody that the text names become known.
 
-use std::sync::Arc;
-
 use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{
     Address, Adoption, DesiredGraph, Diagnostic, ObjectId, ObservedObject, Span, Value, codes,
@@ -55,24 +53,25 @@ impl<'a> Facts<'a> {
                     problems.push(of_another(&adoption.from, adoption.span));
                 }
                 Some(live) => {
-                    self.foreign.swap_remove(&(&host.host, &live.kind, &live.name));
-                    let known_object = Known {
+                    let place = (&host.host, &live.kind, &live.name);
+                    self.foreign.swap_remove(&place);
+                    self.adopted.insert(place, object.address.clone());
+                    let mut own = Known {
                         object: object.clone(),
                         previous: None,
                         record: None,
-                        live: Some(live),
+                        live: None,
                         answered: true,
                         adopted: true,
                         old_ids: Vec::new(),
                         dependencies: Vec::new(),
                         applied: None,
-                        found: Some(Arc::clone(&live.attributes)),
+                        found: None,
+                        pending: None,
                     };
-                    insert(
-                        known,
-                        Key { object, copy: 0 },
-                        Found { moved_by: None, known: known_object },
-                    );
+                    own.see(live);
+                    let key = Key { object, copy: 0 };
+                    insert(known, key, Found { moved_by: None, known: own });
                 }
             }
         }

@@ -42,6 +42,7 @@ impl<'a> Facts<'a> {
         known.sort_by(|a, b| a.object.cmp(&b.object));
         facts.known = known;
         facts.translate();
+        facts.follow_names(input, desired);
         facts.index();
         Ok(facts)
     }
@@ -67,6 +68,7 @@ impl<'a> Facts<'a> {
                     dependencies: Vec::new(),
                     applied: Some(Arc::clone(&record.attributes)),
                     found: None,
+                    pending: None,
                 },
             };
             insert(&mut known, Key { object, copy: 0 }, found);
@@ -110,8 +112,7 @@ impl<'a> Facts<'a> {
         };
         match known.get_mut(&key) {
             Some(found) if found.known.live.is_none() && same(found) => {
-                found.known.live = Some(live);
-                found.known.found = Some(Arc::clone(&live.attributes));
+                found.known.see(live);
                 if moved {
                     found.known.previous = Some(stamped.address.clone());
                 }
@@ -123,8 +124,7 @@ impl<'a> Facts<'a> {
                 let ours = found.known.live.is_none() || live.is(&live.kind, &derived);
                 let copy = if ours { found.known.live } else { Some(live) };
                 if ours {
-                    found.known.live = Some(live);
-                    found.known.found = Some(Arc::clone(&live.attributes));
+                    found.known.see(live);
                 }
                 if let Some(copy) = copy {
                     let host = input.observed.host(&stamped.host).map(|host| &host.host);
@@ -132,21 +132,21 @@ impl<'a> Facts<'a> {
                 }
             }
             _ => {
-                let found = Found {
-                    moved_by: moved.then(|| stamped.address.clone()),
-                    known: Known {
-                        object: key.object.clone(),
-                        previous: moved.then(|| stamped.address.clone()),
-                        record: None,
-                        live: Some(live),
-                        answered: true,
-                        adopted: false,
-                        old_ids: Vec::new(),
-                        dependencies: Vec::new(),
-                        applied: None,
-                        found: Some(Arc::clone(&live.attributes)),
-                    },
+                let mut own = Known {
+                    object: key.object.clone(),
+                    previous: moved.then(|| stamped.address.clone()),
+                    record: None,
+                    live: None,
+                    answered: true,
+                    adopted: false,
+                    old_ids: Vec::new(),
+                    dependencies: Vec::new(),
+                    applied: None,
+                    found: None,
+                    pending: None,
                 };
+                own.see(live);
+                let found = Found { moved_by: moved.then(|| stamped.address.clone()), known: own };
                 insert(known, key, found);
             }
         }

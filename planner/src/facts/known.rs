@@ -29,9 +29,18 @@ pub(crate) struct Known<'a> {
     pub applied: Option<Arc<Fields>>,
     /// Attributes in force, with references under their present addresses.
     pub found: Option<Arc<Fields>>,
+    /// What takes effect at the next stop and start, laid over `found`; absent when nothing waits.
+    pub pending: Option<Arc<Fields>>,
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
+    /// Adds what is there.
+    pub(crate) fn see(&mut self, live: &'a ObservedObject) {
+        self.live = Some(live);
+        self.found = Some(Arc::clone(&live.attributes));
+        self.pending = (!live.pending.is_empty()).then(|| Arc::clone(&live.pending));
+    }
+
     /// The stamp on the object, or the one that was last put on.
     pub(crate) fn stamp(&self) -> Option<&Stamp> {
         let live = self.live.filter(|_| !self.adopted).and_then(|live| live.stamp.as_ref());

@@ -3,6 +3,7 @@
 mod adopt;
 mod gather;
 mod known;
+mod names;
 mod rename;
 
 use indexmap::{IndexMap, IndexSet};
@@ -12,6 +13,9 @@ use uuid::Uuid;
 pub(crate) use known::Known;
 
 use crate::moves::Moves;
+
+/// What the text calls objects, by their host, kind and name there.
+pub(crate) type Called<'a> = IndexMap<(&'a Address, &'a Name, &'a Name), Address>;
 
 /// Everything that exists.
 #[derive(Debug, Default)]
@@ -28,6 +32,8 @@ pub(crate) struct Facts<'a> {
     pub touched: IndexMap<usize, Address>,
     /// Objects that are not ours, by host, kind and name.
     pub foreign: IndexMap<(&'a Address, &'a Name, &'a Name), &'a ObservedObject>,
+    /// Objects of nobody that become ours in this run, and what they become.
+    pub adopted: Called<'a>,
     /// UUIDs that are taken by recorded and observed objects.
     uuids: IndexSet<Uuid>,
     /// Names on hosts that are taken by our objects.

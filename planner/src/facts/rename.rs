@@ -30,10 +30,11 @@ impl Facts<'_> {
         for (index, known) in self.known.iter_mut().enumerate() {
             let stamp = known.stamp().into_iter().flat_map(|stamp| &stamp.dependencies);
             let mut target = stamp.filter_map(|address| self.renamed.get(address)).next().cloned();
-            for fields in [&known.applied, &known.found].into_iter().flatten() {
+            for fields in [&known.applied, &known.found, &known.pending].into_iter().flatten() {
                 target = target.or_else(|| first_renamed(fields, &self.renamed));
             }
-            for fields in [&mut known.applied, &mut known.found].into_iter().flatten() {
+            let all = [&mut known.applied, &mut known.found, &mut known.pending];
+            for fields in all.into_iter().flatten() {
                 if let Some(translated) = renamed_fields(fields, &self.renamed) {
                     *fields = Arc::new(translated);
                 }

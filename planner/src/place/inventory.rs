@@ -6,6 +6,8 @@ use tcloud_model::{
     ObservedState, Stamp, Value,
 };
 
+use crate::facts::Called;
+
 /// All hosts and pools that the text declares.
 pub(crate) struct Inventory<'a> {
     /// Sorted by address; their positions stand for them everywhere in placement.
@@ -90,11 +92,13 @@ impl Room {
 }
 
 impl<'a> Inventory<'a> {
-    /// Reads the hosts and pools of the text. What others run on the hosts is given out already.
+    /// Reads the hosts and pools of the text. What others run on the hosts is given out already,
+    /// except what is adopted: that is placed with what is ours.
     pub(crate) fn new(
         desired: &'a DesiredGraph,
         observed: &ObservedState,
         deployment: &Deployment,
+        adopted: &Called<'_>,
     ) -> Inventory<'a> {
         let of_kind = |kind: &'static str| {
             desired.resources.values().filter(move |r| r.address.kind() == kind)
@@ -124,7 +128,8 @@ impl<'a> Inventory<'a> {
                 let names = inventory.names(host, observation, deployment);
                 inventory.measure(host, &names, observation);
                 for object in &observation.objects {
-                    if stamp(object, deployment).is_none() {
+                    let place = (&observation.host, &object.kind, &object.name);
+                    if stamp(object, deployment).is_none() && !adopted.contains_key(&place) {
                         inventory.hold(host, &names, object, Room::take);
                     }
                 }

@@ -22,6 +22,8 @@ use board::Board;
 use demand::{Group, Home, Refusal, groups};
 use inventory::Inventory;
 
+use crate::facts::Called;
+
 /// What placement is a function of.
 pub(crate) struct PlaceInput<'a> {
     /// What the text asks for.
@@ -30,6 +32,8 @@ pub(crate) struct PlaceInput<'a> {
     pub observed: &'a ObservedState,
     /// Tells our objects from those of others.
     pub deployment: &'a Deployment,
+    /// Objects of others that become ours in this run.
+    pub adopted: &'a Called<'a>,
     /// Where a VM, volume, disk or network is now, by the address that it has in the text.
     pub current: &'a dyn Fn(&Address) -> Option<Place>,
     /// The attributes that a VM, volume or disk has now, to tell growth from what was there.
@@ -63,7 +67,8 @@ pub(crate) struct Place {
 /// # Errors
 /// One diagnostic for each VM or volume that fits nowhere, or outgrows its host.
 pub(crate) fn place(input: &PlaceInput<'_>) -> Result<Placement, Vec<Diagnostic>> {
-    let mut inventory = Inventory::new(input.desired, input.observed, input.deployment);
+    let mut inventory =
+        Inventory::new(input.desired, input.observed, input.deployment, input.adopted);
     inventory.add_abandoned(input.desired, input.observed, input.deployment);
     let groups = groups(input.desired, input.current, &inventory);
     let mut board = Board::new(input.desired, inventory);

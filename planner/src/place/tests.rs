@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use tcloud_model::{Address, Deployment, Diagnostic, Digest, Fields, ObservedObject, Stamp, Value};
 
 use super::{Place, PlaceInput, Placement, place};
@@ -39,6 +40,7 @@ impl World {
             desired: &sketch.0,
             observed: &observed,
             deployment: &Deployment::new("test"),
+            adopted: &IndexMap::new(),
             current: &|address| self.at.get(address).cloned(),
             applied: &|address| self.sizes.get(address).cloned(),
             evaluator: &sketch,
@@ -223,6 +225,7 @@ fn guest(gib: u64, ours: Option<&str>) -> ObservedObject {
         pending: Arc::default(),
         written: None,
         running: Some(true),
+        kept: Vec::new(),
     }
 }
 

@@ -237,6 +237,80 @@ fn s63_adopted_and_made_anew_in_one_run() {
     assert_eq!(lines(&world.plan(&volume("a", "protect=false"))), Vec::<String>::new());
 }
 
+/// Makes everything somebody else's: without stamps, and known to guests by their names.
+fn all_foreign(world: &mut World) {
+    let names: Vec<(tcloud_model::Address, Name)> = world
+        .objects
+        .values()
+        .filter_map(|own| Some((own.stamp.as_ref()?.address.clone(), own.name.clone())))
+        .collect();
+    let rename = |value: &Value| match value.as_ref_address() {
+        Some(to) => match names.iter().find(|(own, _)| own == to) {
+            Some((_, name)) => Value::text(name),
+            None => value.clone(),
+        },
+        None => value.clone(),
+    };
+    for object in world.objects.values_mut() {
+        object.stamp = None;
+        let mut fields = (*object.attributes).clone();
+        for (name, value) in object.attributes.iter() {
+            let new = match value {
+                Value::Map(labels) if *name == "nic" || *name == "disk" => {
+                    let inside = |inner: &Value| match inner {
+                        Value::Map(inner) => Value::map(
+                            inner.iter().map(|(name, v)| (name.clone(), rename(v))).collect(),
+                        ),
+                        other => other.clone(),
+                    };
+                    Value::map(labels.iter().map(|(l, inner)| (l.clone(), inside(inner))).collect())
+                }
+                value => rename(value),
+            };
+            fields.insert(name.clone(), new);
+        }
+        object.attributes = fields.into();
+    }
+    world.state.records.clear();
+}
+
+const ADOPTED: [&str; 4] = [
+    "adopt site.m.pool.fast from m.pool-fast on site.m.host.h1\n",
+    "adopt tenant.t.network.n from t.network-n on site.m.host.h1\n",
+    "adopt tenant.t.volume.a from t.volume-a on site.m.host.h1\n",
+    "adopt tenant.t.vm.v from t.v on site.m.host.h1\n",
+];
+
+#[test]
+fn a_guest_is_adopted_with_what_it_uses() {
+    let text = format!(
+        "{NET}{}tenant.t.vm.v vcpus=1 memory=200GiB nic.x.network=@tenant.t.network.n \
+         disk.root.volume=@tenant.t.volume.a\n",
+        // Most of what the pool has: it must not be given out a second time.
+        volume("a", "pool=@site.m.pool.fast").replace("10GiB", "900GiB")
+    );
+    let mut world = World::with(&text);
+    all_foreign(&mut world);
+    let plan = world.plan_with(&format!("{text}{}", ADOPTED.concat()), &wishes());
+    let mut found = lines(&plan);
+    found.sort();
+    assert_eq!(found, ["adopt a: none", "adopt fast: none", "adopt n: none", "adopt v: none"]);
+    let memory = plan.usage.iter().find(|own| own.resource == "memory" && own.limit.is_some());
+    assert_eq!(memory.map(|own| (own.before, own.after)), Some((200 << 30, 200 << 30)));
+}
+
+#[test]
+fn a_guest_is_adopted_and_its_network_stays_somebody_elses() {
+    let mut world = World::with(&(NET.to_owned() + &vm("v")));
+    all_foreign(&mut world);
+    let text = "tenant.t.network.n existing name=\"t.network-n\"\n".replace('"', "")
+        + &vm("v")
+        + ADOPTED[0]
+        + ADOPTED[3];
+    let plan = world.plan_with(&text, &wishes());
+    assert_eq!(lines(&plan), ["adopt fast: none", "adopt v: none"]);
+}
+
 #[test]
 fn what_is_not_there_cannot_be_adopted() {
     let mut world = World::with(&volume("a", ""));

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::class::Class;
 use crate::database;
 use crate::failure::{Failure, quoted};
-use crate::object::Object;
+use crate::object::{self, Object};
 use crate::reference::{held, hold, map_fields, map_value};
 use crate::script::Script;
 
@@ -72,8 +72,10 @@ impl Host<'_> {
         let deployment = object.stamp.as_ref().map(|stamp| stamp.deployment);
         let deployment = deployment.or(self.site.deployment);
         let mut show = |address: &Address| self.show(address, deployment);
+        let mut live = map_fields(&object.live, &mut show)?;
         Ok(ObservedObject {
-            attributes: map_fields(&object.live, &mut show)?.into(),
+            kept: object::kept(&mut live),
+            attributes: live.into(),
             pending: map_fields(&object.pending, &mut show)?.into(),
             kind: object.kind,
             name: object.name,

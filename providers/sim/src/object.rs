@@ -44,6 +44,20 @@ pub(crate) struct Object {
     pub(crate) leaving: Option<Address>,
 }
 
+/// What a hand-made object has that no word of the language says: texts under this name.
+const KEPT: &str = "kept";
+
+/// Takes out of the attributes what they cannot say.
+pub(crate) fn kept(live: &mut Fields) -> Vec<String> {
+    let texts = match live.remove(KEPT) {
+        Some(Value::List(texts)) => texts,
+        Some(single) => [single].into(),
+        None => return Vec::new(),
+    };
+    let word = |text: &Value| text.as_text().map_or_else(|| text.to_string(), str::to_owned);
+    texts.iter().map(word).collect()
+}
+
 /// All objects, in the columns that [`Object::read`] expects.
 pub(crate) const ALL: &str = "SELECT id, class, kind, name, uuid, stamp, attributes, pending, \
      written, running, boots, started, leaving FROM object";

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::class::Class;
 use crate::failure::Failure;
 use crate::host::Host;
-use crate::object::{ALL, Object, Stored};
+use crate::object::{self, ALL, Object, Stored};
 use crate::reference::held;
 use crate::storage;
 
@@ -164,9 +164,10 @@ impl View<'_> {
         }
     }
 
-    fn observed(&mut self, object: Object) -> ObservedObject {
+    fn observed(&mut self, mut object: Object) -> ObservedObject {
         let owner = object.stamp.as_ref().map(|stamp| stamp.deployment).or(self.deployment);
         ObservedObject {
+            kept: object::kept(&mut object.live),
             kind: self.shared.name(&object.kind),
             attributes: self.all(&object.live, owner),
             pending: self.all(&object.pending, owner),

@@ -308,6 +308,15 @@ impl<'p> Eval<'p> {
                     missing.extend(["vcpus", "memory"].into_iter().filter(|name| lacks(name)));
                     help = Some("add `flavor = \"SCS-2V-4\"`, or `vcpus = 2` and `memory = 4GiB`");
                 }
+                "network" if lacks("cidr") => {
+                    let mode = gathered.fields.text("mode").unwrap_or_default();
+                    if matches!(mode, "nat" | "routed") {
+                        missing.push("cidr");
+                        help = Some(
+                            "add `cidr = 10.20.0.0/24`; only `isolated` and `bridge` can do without",
+                        );
+                    }
+                }
                 "volume" | "disk" if lacks("size") && lacks("volume") => {
                     missing.push("size");
                     help = Some("add `size = 20GiB`, or an image that has `min_disk`");

@@ -27,6 +27,19 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         if !facts.may_refer(nic.tenant, network) {
             continue;
         }
+        if nic.fields.flag("dynamic") == Some(true) {
+            found.push(
+                Diagnostic::error(
+                    codes::E0323,
+                    facts.span(nic.vm, &nic.path("address")),
+                    format!("nic `{}` is dynamic, and has an address", nic.label),
+                )
+                .label("nobody would give it this address")
+                .also(facts.span(nic.vm, &nic.path("dynamic")), "dynamic")
+                .help("leave one of the two out"),
+            );
+            continue;
+        }
         of_nic(facts, &nic, ip, network, found);
         taken.push(Static { network: index, ip, nic });
     }
