@@ -335,6 +335,7 @@ pub(crate) fn observed(definition: &Element, uuid: Uuid, note: Option<Note>) -> 
         pending: Fields::new().into(),
         written: None,
         running: None,
+        kept: Vec::new(),
     }
 }
 
