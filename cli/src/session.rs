@@ -73,7 +73,7 @@ impl Project {
         let deployment = Deployment::new(&config.deployment);
         let mut registry = Registry::new();
         registry.add(Arc::new(SimProvider::new()));
-        let catalog = Arc::new(registry.catalog());
+        let catalog = Arc::new(registry.catalog()?);
         Ok(Project { root, config, deployment, registry, catalog })
     }
 

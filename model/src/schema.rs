@@ -5,34 +5,42 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use crate::{Fields, Impact, Name, Type, Value};
 
 /// A kind of resource.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Schema {
     /// The word that begins its blocks.
     pub kind: Name,
     /// What it is, as Markdown; the first line is a sentence that stands alone.
     pub doc: String,
     /// A small complete block that uses it, as `.tcloud` text.
+    #[serde(default)]
     pub example: String,
     /// What tcloud does with it.
     pub role: Role,
     /// Kinds whose blocks it may stand in; empty means at the top level only.
+    #[serde(default)]
     pub within: Vec<Name>,
     /// Whether it may stand at the top level.
+    #[serde(default)]
     pub top_level: bool,
     /// Its attributes, in the order of the reference page.
+    #[serde(default)]
     pub attributes: Vec<Attribute>,
     /// Its nested blocks.
+    #[serde(default)]
     pub blocks: Vec<Block>,
     /// What creating and deleting it does: [`Impact::RecreateLose`] for what holds data.
     pub removal: Impact,
 }
 
 /// What tcloud does with the resources of a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// A scope that other resources stand in: a site, a tenant. Nothing runs for it.
     Scope,
@@ -54,29 +62,36 @@ impl Role {
 }
 
 /// An attribute of a kind or of a nested block.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Attribute {
     /// Its name in snake_case.
     pub name: Name,
     /// What it takes.
+    #[serde(rename = "type")]
     pub ty: Type,
     /// What it is, as Markdown; the first line is a sentence that stands alone.
     pub doc: String,
     /// Whether the text has to set it.
+    #[serde(default)]
     pub required: bool,
     /// What holds when the text does not set it. Without a default, an attribute that the text
     /// never set is left alone.
+    #[serde(default)]
     pub default: Option<Value>,
     /// What changing it does.
     pub cost: Cost,
     /// Whether the planner gives it a value when the text does not (an address, a MAC).
+    #[serde(default)]
     pub assigned: bool,
     /// Whether it only steers tcloud and is never sent to a hypervisor (`spread`, `restart`).
+    #[serde(default)]
     pub steering: bool,
 }
 
 /// A nested block: `quota { … }`, `dhcp { … }`, `nic office { … }`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Block {
     /// The word that begins it, and the field that holds it.
     pub name: Name,
@@ -84,21 +99,26 @@ pub struct Block {
     pub doc: String,
     /// Whether it has a name of its own. Labelled blocks may occur many times and become a map
     /// from label (with key) to fields; others occur once and become an object.
+    #[serde(default)]
     pub labelled: bool,
     /// What adding one to an existing resource does.
     pub adding: Impact,
     /// What removing one does.
     pub removing: Impact,
     /// Its attributes.
+    #[serde(default)]
     pub attributes: Vec<Attribute>,
     /// Blocks inside it.
+    #[serde(default)]
     pub blocks: Vec<Block>,
     /// Whether it only steers tcloud and is never sent to a hypervisor.
+    #[serde(default)]
     pub steering: bool,
 }
 
 /// What changing an attribute does to what runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Cost {
     /// Always the same.
     Always(Impact),

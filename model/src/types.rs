@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Name, Value};
 
 /// The type of a value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Type {
     /// `true` or `false`.
     Bool,
@@ -66,13 +69,16 @@ pub enum Type {
 }
 
 /// A field of an object type.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Field {
     /// Its name.
     pub name: Name,
     /// Its type.
+    #[serde(rename = "type")]
     pub ty: Type,
     /// `b?: T`
+    #[serde(default)]
     pub optional: bool,
 }
 

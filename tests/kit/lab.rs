@@ -98,7 +98,7 @@ impl Lab {
         let Compiled { sources, program, diagnostics } = self.compile();
         let Some(program) = program else { return Err(diagnostics) };
         let providers = registry();
-        let catalog = providers.catalog();
+        let catalog = providers.catalog().expect("providers that add only");
         let plan = self.with_engine(program.graph(), |engine| async move {
             let recovered = engine.recover(&run("plan"), &Control::silent()).await;
             recovered.map_err(|error| error.to_string())?;

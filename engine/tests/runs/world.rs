@@ -265,7 +265,7 @@ struct Scripted(Arc<World>);
 impl Provider for Scripted {
     fn describe(&self) -> Description {
         let (name, version) = ("scripted".to_owned(), "1".to_owned());
-        Description { name, version, kinds: Vec::new() }
+        Description { name, version, kinds: Vec::new(), extensions: Vec::new() }
     }
 
     async fn configure(

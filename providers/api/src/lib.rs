@@ -5,27 +5,48 @@
 
 pub mod conformance;
 mod error;
-mod registry;
+pub mod registry;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tcloud_model::{Address, Fields, HostObservation, ObservedObject, Operation, Schema};
+use tcloud_model::{
+    Address, Attribute, Block, Fields, HostObservation, Name, ObservedObject, Operation, Schema,
+};
 use uuid::Uuid;
 
 pub use error::{ProviderError, Retry};
-pub use registry::{Registry, UnknownProvider};
+pub use registry::{CatalogError, Registry, UnknownProvider};
 
 /// What a provider is and can, without any connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Description {
     /// The name that `provider = "…"` uses.
     pub name: String,
     /// Its version, for people.
     pub version: String,
-    /// Kinds that it adds to the core kinds, or whose costs differ from them.
+    /// Kinds that it adds to the core kinds.
+    #[serde(default)]
     pub kinds: Vec<Schema>,
+    /// What it adds to kinds that are there.
+    #[serde(default)]
+    pub extensions: Vec<Extension>,
+}
+
+/// What a provider adds to a kind that is there already.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    /// The kind.
+    pub kind: Name,
+    /// More attributes.
+    #[serde(default)]
+    pub attributes: Vec<Attribute>,
+    /// More nested blocks.
+    #[serde(default)]
+    pub blocks: Vec<Block>,
 }
 
 /// A host as the text describes it.

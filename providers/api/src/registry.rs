@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tcloud_model::{Catalog, Name};
+use tcloud_model::{Catalog, Name, Schema};
 
-use crate::Provider;
+use crate::{Description, Extension, Provider};
 
 /// The known providers.
 #[derive(Clone, Default)]
@@ -21,6 +21,16 @@ pub struct UnknownProvider {
     pub name: String,
     /// The names that are known, sorted.
     pub known: Vec<String>,
+}
+
+/// A provider describes something that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the provider \"{}\" {message}", provider.escape_debug())]
+pub struct CatalogError {
+    /// The provider.
+    pub provider: String,
+    /// What it does, in words.
+    pub message: String,
 }
 
 impl Registry {
@@ -50,19 +60,85 @@ impl Registry {
         self.providers.keys().map(Name::to_string).collect()
     }
 
-    /// The core kinds with what the providers add to them or change.
-    pub fn catalog(&self) -> Catalog {
+    /// The core kinds with what the providers add to them.
+    ///
+    /// # Errors
+    /// When a provider adds what is there already, or to a kind that is not there.
+    pub fn catalog(&self) -> Result<Catalog, CatalogError> {
         let mut catalog = Catalog::core();
         for provider in self.providers.values() {
-            provider.describe().kinds.into_iter().for_each(|schema| catalog.add(schema));
+            add(&mut catalog, provider.describe())?;
         }
-        catalog
+        Ok(catalog)
     }
+}
+
+/// Adds what a provider describes: new kinds, and more of known ones. One provider never changes
+/// what another one, or the core, has said: a host of the one must not cost what the other says.
+///
+/// # Errors
+/// When something is there already, or a kind to extend is not.
+pub fn add(catalog: &mut Catalog, description: Description) -> Result<(), CatalogError> {
+    let Description { name: provider, version: _, kinds, extensions } = description;
+    let wrong = |message| CatalogError { provider: provider.clone(), message };
+    for schema in kinds {
+        if catalog.get(&schema.kind).is_some() {
+            let kind = schema.kind.escape_debug();
+            return Err(wrong(format!("adds the kind `{kind}`, which is there already")));
+        }
+        catalog.add(schema);
+    }
+    for Extension { kind, attributes, blocks } in extensions {
+        let Some(schema) = catalog.get(&kind) else {
+            return Err(wrong(format!("extends the unknown kind `{}`", kind.escape_debug())));
+        };
+        let mut schema = Schema::clone(schema);
+        let names =
+            attributes.iter().map(|own| &own.name).chain(blocks.iter().map(|own| &own.name));
+        let mut new = std::collections::BTreeSet::new();
+        for name in names {
+            let known = schema.attribute(name).is_some() || schema.block(name).is_some();
+            if known || !new.insert(name) {
+                let name = name.escape_debug();
+                return Err(wrong(format!("adds `{name}` to {kind}, which is there already")));
+            }
+        }
+        schema.attributes.extend(attributes);
+        schema.blocks.extend(blocks);
+        catalog.add(schema);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_provider_adds_and_never_changes() {
+        let added = |json: &str| {
+            let description = serde_json::from_str(json).expect(json);
+            let mut catalog = Catalog::core();
+            add(&mut catalog, description).map(|()| catalog).map_err(|error| error.to_string())
+        };
+        let block = r#"{"name":"x","version":"1","extensions":[{"kind":"vm","blocks":[
+            {"name":"x","doc":"More.","adding":"live","removing":"power-cycle"}]}]}"#;
+        let catalog = added(block).expect("an extension");
+        assert!(catalog.get("vm").is_some_and(|vm| vm.block("x").is_some()));
+        for (json, trouble) in [
+            (block.replace("\"x\",\"doc\"", "\"memory\",\"doc\""), "adds `memory` to vm"),
+            (block.replace("\"vm\"", "\"dragon\""), "extends the unknown kind `dragon`"),
+            (
+                r#"{"name":"x","version":"1","kinds":[{"kind":"vm","doc":"","role":"single",
+                "removal":"none"}]}"#
+                    .to_owned(),
+                "adds the kind `vm`",
+            ),
+        ] {
+            let error = added(&json).expect_err(&json);
+            assert!(error.starts_with(&format!("the provider \"x\" {trouble}")), "{error}");
+        }
+    }
 
     #[test]
     fn an_unknown_provider_is_named_safely_and_the_known_ones_are_listed() {

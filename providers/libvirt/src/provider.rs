@@ -35,6 +35,7 @@ impl Provider for LibvirtProvider {
             name: "libvirt".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kinds: Vec::new(),
+            extensions: Vec::new(),
         }
     }
 

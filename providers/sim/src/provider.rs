@@ -38,6 +38,7 @@ impl Provider for SimProvider {
             name: "sim".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kinds: Vec::new(),
+            extensions: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 /// A crate of ours and those of ours that it may depend on. Test-only dependencies are free,
 /// except that nothing ever depends on the command line.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("tcloud-model", &[]),
     ("tcloud-syntax", &["tcloud-model"]),
     ("tcloud-compiler", &["tcloud-model", "tcloud-syntax"]),
@@ -15,8 +15,9 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("tcloud-state", &["tcloud-model"]),
     ("tcloud-report", &["tcloud-model", "tcloud-planner"]),
     ("tcloud-provider", &["tcloud-model"]),
-    ("tcloud-provider-sim", &["tcloud-model", "tcloud-provider"]),
-    ("tcloud-provider-libvirt", &["tcloud-model", "tcloud-provider"]),
+    ("tcloud-plugin", &["tcloud-model", "tcloud-provider"]),
+    ("tcloud-provider-sim", &["tcloud-model", "tcloud-provider", "tcloud-plugin"]),
+    ("tcloud-provider-libvirt", &["tcloud-model", "tcloud-provider", "tcloud-plugin"]),
     ("tcloud-engine", &["tcloud-model", "tcloud-planner", "tcloud-state", "tcloud-provider"]),
     ("xtask", &["tcloud-model", "tcloud-compiler"]),
 ];

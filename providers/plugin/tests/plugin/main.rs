@@ -1,0 +1,4 @@
+//! Providers in processes of their own, well-behaved and hostile ones.
+
+mod double;
+mod served;
