@@ -194,7 +194,9 @@ fn guest_attributes() -> Vec<Attribute> {
         Attribute::new(
             "stop_within",
             Type::Duration,
-            "How long it is given to shut down when a change stops it; then it is switched off.",
+            "How long it is given to shut down when a change stops it.\n\nA guest that takes longer \
+             goes on running, and the step fails; `0s` switches it off at once. A guest that is \
+             deleted is switched off then.",
         )
         .default(Value::Duration(120_000))
         .cost(Impact::None),

@@ -11,16 +11,19 @@
 //! * `site` – whose calls these are, and what every call has to hold.
 //! * `stamp` – where stamps are: metadata, or secrets beside the object.
 //! * `pool` – storage pools.
+//! * [`seed`], [`domain`] – guests: their first settings, their definitions, and what changes them.
 //! * `observe` – the sweep over everything.
 
 // What networks, volumes and guests need of the first modules comes with them.
 #![allow(dead_code)]
 
 mod connection;
+pub mod domain;
 mod failure;
 mod observe;
 mod pool;
 mod provider;
+pub mod seed;
 mod site;
 mod stamp;
 pub mod xml;

@@ -11,6 +11,7 @@ use tokio::sync::{Mutex as Turn, RwLock};
 use uuid::Uuid;
 
 use crate::connection::{Host, QUICK, Uri};
+use crate::domain::Accel;
 use crate::failure::Failure;
 use crate::site::{Call, Class, Site};
 
@@ -46,8 +47,18 @@ impl Provider for LibvirtProvider {
         let uri = host.attributes.text("uri").unwrap_or(Uri::DEFAULT);
         let uri = Uri::parse(uri)
             .map_err(|what| ProviderError::permanent(format!("{}: {what}", host.host)))?;
-        let site =
-            Site { host: host.host.clone(), deployment: host.deployment, catalog: Catalog::core() };
+        let accel = match host.attributes.text("accel") {
+            Some("kvm") => Some(Accel::Kvm),
+            Some("tcg") => Some(Accel::Tcg),
+            _ => None,
+        };
+        let site = Site {
+            host: host.host.clone(),
+            deployment: host.deployment,
+            catalog: Catalog::core(),
+            accel,
+            capability: Mutex::default(),
+        };
         let own = LibvirtHost {
             site: Arc::new(site),
             host: Arc::new(Host::new(uri)),
@@ -130,6 +141,7 @@ fn look(
 ) -> Result<Option<ObservedObject>, Failure> {
     match class {
         Class::Pool => call.look_pool(operation.identity.uuid),
+        Class::Guest => call.look_guest(operation.identity.uuid),
     }
 }
 
@@ -140,5 +152,6 @@ fn apply(
 ) -> Result<Option<ObservedObject>, Failure> {
     match class {
         Class::Pool => call.apply_pool(operation),
+        Class::Guest => call.apply_guest(operation),
     }
 }

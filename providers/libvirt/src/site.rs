@@ -1,14 +1,16 @@
 //! Whose calls these are, and what every call has to hold.
 
+use std::sync::{Mutex, PoisonError};
+
 use tcloud_model::kinds::HOLDS_DATA;
 use tcloud_model::{Address, Catalog, Name, Operation, OperationKind, Schema, Stamp};
 use uuid::Uuid;
 use virt::connect::Connect;
 
+use crate::domain::{Accel, Capability};
 use crate::failure::{Failure, quoted};
 
 /// A host and who uses it.
-#[derive(Debug)]
 pub(crate) struct Site {
     /// The host's address in the text.
     pub(crate) host: Address,
@@ -16,6 +18,10 @@ pub(crate) struct Site {
     pub(crate) deployment: Uuid,
     /// What the kinds are.
     pub(crate) catalog: Catalog,
+    /// What runs guests, where the text says it.
+    pub(crate) accel: Option<Accel>,
+    /// What the host can run guests with, once it was asked.
+    pub(crate) capability: Mutex<Option<Capability>>,
 }
 
 /// One call to a host, on a thread where it may block.
@@ -32,6 +38,8 @@ pub(crate) struct Call<'a> {
 pub(crate) enum Class {
     /// A storage pool.
     Pool,
+    /// A guest.
+    Guest,
 }
 
 impl Class {
@@ -39,12 +47,23 @@ impl Class {
     pub(crate) fn of(kind: &str) -> Option<Class> {
         match kind {
             "pool" => Some(Class::Pool),
+            "vm" => Some(Class::Guest),
             _ => None,
         }
     }
 }
 
 impl Site {
+    /// What the host can run guests with.
+    pub(crate) fn capability(&self, connect: &Connect) -> Result<Capability, Failure> {
+        // Whoever asks meanwhile waits for the answer.
+        let mut known = self.capability.lock().unwrap_or_else(PoisonError::into_inner);
+        match *known {
+            Some(capability) => Ok(capability),
+            None => Ok(*known.insert(Capability::ask(connect, self.accel)?)),
+        }
+    }
+
     /// Checks what every operation has to hold, and finds its kind.
     pub(crate) fn accept(&self, operation: &Operation) -> Result<(Class, &Schema), Failure> {
         let Operation { object, kind, identity, action, references } = operation;

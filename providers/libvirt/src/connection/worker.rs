@@ -23,6 +23,9 @@ const MISSING: u32 = 3;
 /// The oldest libvirt that has everything that is used here.
 const OLDEST: u32 = 6_000_000;
 
+/// What to do with a connection, or with why there is none.
+type Work = Box<dyn FnOnce(Result<&Connect, Failure>) + Send>;
+
 /// Something to do with a connection.
 pub(super) struct Job {
     /// When it was asked for.
@@ -30,7 +33,7 @@ pub(super) struct Job {
     /// How far it is.
     pub(super) progress: Arc<Progress>,
     /// What to do; called with what went wrong when there is no connection.
-    pub(super) done: Box<dyn FnOnce(Result<&Connect, Failure>) + Send>,
+    pub(super) done: Work,
 }
 
 /// The threads of one host.

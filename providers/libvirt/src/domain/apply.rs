@@ -1,0 +1,524 @@
+//! Operations on guests.
+
+use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tcloud_model::{
+    AttrPath, Fields, Identity, Name, ObservedObject, Operation, OperationKind, Stamp, Value,
+};
+use uuid::Uuid;
+use virt::domain::Domain;
+use virt_sys::{
+    VIR_DOMAIN_AFFECT_CONFIG, VIR_DOMAIN_AFFECT_LIVE, VIR_DOMAIN_METADATA_DESCRIPTION,
+    VIR_DOMAIN_METADATA_ELEMENT, VIR_DOMAIN_METADATA_TITLE,
+    VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE,
+    VIR_DOMAIN_UNDEFINE_NVRAM, VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA, VIR_DOMAIN_UNDEFINE_TPM,
+    VIR_DOMAIN_XML_INACTIVE,
+};
+
+use super::change::{self, Change, Planned, Step};
+use super::power::{self, Stubborn};
+use super::{
+    Context, Definitions, Directory, define, definition, label, machine, paths, wait, words,
+};
+use crate::failure::{Absent, Failure, quoted};
+use crate::site::{Call, shown_kind};
+use crate::stamp::{self, Note};
+use crate::xml::Element;
+
+/// How long a guest may take to let go of a device.
+const LET_GO: Duration = Duration::from_secs(30);
+
+/// A guest that is only just starting does not hear that it should let go.
+const AGAIN: Duration = Duration::from_secs(5);
+
+const TICK: Duration = Duration::from_millis(100);
+
+/// Where guests' consoles are kept.
+const LOGS: &str = "/var/log/libvirt/qemu";
+
+/// A guest as it is on the host.
+pub(super) struct Guest {
+    pub(super) domain: Domain,
+    pub(super) live: Option<Element>,
+    pub(super) persistent: Option<Element>,
+}
+
+impl Guest {
+    /// Reads both definitions.
+    pub(super) fn of(domain: Domain) -> Result<Guest, Failure> {
+        let persistent = match domain.is_persistent()? {
+            true => Some(Element::parse(&domain.get_xml_desc(VIR_DOMAIN_XML_INACTIVE)?)?),
+            false => None,
+        };
+        let live = match domain.is_active()? {
+            true => Some(Element::parse(&domain.get_xml_desc(0)?)?),
+            false => None,
+        };
+        Ok(Guest { domain, live, persistent })
+    }
+
+    /// The stamp; in the running guest and in its persistent definition it is the same.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        let own = [self.persistent.as_ref(), self.live.as_ref()];
+        own.into_iter().flatten().find_map(Note::of).map(|note| note.stamp)
+    }
+}
+
+impl Call<'_> {
+    /// Carries out an operation on a guest.
+    pub(crate) fn apply_guest(
+        &self,
+        operation: &Operation,
+    ) -> Result<Option<ObservedObject>, Failure> {
+        let uuid = operation.identity.uuid;
+        match &operation.action {
+            OperationKind::Create { attributes, stamp } => {
+                self.create_guest(operation, attributes, stamp)?;
+            }
+            OperationKind::Update { attributes, changed, power_cycle, stamp } => {
+                let guest = self.own_guest(operation)?;
+                let asked = Asked { attributes, changed, power_cycle: *power_cycle };
+                self.update_guest(operation, &guest, &asked, stamp)?;
+            }
+            OperationKind::Delete => self.delete_guest(operation)?,
+            OperationKind::Stamp { stamp, adopt: false } => {
+                let guest = self.own_guest(operation)?;
+                put_stamp(&guest, Some(stamp))?;
+            }
+            OperationKind::Stamp { stamp, adopt: true } => {
+                let Some(guest) = self.guest(uuid)? else {
+                    return self.site.missing("vm", &operation.identity.name);
+                };
+                let name = guest.domain.get_name()?;
+                self.site.check_adoptable("vm", &name, guest.stamp().as_ref())?;
+                if guest.persistent.is_none() {
+                    return Failure::refused(format!(
+                        "guest {} is forgotten by libvirt when it stops: make it persistent first \
+                         (virsh dumpxml, virsh define)",
+                        quoted(&name)
+                    ));
+                }
+                put_stamp(&guest, Some(stamp))?;
+            }
+            OperationKind::Unstamp => {
+                if let Some(guest) = self.guest(uuid)?.filter(|guest| guest.stamp().is_some()) {
+                    let name = guest.domain.get_name()?;
+                    self.site.check_ours("vm", &name, guest.stamp().as_ref())?;
+                    put_stamp(&guest, None)?;
+                }
+            }
+            OperationKind::Migrate { to, volumes, attributes, stamp } => {
+                self.migrate_guest(operation, to, volumes, (attributes, stamp))?;
+                return Ok(None);
+            }
+        }
+        self.look_guest(uuid)
+    }
+
+    /// A guest as it is now.
+    pub(crate) fn look_guest(&self, uuid: Uuid) -> Result<Option<ObservedObject>, Failure> {
+        let Some(guest) = self.guest(uuid)? else { return Ok(None) };
+        let directory = self.directory(&[], &guest)?;
+        Ok(Some(observed(&guest, &directory)?))
+    }
+
+    /// The guest with a UUID.
+    pub(super) fn guest(&self, uuid: Uuid) -> Result<Option<Guest>, Failure> {
+        let domain = Domain::lookup_by_uuid(self.connect, uuid).or_absent()?;
+        domain.map(Guest::of).transpose()
+    }
+
+    /// The guest of an operation, which has to be there and ours.
+    fn own_guest(&self, operation: &Operation) -> Result<Guest, Failure> {
+        let Some(guest) = self.guest(operation.identity.uuid)? else {
+            return self.site.missing("vm", &operation.identity.name);
+        };
+        self.site.check_ours("vm", &guest.domain.get_name()?, guest.stamp().as_ref())?;
+        Ok(guest)
+    }
+
+    fn create_guest(
+        &self,
+        operation: &Operation,
+        attributes: &Fields,
+        stamp: &Stamp,
+    ) -> Result<(), Failure> {
+        let identity = &operation.identity;
+        if let Some(guest) = self.guest(identity.uuid)? {
+            let name = guest.domain.get_name()?;
+            self.site.check_ours("vm", &name, guest.stamp().as_ref())?;
+            let all: Vec<AttrPath> =
+                attributes.iter().map(|(name, _)| AttrPath::attribute(name.clone())).collect();
+            let asked = Asked { attributes, changed: &all, power_cycle: false };
+            return self.update_guest(operation, &guest, &asked, stamp);
+        }
+        if let Some(other) = Domain::lookup_by_name(self.connect, &identity.name).or_absent()? {
+            let stamp = Guest::of(other)?.stamp();
+            return self.site.taken("vm", &identity.name, stamp.as_ref());
+        }
+        let wanted = paths::without_none(attributes);
+        let directory = self.referenced(&operation.references)?;
+        let seed = self.make_seed(operation, &wanted, &directory)?;
+        let context = Context { seed: seed.as_ref(), ..self.context(identity, &directory)? };
+        let mut domain = define(None, &wanted, &context).map_err(refused)?;
+        stamp::put(&mut domain, Some(&note(stamp)));
+        let domain = self.write(&domain)?;
+        domain.set_autostart(wanted.flag("autostart").unwrap_or(true))?;
+        if wanted.flag("running").unwrap_or(true) {
+            power::start(&domain, false)?;
+            wait::wait(&domain, &wanted)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a persistent definition. libvirt checks it against its schema first.
+    fn write(&self, definition: &Element) -> Result<Domain, Failure> {
+        let flags = virt_sys::VIR_DOMAIN_DEFINE_VALIDATE;
+        Ok(Domain::define_xml_flags(self.connect, &definition.write()?, flags)?)
+    }
+
+    fn update_guest(
+        &self,
+        operation: &Operation,
+        guest: &Guest,
+        asked: &Asked<'_>,
+        stamp: &Stamp,
+    ) -> Result<(), Failure> {
+        let name = guest.domain.get_name()?;
+        let Some(persistent) = &guest.persistent else {
+            return Failure::refused(format!("guest {} is not persistent", quoted(&name)));
+        };
+        let directory = self.directory(&operation.references, guest)?;
+        let identity = Identity { uuid: operation.identity.uuid, name: Name::from(name) };
+        let context = self.context(&identity, &directory)?;
+        let next = asked.definition(persistent, asked.changed, &context)?;
+        let wanted = asked.wanted(persistent, asked.changed, &directory);
+        let mut written = next.clone();
+        stamp::put(&mut written, Some(&note(stamp)));
+        if let Some(live) = &guest.live {
+            let change = Change { live, next: &next, wanted: &wanted, changed: asked.changed };
+            let steps = change::steps(&change, &context).map_err(refused)?;
+            if let Err((done, failure)) = carry_out(&guest.domain, &steps) {
+                // What was done already must not be lost at the next start.
+                let partly = asked.definition(persistent, &done, &context)?;
+                if partly != *persistent {
+                    self.write(&partly)?;
+                }
+                return Err(failure);
+            }
+            put_live(&guest.domain, &words_in_force(live, &wanted), &note(stamp))?;
+        }
+        if written != *persistent {
+            self.write(&written)?;
+        }
+        let autostart = asked.attributes.flag("autostart");
+        if let Some(autostart) = autostart.filter(|_| asked.names("autostart")) {
+            guest.domain.set_autostart(autostart)?;
+        }
+        self.settle_power(guest, &next, asked, &wanted)
+    }
+
+    /// Starts, goes on, or stops and starts, as far as the operation says so.
+    fn settle_power(
+        &self,
+        guest: &Guest,
+        next: &Element,
+        asked: &Asked<'_>,
+        wanted: &Fields,
+    ) -> Result<(), Failure> {
+        let runs = wanted.flag("running").unwrap_or(true);
+        let domain = &guest.domain;
+        let Some(live) = &guest.live else {
+            if asked.names("running") && runs {
+                let before = guest.persistent.as_ref().map(machine::read_firmware);
+                power::start(domain, before != Some(machine::read_firmware(next)))?;
+                wait::wait(domain, wanted)?;
+            }
+            return Ok(());
+        };
+        if asked.names("running") && runs {
+            power::resume(domain)?;
+        }
+        if !asked.power_cycle {
+            return Ok(());
+        }
+        let now = Guest::of(domain.clone())?;
+        let directory = self.directory(&[], &now)?;
+        if runs && observed(&now, &directory)?.pending.is_empty() {
+            return Ok(());
+        }
+        let within = wanted.number("stop_within").map_or(power::STOP_WITHIN, Duration::from_millis);
+        power::stop(domain, live, within, Stubborn::Report)?;
+        if runs {
+            power::start(domain, machine::read_firmware(live) != machine::read_firmware(next))?;
+            wait::wait(domain, wanted)?;
+        }
+        Ok(())
+    }
+
+    fn delete_guest(&self, operation: &Operation) -> Result<(), Failure> {
+        let identity = &operation.identity;
+        if self.guest(identity.uuid)?.is_none() {
+            // It may have died before it was defined.
+            return self.delete_seeds(&identity.name, None);
+        }
+        let guest = self.own_guest(operation)?;
+        let name = guest.domain.get_name()?;
+        if let Some(live) = &guest.live {
+            let words = guest.persistent.as_ref().map(words::read).unwrap_or_default();
+            let within =
+                words.number("stop_within").map_or(power::STOP_WITHIN, Duration::from_millis);
+            power::stop(&guest.domain, live, within, Stubborn::SwitchOff)?;
+        }
+        if guest.persistent.is_some() {
+            undefine(&guest.domain)?;
+        }
+        self.delete_seeds(&name, None)
+    }
+
+    /// What a definition needs to know besides the attributes.
+    fn context<'c>(
+        &self,
+        identity: &'c Identity,
+        directory: &'c Directory,
+    ) -> Result<Context<'c>, Failure> {
+        let capability = self.site.capability(self.connect)?;
+        Ok(Context {
+            identity,
+            accel: capability.accel,
+            has_uefi: capability.uefi,
+            has_tpm: capability.tpm,
+            console_log: format!("{LOGS}/{}.console.log", identity.name),
+            directory,
+            filters: BTreeMap::new(),
+            seed: None,
+        })
+    }
+}
+
+/// What an update asks for.
+struct Asked<'a> {
+    attributes: &'a Fields,
+    changed: &'a [AttrPath],
+    power_cycle: bool,
+}
+
+impl Asked<'_> {
+    /// Whether it changes a top-level attribute.
+    fn names(&self, attribute: &str) -> bool {
+        self.changed.iter().any(|path| path.first().is_some_and(|first| *first == attribute))
+    }
+
+    /// The attributes after some of the changes, complete.
+    fn wanted(&self, persistent: &Element, changed: &[AttrPath], directory: &Directory) -> Fields {
+        let mut now = definition(persistent, directory);
+        let runs = words::read(persistent).flag("running").unwrap_or(true);
+        now.insert("running", Value::Bool(runs));
+        paths::changed(&now, self.attributes, changed)
+    }
+
+    /// The persistent definition after some of the changes.
+    fn definition(
+        &self,
+        persistent: &Element,
+        changed: &[AttrPath],
+        context: &Context<'_>,
+    ) -> Result<Element, Failure> {
+        let wanted = self.wanted(persistent, changed, context.directory);
+        define(Some(persistent), &wanted, context).map_err(refused)
+    }
+}
+
+fn refused(error: super::DefineError) -> Failure {
+    Failure::Refused(error.to_string())
+}
+
+fn note(stamp: &Stamp) -> Note {
+    Note { stamp: stamp.clone(), kept: Fields::new() }
+}
+
+/// The words of a running guest after a change: what waits for the next start is not in force yet.
+fn words_in_force(live: &Element, wanted: &Fields) -> Fields {
+    let mut words = words::read(live);
+    let after = words::of(wanted);
+    for name in ["wait_for", "wait_within", "stop_within", "nic"] {
+        match after.get(name) {
+            Some(value) => words.insert(name, value.clone()),
+            None => words.remove(name),
+        };
+    }
+    words
+}
+
+/// Carries out the calls for a running guest; on failure, says which attributes were changed.
+fn carry_out(domain: &Domain, steps: &[Planned]) -> Result<(), (Vec<AttrPath>, Failure)> {
+    for (number, Planned { path: _, step }) in steps.iter().enumerate() {
+        one(domain, step).map_err(|failure| {
+            let done = steps[..number].iter().map(|planned| planned.path.clone()).collect();
+            (done, failure)
+        })?;
+    }
+    Ok(())
+}
+
+fn one(domain: &Domain, step: &Step) -> Result<(), Failure> {
+    const LIVE: u32 = VIR_DOMAIN_AFFECT_LIVE;
+    match step {
+        Step::Vcpus(count) => {
+            domain.set_vcpus_flags(*count, LIVE)?;
+        }
+        Step::Memory(device) | Step::Attach(device) => {
+            domain.attach_device_flags(&device.write()?, LIVE)?;
+        }
+        Step::Nic(device) => {
+            domain.update_device_flags(&device.write()?, LIVE)?;
+        }
+        Step::Operations { target, operations } => {
+            tcloud_libvirt_calls::limit_operations(domain, target, *operations)?;
+        }
+        Step::Title(text) => {
+            set_text(domain, VIR_DOMAIN_METADATA_TITLE, text.as_deref())?;
+        }
+        Step::Description(text) => {
+            set_text(domain, VIR_DOMAIN_METADATA_DESCRIPTION, text.as_deref())?;
+        }
+        Step::Detach(device) => detach(domain, device)?,
+    }
+    Ok(())
+}
+
+fn set_text(domain: &Domain, kind: u32, text: Option<&str>) -> Result<(), Failure> {
+    let kind = i32::try_from(kind).unwrap_or(0);
+    domain.set_metadata(kind, text, None, None, VIR_DOMAIN_AFFECT_LIVE)?;
+    Ok(())
+}
+
+/// Takes a device out of a running guest. The guest has to let go of it, which may never happen:
+/// libvirt's answer means only that the guest was asked.
+fn detach(domain: &Domain, device: &Element) -> Result<(), Failure> {
+    let kind = device.name.as_str();
+    let label = if kind == "disk" { label::of_disk(device) } else { label::of_nic(device) };
+    let Some(label) = label else { return Ok(()) };
+    let xml = device.write()?;
+    let begun = Instant::now();
+    let mut asked: Option<Instant> = None;
+    loop {
+        let live = Element::parse(&domain.get_xml_desc(0)?)?;
+        if change::device(&live, kind, &label).is_none() {
+            return Ok(());
+        }
+        if begun.elapsed() >= LET_GO {
+            let what = if kind == "disk" { "disk" } else { "nic" };
+            return Failure::refused(format!(
+                "guest {} was asked to let go of {what} {label} and has not within {} s: it stays \
+                 until the guest co-operates or is stopped",
+                quoted(&domain.get_name()?),
+                LET_GO.as_secs()
+            ));
+        }
+        if asked.is_none_or(|asked| asked.elapsed() >= AGAIN) {
+            match domain.detach_device_flags(&xml, VIR_DOMAIN_AFFECT_LIVE) {
+                Ok(_) => {}
+                // The first request is still open; this one was only to make sure.
+                Err(_) if asked.is_some() => {}
+                Err(error) => return Err(error.into()),
+            }
+            asked = Some(Instant::now());
+        }
+        sleep(TICK);
+    }
+}
+
+/// Puts a stamp on both definitions, or takes it off.
+fn put_stamp(guest: &Guest, stamp: Option<&Stamp>) -> Result<(), Failure> {
+    let mut flags = 0;
+    if guest.live.is_some() {
+        flags |= VIR_DOMAIN_AFFECT_LIVE;
+    }
+    if guest.persistent.is_some() {
+        flags |= VIR_DOMAIN_AFFECT_CONFIG;
+    }
+    let note = stamp.map(|stamp| note(stamp).to_element());
+    set_element(&guest.domain, note, "stamp", stamp::NAMESPACE, flags)
+}
+
+/// Puts words and stamp on a running guest.
+fn put_live(domain: &Domain, words: &Fields, note: &Note) -> Result<(), Failure> {
+    let element = (!words.is_empty()).then(|| words::element(words));
+    set_element(domain, element, "words", words::NAMESPACE, VIR_DOMAIN_AFFECT_LIVE)?;
+    let note = Some(note.to_element());
+    set_element(domain, note, "stamp", stamp::NAMESPACE, VIR_DOMAIN_AFFECT_LIVE)
+}
+
+/// Sets the metadata of one namespace. libvirt adds the namespace and its prefix itself.
+fn set_element(
+    domain: &Domain,
+    element: Option<Element>,
+    name: &str,
+    namespace: &str,
+    flags: u32,
+) -> Result<(), Failure> {
+    let kind = i32::try_from(VIR_DOMAIN_METADATA_ELEMENT).unwrap_or(0);
+    let plain = element.map(|element| Element::new(name).text(element.content()).write());
+    let plain = plain.transpose()?;
+    match domain.set_metadata(kind, plain.as_deref(), Some(stamp::PREFIX), Some(namespace), flags) {
+        Ok(_) => Ok(()),
+        // What is not there needs not be taken away.
+        Err(error)
+            if plain.is_none() && error.code() == virt::error::ErrorNumber::NoDomainMetadata =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Forgets a guest that does not run, with everything that belongs to it alone. Older versions know
+/// fewer flags, and have less to forget.
+fn undefine(domain: &Domain) -> Result<(), Failure> {
+    let flags = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+        | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+        | VIR_DOMAIN_UNDEFINE_NVRAM;
+    let newer = [
+        flags | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_TPM,
+        flags | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA,
+    ];
+    for flags in newer {
+        match domain.undefine_flags(flags) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.code() == virt::error::ErrorNumber::InvalidArg => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(domain.undefine_flags(flags)?)
+}
+
+/// A guest as it is seen.
+pub(crate) fn observed_domain(
+    domain: Domain,
+    directory: &Directory,
+) -> Result<ObservedObject, Failure> {
+    observed(&Guest::of(domain)?, directory)
+}
+
+fn observed(guest: &Guest, directory: &Directory) -> Result<ObservedObject, Failure> {
+    let (live, persistent) = (guest.live.as_ref(), guest.persistent.as_ref());
+    // A guest that libvirt forgets when it stops cannot start with its host.
+    let autostart = persistent.is_some() && guest.domain.get_autostart()?;
+    let executing = live.is_some() && power::is_executing(&guest.domain)?;
+    let reading = super::read(&Definitions { live, persistent, autostart, executing }, directory);
+    let stamp = guest.stamp();
+    Ok(ObservedObject {
+        kind: shown_kind(stamp.as_ref(), "vm"),
+        name: Name::from(guest.domain.get_name()?),
+        uuid: Some(guest.domain.get_uuid()?),
+        stamp,
+        attributes: reading.attributes,
+        pending: reading.pending,
+        written: None,
+        running: Some(live.is_some()),
+        kept: Vec::new(),
+    })
+}

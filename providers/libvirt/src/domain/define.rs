@@ -1,0 +1,179 @@
+//! A guest's definition from its attributes: a new one, or an existing one in which only what differs
+//! is changed, so that everything that we have no word for stays.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tcloud_model::{Fields, Identity, Name};
+
+use super::directory::{Directory, Filter, Source};
+use super::{Accel, boot, disk, fixture, machine, nic, read, size, words};
+use crate::xml::{Element, Node};
+
+/// What a definition needs to know besides the attributes.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// How libvirt knows the guest, or will.
+    pub identity: &'a Identity,
+    /// What runs guests on this host; only read for a new guest.
+    pub accel: Accel,
+    /// Whether the host has UEFI firmware.
+    pub has_uefi: bool,
+    /// Whether the host can imitate a TPM.
+    pub has_tpm: bool,
+    /// The file on the host that keeps what the guest writes to its console.
+    pub console_log: String,
+    /// What references lead to.
+    pub directory: &'a Directory,
+    /// The rules of each NIC's packets.
+    pub filters: BTreeMap<Name, Filter>,
+    /// The medium that a new guest reads its first settings from.
+    pub seed: Option<&'a Source>,
+}
+
+/// Why there is no such definition.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DefineError {
+    /// vCPUs or memory are missing.
+    #[error("a guest needs vcpus and memory")]
+    NoSize,
+    /// More than the ceiling.
+    #[error("{0} is more than max_{0}")]
+    MoreThanMost(&'static str),
+    /// Somebody arranged memory in several NUMA cells.
+    #[error(
+        "its memory is arranged in several NUMA cells, which tcloud has no words for: change \
+         vcpus and memory in libvirt, and then in the text"
+    )]
+    Cells,
+    /// Memory in an amount that guests cannot take while they run.
+    #[error("memory grows in steps of 128MiB while the guest runs: choose such a size")]
+    Uneven,
+    /// A disk's volume is not on the host.
+    #[error("disk {disk}: there is no volume {volume} on the host")]
+    NoVolume {
+        /// The disk.
+        disk: Name,
+        /// What it refers to.
+        volume: String,
+    },
+    /// A NIC's network is not on the host.
+    #[error("nic {nic}: there is no network {network} on the host")]
+    NoNetwork {
+        /// The NIC.
+        nic: Name,
+        /// What it refers to.
+        network: String,
+    },
+    /// Secure boot without UEFI.
+    #[error("secure_boot needs firmware \"uefi\"")]
+    SecureBios,
+    /// Secure boot on a board without it.
+    #[error("secure_boot needs machine \"q35\"")]
+    SecurePc,
+    /// The host has no UEFI firmware.
+    #[error(
+        "the host has no UEFI firmware: install its package (`ovmf`, `edk2-ovmf`), or write firmware = \"bios\""
+    )]
+    NoUefi,
+    /// The host cannot imitate a TPM.
+    #[error("the host cannot imitate a TPM: install its packages (`swtpm` and `swtpm-tools`)")]
+    NoTpm,
+}
+
+/// The definition of a guest with these attributes, complete. With an existing one, attributes that
+/// are as wanted already are left exactly as they are written there.
+///
+/// # Errors
+/// When the attributes contradict each other, or the host lacks what they need.
+pub fn define(
+    existing: Option<&Element>,
+    wanted: &Fields,
+    context: &Context<'_>,
+) -> Result<Element, DefineError> {
+    let (mut domain, now) = match existing {
+        Some(existing) => (existing.clone(), read::definition(existing, context.directory)),
+        None => (fresh(wanted, context)?, Fields::new()),
+    };
+    let differs = |name: &str| now.get(name) != wanted.get(name);
+    for name in ["description", "title"] {
+        if !differs(name) {
+            continue;
+        }
+        domain.remove(name);
+        if let Some(text) = wanted.text(name).filter(|text| !text.is_empty()) {
+            let after = domain.children.iter().position(|own| is_element(own, "uuid"));
+            let at = after.map_or(0, |at| at + 1);
+            domain.children.insert(at, Node::Element(Element::new(name).text(text)));
+        }
+    }
+    if existing.is_some() && differs("machine") {
+        let devices = |name: &str| wanted.map(name).map_or(0, |all| all.len());
+        let machine = wanted.text("machine").unwrap_or("q35");
+        machine::write_machine(&mut domain, machine, devices("disk") + devices("nic"));
+    }
+    if ["firmware", "secure_boot"].iter().any(|name| differs(name)) {
+        machine::write_firmware(&mut domain, wanted, context)?;
+    }
+    if differs("tpm") {
+        machine::write_tpm(&mut domain, wanted.flag("tpm").unwrap_or(false), context)?;
+    }
+    if differs("cpu_mode") {
+        machine::write_cpu(&mut domain, wanted.text("cpu_mode").unwrap_or("host-model"));
+    }
+    if ["vcpus", "max_vcpus", "memory", "max_memory"].iter().any(|name| differs(name)) {
+        size::write(&mut domain, wanted)?;
+    }
+    if differs("boot") {
+        boot::write(&mut domain, wanted.map("boot").map(|boot| &**boot));
+    }
+    let nothing = Arc::new(Fields::new());
+    let (disks, wanted_disks) = (now.map("disk"), wanted.map("disk"));
+    let or_nothing = |own: Option<&'_ Arc<Fields>>| Arc::clone(own.unwrap_or(&nothing));
+    disk::write(&mut domain, &or_nothing(disks), &or_nothing(wanted_disks), context.directory)?;
+    let (nics, wanted_nics) = (now.map("nic"), wanted.map("nic"));
+    nic::write(&mut domain, &or_nothing(nics), &or_nothing(wanted_nics), context)?;
+    words::write(&mut domain, &Fields::new());
+    let said = read::definition(&domain, context.directory);
+    words::write(&mut domain, &words::missing(wanted, &said));
+    Ok(domain)
+}
+
+/// A definition with everything that does not depend on attributes.
+fn fresh(wanted: &Fields, context: &Context<'_>) -> Result<Element, DefineError> {
+    let mut domain = Element::new("domain").attr("type", context.accel.word());
+    domain.push(Element::new("name").text(&context.identity.name));
+    domain.push(Element::new("uuid").text(context.identity.uuid));
+    let devices = |name: &str| wanted.map(name).map_or(0, |all| all.len());
+    let machine = wanted.text("machine").unwrap_or("q35");
+    machine::write_machine(&mut domain, machine, devices("disk") + devices("nic"));
+    fixture::write(&mut domain, &context.console_log);
+    machine::write_cpu(&mut domain, wanted.text("cpu_mode").unwrap_or("host-model"));
+    machine::write_firmware(&mut domain, wanted, context)?;
+    if let Some(seed) = context.seed {
+        fixture::write_seed(&mut domain, seed);
+    }
+    Ok(domain)
+}
+
+/// The element of a name, made if it is not there.
+pub(super) fn ensure<'a>(parent: &'a mut Element, name: &str) -> &'a mut Element {
+    let at = parent.children.iter().position(|own| is_element(own, name));
+    let at = at.unwrap_or_else(|| {
+        parent.push(Element::new(name));
+        parent.children.len() - 1
+    });
+    match &mut parent.children[at] {
+        Node::Element(own) => own,
+        _ => unreachable!("BUG: the node is an element"),
+    }
+}
+
+/// The devices of a definition.
+pub(super) fn devices_mut(domain: &mut Element) -> &mut Element {
+    ensure(domain, "devices")
+}
+
+fn is_element(node: &Node, name: &str) -> bool {
+    matches!(node, Node::Element(own) if own.name == name)
+}

@@ -1,0 +1,151 @@
+//! What references lead to on the host: volumes and networks, by the names that definitions use and
+//! by the values that attributes use.
+
+use std::collections::HashMap;
+
+use tcloud_model::{Address, Value};
+
+use crate::xml::Element;
+
+/// How the data of a volume is laid out; always said, never guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// With its size and clusters.
+    Qcow2,
+    /// As the guest sees it.
+    Raw,
+}
+
+impl Format {
+    /// libvirt's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::Qcow2 => "qcow2",
+            Format::Raw => "raw",
+        }
+    }
+}
+
+/// Where the data of a volume is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Backing {
+    /// A file.
+    File(String),
+    /// A block device.
+    Block(String),
+    /// Something that only libvirt's pool knows how to reach.
+    Volume {
+        /// The pool's name.
+        pool: String,
+        /// The volume's name.
+        volume: String,
+    },
+}
+
+/// A volume, as a guest is given it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Where it is.
+    pub backing: Backing,
+    /// Its format.
+    pub format: Format,
+}
+
+/// The rules that a NIC's packets pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// The name of the nwfilter.
+    pub name: String,
+    /// Its parameters, as `("IP", "10.20.0.10")`.
+    pub parameters: Vec<(String, String)>,
+}
+
+/// The volumes and networks of a host that one or more guests refer to.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    volumes: HashMap<Address, Source>,
+    networks: HashMap<Address, String>,
+    by_backing: HashMap<Backing, Address>,
+    by_name: HashMap<String, Address>,
+}
+
+impl Backing {
+    /// The backing that a disk's definition names.
+    pub fn of(disk: &Element) -> Option<Backing> {
+        let source = disk.find("source")?;
+        if let Some(path) = source.get("file") {
+            return Some(Backing::File(path.to_owned()));
+        }
+        if let Some(path) = source.get("dev") {
+            return Some(Backing::Block(path.to_owned()));
+        }
+        let (pool, volume) = (source.get("pool")?.to_owned(), source.get("volume")?.to_owned());
+        Some(Backing::Volume { pool, volume })
+    }
+
+    /// Its path, or the volume's name in its pool.
+    pub fn text(&self) -> &str {
+        match self {
+            Backing::File(path) | Backing::Block(path) => path,
+            Backing::Volume { pool: _, volume } => volume,
+        }
+    }
+}
+
+impl Directory {
+    /// Adds a volume.
+    pub fn add_volume(&mut self, address: Address, source: Source) {
+        self.by_backing.insert(source.backing.clone(), address.clone());
+        self.volumes.insert(address, source);
+    }
+
+    /// Adds where a volume lies, for reading only.
+    pub(crate) fn add_backing(&mut self, backing: Backing, address: Address) {
+        self.by_backing.insert(backing, address);
+    }
+
+    /// Adds a network under its name on the host.
+    pub fn add_network(&mut self, address: Address, name: String) {
+        self.by_name.insert(name.clone(), address.clone());
+        self.networks.insert(address, name);
+    }
+
+    /// Whether it knows what lies there.
+    pub(super) fn knows_volume(&self, backing: &Backing) -> bool {
+        self.by_backing.contains_key(backing)
+    }
+
+    /// Whether it knows the network of a name.
+    pub(super) fn knows_network(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    /// The volume that attributes refer to.
+    pub(super) fn volume(&self, value: &Value) -> Option<&Source> {
+        self.volumes.get(value.as_ref_address()?)
+    }
+
+    /// The name of the network that attributes refer to.
+    pub(super) fn network<'a>(&'a self, value: &'a Value) -> Option<&'a str> {
+        match value {
+            Value::Text(name) => Some(name),
+            value => self.networks.get(value.as_ref_address()?).map(String::as_str),
+        }
+    }
+
+    /// What attributes say for the volume behind a disk: its address, or its path.
+    pub(super) fn volume_value(&self, backing: &Backing) -> Value {
+        match self.by_backing.get(backing) {
+            Some(address) => Value::Ref(address.clone()),
+            None => Value::text(backing.text()),
+        }
+    }
+
+    /// What attributes say for a network: its address, or its name.
+    pub(super) fn network_value(&self, name: &str) -> Value {
+        match self.by_name.get(name) {
+            Some(address) => Value::Ref(address.clone()),
+            None => Value::text(name),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The medium that a new guest reads its first settings from, as a volume on the host. It belongs to
+//! its guest: it is made before it, and goes with it. It carries no stamp; its name says whose it is.
+
+use std::net::IpAddr;
+
+use tcloud_model::{Fields, Operation, Value};
+use virt::network::Network;
+use virt::storage_pool::StoragePool;
+use virt::storage_vol::StorageVol;
+use virt::stream::Stream;
+use virt_sys::{VIR_NETWORK_XML_INACTIVE, VIR_STORAGE_POOL_CREATE_NORMAL};
+
+use super::{Backing, Directory, Format, Source};
+use crate::failure::{Absent, Failure};
+use crate::seed::{self, Seed, SeedNic};
+use crate::site::Call;
+use crate::xml::Element;
+
+/// The pool that they lie in. It is there as long as there is one.
+pub(crate) const POOL: &str = "tcloud-seeds";
+const PATH: &str = "/var/lib/libvirt/images/tcloud-seeds";
+
+impl Call<'_> {
+    /// Makes the seed of a new guest, if there is something to say to it.
+    pub(super) fn make_seed(
+        &self,
+        operation: &Operation,
+        attributes: &Fields,
+        directory: &Directory,
+    ) -> Result<Option<Source>, Failure> {
+        let nics = self.seed_nics(attributes, directory)?;
+        let seed = Seed::of(&operation.identity, attributes, &nics);
+        let Some(seed) = seed.map_err(|error| Failure::Refused(error.to_string()))? else {
+            return Ok(None);
+        };
+        let guest = &operation.identity.name;
+        let (name, image) = (seed.volume(guest), seed.image());
+        self.delete_seeds(guest, Some(&name))?;
+        let pool = self.seed_pool()?;
+        let volume = match StorageVol::lookup_by_name(&pool, &name).or_absent()? {
+            Some(volume) => volume,
+            None => {
+                let size = |name: &str| Element::new(name).attr("unit", "bytes").text(image.len());
+                let format = Element::new("format").attr("type", "raw");
+                let mode = Element::new("permissions").child(Element::new("mode").text("0600"));
+                let xml = Element::new("volume")
+                    .child(Element::new("name").text(&name))
+                    .child(size("capacity"))
+                    .child(size("allocation"))
+                    .child(Element::new("target").child(format).child(mode));
+                StorageVol::create_xml(&pool, &xml.write()?, 0)?
+            }
+        };
+        // Also one that is there already: its making may have been cut short.
+        self.upload(&volume, &image)?;
+        Ok(Some(Source { backing: Backing::File(volume.get_path()?), format: Format::Raw }))
+    }
+
+    fn upload(&self, volume: &StorageVol, image: &[u8]) -> Result<(), Failure> {
+        let stream = Stream::new(self.connect, 0)?;
+        let length = u64::try_from(image.len()).unwrap_or(u64::MAX);
+        volume.upload(&stream, 0, length, 0)?;
+        let mut rest = image;
+        while !rest.is_empty() {
+            // libvirt takes so much at once.
+            let part = &rest[..rest.len().min(64 << 10)];
+            match stream.send(part) {
+                Ok(sent) => rest = &rest[sent.min(part.len())..],
+                Err(error) => {
+                    // The first error is the one that says what is wrong.
+                    let _ = stream.abort();
+                    return Err(error.into());
+                }
+            }
+        }
+        stream.finish()?;
+        Ok(())
+    }
+
+    /// Deletes the seeds of a guest, except one. The pool goes with its last one.
+    pub(super) fn delete_seeds(&self, guest: &str, except: Option<&str>) -> Result<(), Failure> {
+        let Some(pool) = StoragePool::lookup_by_name(self.connect, POOL).or_absent()? else {
+            return Ok(());
+        };
+        if !pool.is_active()? {
+            return Ok(());
+        }
+        let prefix = seed::prefix(guest);
+        let mut others = 0;
+        for volume in pool.list_all_volumes(0)? {
+            let name = volume.get_name()?;
+            let is_own = name.strip_prefix(&prefix).is_some_and(|rest| {
+                rest.strip_suffix(".iso")
+                    .is_some_and(|own| own.chars().all(|c| c.is_ascii_hexdigit()))
+            });
+            if is_own && except != Some(&name) {
+                volume.delete(0)?;
+            } else {
+                others += 1;
+            }
+        }
+        if others == 0 && except.is_none() {
+            // Another guest may have put its seed in meanwhile; then it stays, and its owner sees to it.
+            let gone = pool.destroy().and_then(|()| pool.delete(0).map(|_| ()));
+            match gone {
+                Ok(()) => pool.undefine()?,
+                Err(_) => {
+                    pool.create(VIR_STORAGE_POOL_CREATE_NORMAL)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn seed_pool(&self) -> Result<StoragePool, Failure> {
+        let pool = match StoragePool::lookup_by_name(self.connect, POOL).or_absent()? {
+            Some(pool) => pool,
+            None => {
+                let target = Element::new("target").child(Element::new("path").text(PATH));
+                let xml = Element::new("pool").attr("type", "dir");
+                let xml = xml.child(Element::new("name").text(POOL)).child(target);
+                match StoragePool::define_xml(self.connect, &xml.write()?, 0) {
+                    Ok(pool) => pool,
+                    // Another guest was quicker.
+                    Err(error) => match StoragePool::lookup_by_name(self.connect, POOL) {
+                        Ok(pool) => pool,
+                        Err(_) => return Err(error.into()),
+                    },
+                }
+            }
+        };
+        if !pool.is_active()? {
+            let started = pool.build(0).and_then(|_| pool.create(VIR_STORAGE_POOL_CREATE_NORMAL));
+            if let Err(error) = started
+                && !pool.is_active()?
+            {
+                return Err(error.into());
+            }
+            pool.set_autostart(true)?;
+        }
+        Ok(pool)
+    }
+
+    fn seed_nics(
+        &self,
+        attributes: &Fields,
+        directory: &Directory,
+    ) -> Result<Vec<SeedNic>, Failure> {
+        let mut nics = Vec::new();
+        let Some(all) = attributes.map("nic") else { return Ok(nics) };
+        for (label, nic) in all.iter() {
+            let Value::Map(nic) = nic else { continue };
+            let Some(Value::Mac(mac)) = nic.get("mac") else { continue };
+            let address = match nic.get("address") {
+                Some(Value::Ip(address)) => Some(*address),
+                _ => None,
+            };
+            let name = nic.get("network").and_then(|network| directory.network(network));
+            let plan = match name {
+                Some(name) => self.addressing(name, address)?,
+                None => Addressing::default(),
+            };
+            let own = address.zip(plan.prefix).filter(|_| !plan.dhcp);
+            nics.push(SeedNic {
+                label: label.clone(),
+                mac: *mac,
+                address: own,
+                gateway: plan.gateway,
+                dns: plan.gateway.into_iter().collect(),
+            });
+        }
+        Ok(nics)
+    }
+
+    /// What a network says of the addresses in it.
+    fn addressing(&self, network: &str, own: Option<IpAddr>) -> Result<Addressing, Failure> {
+        let Some(network) = Network::lookup_by_name(self.connect, network).or_absent()? else {
+            return Ok(Addressing::default());
+        };
+        let xml = Element::parse(&network.get_xml_desc(VIR_NETWORK_XML_INACTIVE)?)?;
+        Ok(Addressing::of(&xml, own))
+    }
+}
+
+/// How guests of a network come to their addresses.
+#[derive(Debug, Default, PartialEq)]
+struct Addressing {
+    dhcp: bool,
+    prefix: Option<u8>,
+    gateway: Option<IpAddr>,
+}
+
+impl Addressing {
+    fn of(network: &Element, own: Option<IpAddr>) -> Addressing {
+        let is_six = own.is_some_and(|own| own.is_ipv6());
+        let family = |ip: &&Element| (ip.get("family") == Some("ipv6")) == is_six;
+        let note = crate::stamp::Note::of(network).map(|note| note.kept).unwrap_or_default();
+        let kept = match note.get(if is_six { "cidr6" } else { "cidr" }) {
+            Some(Value::Cidr(cidr)) => Some(cidr.prefix_len()),
+            _ => None,
+        };
+        let Some(ip) = network.elements("ip").find(family) else {
+            let gateway = match note.get("gateway") {
+                Some(Value::Ip(gateway)) => Some(*gateway),
+                _ => None,
+            };
+            return Addressing { dhcp: false, prefix: kept, gateway };
+        };
+        let mask =
+            || ip.get("netmask")?.parse().ok().map(|mask: std::net::Ipv4Addr| mask.to_bits());
+        let length = ip.get("prefix").and_then(|prefix| prefix.parse().ok());
+        let length = length.or_else(|| u8::try_from(mask()?.count_ones()).ok());
+        // An isolated network leads nowhere.
+        let leads = network.find("forward").is_some();
+        let gateway = ip.get("address").and_then(|own| own.parse().ok()).filter(|_| leads);
+        Addressing { dhcp: ip.find("dhcp").is_some(), prefix: length.or(kept), gateway }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_say_how_addresses_are_given() {
+        let of = |xml: &str| Addressing::of(&Element::parse(xml).expect(xml), None);
+        let nat = "<network><forward mode='nat'/><ip address='10.0.0.1' netmask='255.255.255.0'>\
+                   <dhcp/></ip></network>";
+        let gateway = "10.0.0.1".parse().ok();
+        assert_eq!(of(nat), Addressing { dhcp: true, prefix: Some(24), gateway });
+        let isolated = "<network><ip address='10.0.0.1' prefix='20'/></network>";
+        assert_eq!(of(isolated), Addressing { dhcp: false, prefix: Some(20), gateway: None });
+        assert_eq!(of("<network><bridge name='br0'/></network>"), Addressing::default());
+    }
+}

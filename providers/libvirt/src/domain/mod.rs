@@ -1,0 +1,51 @@
+//! Guests: libvirt's domains. What a guest is in our words, what it is in libvirt's, and the calls
+//! that lead from one to the other without stopping it.
+//!
+//! The modules stand in reading order:
+//!
+//! * `label` – how disks and NICs of a guest keep their names ([`label`]).
+//! * `words` – what libvirt has no word for, kept in the domain's metadata.
+//! * `directory` – what references lead to on the host ([`Directory`]).
+//! * `amount` – sizes and rates in libvirt's units.
+//! * `machine`, `size`, `boot`, `disk`, `nic`, `fixture` – the parts of a definition.
+//! * `define` – a definition from attributes, or changed in place ([`define`]).
+//! * `read` – attributes from definitions ([`read`]).
+//! * `paths` – attributes by their paths; `change` – what a running guest can be given at once.
+//! * `capability` – what a host can run guests with.
+//! * `resolve`, `media` – what references lead to, and the medium with the first settings.
+//! * `power`, `wait` – starting, stopping, waiting.
+//! * `apply`, `migrate` – operations.
+
+mod amount;
+mod apply;
+mod boot;
+mod capability;
+mod change;
+mod define;
+mod directory;
+mod disk;
+mod fixture;
+pub mod label;
+mod machine;
+mod media;
+mod migrate;
+mod nic;
+mod paths;
+mod power;
+mod read;
+mod resolve;
+mod size;
+mod wait;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use apply::observed_domain;
+pub(crate) use capability::Capability;
+pub use change::{Change, Planned, Step, steps};
+pub use define::{Context, DefineError, define};
+pub use directory::{Backing, Directory, Filter, Format, Source};
+pub use machine::Accel;
+pub use nic::{mac_of, mac_text};
+pub use read::{Definitions, Reading, definition, read};

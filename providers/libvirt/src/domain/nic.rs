@@ -1,0 +1,200 @@
+//! NICs: the network that they are in, the card that the guest sees, how much they may do, and the
+//! rules that their packets pass.
+
+use tcloud_model::{Fields, Name, Value};
+
+use super::amount::kilobytes;
+use super::define::{Context, DefineError, devices_mut};
+use super::directory::Filter;
+use super::label;
+use crate::xml::Element;
+
+/// Writes the NICs that differ from what the definition has, and takes out those that are gone.
+pub(super) fn write(
+    domain: &mut Element,
+    now: &Fields,
+    wanted: &Fields,
+    context: &Context<'_>,
+) -> Result<(), DefineError> {
+    let devices = devices_mut(domain);
+    devices.retain(|own| {
+        let is_known = (own.name == "interface").then(|| label::of_nic(own)).flatten();
+        is_known.is_none_or(|label| wanted.get(&label).is_some())
+    });
+    for (label, fields) in wanted.iter() {
+        let Value::Map(fields) = fields else { continue };
+        let place = devices.elements_mut("interface");
+        let own = place.into_iter().find(|own| label::of_nic(own).as_ref() == Some(label));
+        match own {
+            Some(own) => {
+                let nothing = Fields::new();
+                let before = now.map(label).map_or(&nothing, |own| own);
+                change(own, label, before, fields, context)?;
+            }
+            None => devices.push(element(label, fields, context)?),
+        }
+    }
+    Ok(())
+}
+
+/// The device of a NIC.
+pub(super) fn element(
+    label: &Name,
+    fields: &Fields,
+    context: &Context<'_>,
+) -> Result<Element, DefineError> {
+    let mut nic = Element::new("interface").attr("type", "network");
+    if let Some(Value::Mac(mac)) = fields.get("mac") {
+        nic.push(Element::new("mac").attr("address", mac_text(*mac)));
+    }
+    nic.push(Element::new("source").attr("network", network(label, fields, context)?));
+    set_rate(&mut nic, fields.number("max_rate"));
+    let model = fields.text("model").unwrap_or("virtio");
+    nic.push(Element::new("model").attr("type", model));
+    set_filter(&mut nic, context.filters.get(label));
+    nic.push(Element::new("alias").attr("name", label::alias(label::NIC, label)));
+    Ok(nic)
+}
+
+/// Changes a NIC; also used on the device of a running guest, for what it can change.
+pub(super) fn change(
+    nic: &mut Element,
+    label: &Name,
+    before: &Fields,
+    after: &Fields,
+    context: &Context<'_>,
+) -> Result<(), DefineError> {
+    if before.get("network") != after.get("network") {
+        let name = network(label, after, context)?;
+        nic.set("type", "network");
+        nic.put(Element::new("source").attr("network", name));
+        nic.remove("virtualport");
+    }
+    if before.get("mac") != after.get("mac")
+        && let Some(Value::Mac(mac)) = after.get("mac")
+    {
+        nic.put(Element::new("mac").attr("address", mac_text(*mac)));
+    }
+    if before.get("model") != after.get("model") {
+        let model = after.text("model").unwrap_or("virtio");
+        nic.put(Element::new("model").attr("type", model));
+        // Cards of another kind sit in another kind of slot.
+        nic.remove("address");
+        nic.remove("driver");
+    }
+    if before.get("max_rate") != after.get("max_rate") {
+        set_rate(nic, after.number("max_rate"));
+    }
+    // The filter of a NIC that others made stays until there are rules.
+    if context.filters.contains_key(label) || before.get("admits").is_some() {
+        set_filter(nic, context.filters.get(label));
+    }
+    Ok(())
+}
+
+fn network(label: &Name, nic: &Fields, context: &Context<'_>) -> Result<String, DefineError> {
+    let network = nic.get("network");
+    let name = network.and_then(|network| context.directory.network(network));
+    name.map(str::to_owned).ok_or_else(|| DefineError::NoNetwork {
+        nic: label.clone(),
+        network: network.map(Value::to_string).unwrap_or_default(),
+    })
+}
+
+/// Sets the most that it may use, in both directions.
+fn set_rate(nic: &mut Element, rate: Option<u64>) {
+    nic.remove("bandwidth");
+    if let Some(rate) = rate {
+        let limit = |name: &str| Element::new(name).attr("average", kilobytes(rate));
+        nic.push(Element::new("bandwidth").child(limit("inbound")).child(limit("outbound")));
+    }
+}
+
+fn set_filter(nic: &mut Element, filter: Option<&Filter>) {
+    nic.remove("filterref");
+    if let Some(Filter { name, parameters }) = filter {
+        let parameter = |(name, value): &(String, String)| {
+            Element::new("parameter").attr("name", name).attr("value", value)
+        };
+        let reference = Element::new("filterref").attr("filter", name);
+        nic.push(reference.with(parameters.iter().map(parameter)));
+    }
+}
+
+/// A MAC as libvirt writes it.
+pub fn mac_text(mac: [u8; 6]) -> String {
+    mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// A MAC as libvirt writes it, read.
+pub fn mac_of(text: &str) -> Option<[u8; 6]> {
+    let mut mac = [0; 6];
+    let mut parts = text.split(':');
+    for byte in &mut mac {
+        *byte = u8::from_str_radix(parts.next()?, 16).ok()?;
+    }
+    parts.next().is_none().then_some(mac)
+}
+
+/// The attributes of all NICs. `asked` is what was last asked of us.
+pub(super) fn read(domain: &Element, asked: &Fields, context: &super::Directory) -> Fields {
+    let devices = domain.find("devices").into_iter();
+    let nics = devices.flat_map(|devices| devices.elements("interface"));
+    let nothing = Fields::new();
+    nics.filter_map(|nic| {
+        let label = label::of_nic(nic)?;
+        let asked = asked.map(&label).map_or(&nothing, |asked| asked);
+        let fields = one(nic, asked, context);
+        Some((label, Value::map(fields)))
+    })
+    .collect()
+}
+
+fn one(nic: &Element, asked: &Fields, directory: &super::Directory) -> Fields {
+    let mut fields = Fields::new();
+    let source = nic.find("source");
+    let of = |name: &str| source.and_then(|source| source.get(name));
+    if let Some(name) = of("network") {
+        fields.insert("network", directory.network_value(name));
+    } else if let Some(name) = of("bridge").or_else(|| of("dev")).or_else(|| nic.get("type")) {
+        fields.insert("network", Value::text(name));
+    }
+    if let Some(mac) = nic.find("mac").and_then(|mac| mac_of(mac.get("address")?)) {
+        fields.insert("mac", Value::Mac(mac));
+    }
+    if let Some(model) = nic.find("model").and_then(|model| model.get("type")) {
+        fields.insert("model", Value::text(model));
+    }
+    let average = |way: &str| nic.find("bandwidth")?.find(way)?.get("average")?.parse::<u64>().ok();
+    if let Some(found) = average("inbound").filter(|found| average("outbound") == Some(*found)) {
+        let same = asked.number("max_rate").filter(|asked| kilobytes(*asked) == found);
+        fields.insert("max_rate", Value::Rate(same.unwrap_or(found * 8_000)));
+    }
+    if let Some(address) = asked.get("address") {
+        fields.insert("address", address.clone());
+    }
+    // Rules hold as long as the filter is there; what is in it is looked at where filters are.
+    if nic.find("filterref").is_some() {
+        for name in ["admits", "reaches"] {
+            if let Some(rules) = asked.get(name) {
+                fields.insert(name, rules.clone());
+            }
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn macs_are_read_as_they_are_written() {
+        let mac = [0x52, 0x54, 0, 0xab, 1, 0xff];
+        assert_eq!(mac_text(mac), "52:54:00:ab:01:ff");
+        assert_eq!(mac_of("52:54:00:AB:01:FF"), Some(mac));
+        for wrong in ["", "52:54:00:ab:01", "52:54:00:ab:01:ff:00", "52:54:00:ab:01:fg"] {
+            assert_eq!(mac_of(wrong), None, "{wrong}");
+        }
+    }
+}

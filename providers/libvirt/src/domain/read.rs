@@ -1,0 +1,111 @@
+//! A guest's attributes from its definitions: what they mean, not how they are written.
+
+use std::sync::Arc;
+
+use tcloud_model::{Fields, Value};
+
+use super::directory::Directory;
+use super::{boot, disk, machine, nic, size, words};
+use crate::xml::Element;
+
+/// Both definitions of a guest, and what stands in neither.
+#[derive(Clone, Copy, Debug)]
+pub struct Definitions<'a> {
+    /// What is in force; `None` when the guest does not run.
+    pub live: Option<&'a Element>,
+    /// What takes effect at the next start; `None` for a guest that is forgotten when it stops.
+    pub persistent: Option<&'a Element>,
+    /// Whether it starts with its host.
+    pub autostart: bool,
+    /// Whether it runs, and is neither paused nor asleep.
+    pub executing: bool,
+}
+
+/// A guest as attributes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// What is in force.
+    pub attributes: Arc<Fields>,
+    /// What differs from that at the next start.
+    pub pending: Arc<Fields>,
+}
+
+/// Top-level attributes that are read for sure: where they are missing, they are not set.
+const SURE: [&str; 3] = ["title", "description", "boot"];
+
+/// The attributes of a guest, and what waits for its next start.
+pub fn read(definitions: &Definitions<'_>, directory: &Directory) -> Reading {
+    let Definitions { live, persistent, autostart, executing } = *definitions;
+    let complete = |own: &Element, running: bool| {
+        let mut fields = definition(own, directory);
+        fields.insert("autostart", Value::Bool(autostart));
+        fields.insert("running", Value::Bool(running));
+        fields
+    };
+    let (mut attributes, pending) = match (live, persistent) {
+        (Some(live), None) => (complete(live, executing), Fields::new()),
+        (None, Some(persistent)) => (complete(persistent, false), Fields::new()),
+        (None, None) => return Reading::default(),
+        (Some(live), Some(persistent)) => {
+            let attributes = complete(live, executing);
+            let stays = words::read(persistent).flag("running").unwrap_or(true);
+            let next = complete(persistent, executing && stays);
+            let pending = attributes.difference(&next);
+            (attributes, pending)
+        }
+    };
+    for name in SURE {
+        if attributes.get(name).is_none() {
+            attributes.insert(name, Value::None);
+        }
+    }
+    for (block, name) in [("disk", "iops"), ("nic", "max_rate")] {
+        let Some(labels) = attributes.map(block) else { continue };
+        let sure = labels.iter().map(|(label, value)| match value {
+            Value::Map(own) if own.get(name).is_none() => {
+                let mut own = Fields::clone(own);
+                own.insert(name, Value::None);
+                (label.clone(), Value::map(own))
+            }
+            other => (label.clone(), other.clone()),
+        });
+        let sure: Fields = sure.collect();
+        attributes.insert(block, Value::map(sure));
+    }
+    Reading { attributes: Arc::new(attributes.compact()), pending: Arc::new(pending) }
+}
+
+/// What one definition says, without what stands in none. What it does not say is missing.
+pub fn definition(domain: &Element, directory: &Directory) -> Fields {
+    let asked = words::read(domain);
+    let mut fields = Fields::new();
+    for name in ["title", "description"] {
+        if let Some(text) = domain.content_at(name).filter(|text| !text.is_empty()) {
+            fields.insert(name, Value::text(&text));
+        }
+    }
+    size::read(domain, &asked, &mut fields);
+    if let Some(machine) = machine::read_machine(domain) {
+        fields.insert("machine", machine);
+    }
+    let (firmware, secure) = machine::read_firmware(domain);
+    fields.insert("firmware", Value::text(firmware));
+    fields.insert("secure_boot", Value::Bool(secure));
+    fields.insert("tpm", Value::Bool(domain.find("devices/tpm").is_some()));
+    if let Some(mode) = machine::read_cpu(domain, asked.text("cpu_mode")) {
+        fields.insert("cpu_mode", mode);
+    }
+    if let Some(boot) = boot::read(domain, asked.get("boot")) {
+        fields.insert("boot", Value::map(boot));
+    }
+    for name in ["wait_for", "wait_within", "stop_within"] {
+        if let Some(value) = asked.get(name) {
+            fields.insert(name, value.clone());
+        }
+    }
+    let nothing = Arc::new(Fields::new());
+    let nics = asked.map("nic").unwrap_or(&nothing);
+    fields.insert("disk", Value::map(disk::read(domain, directory)));
+    fields.insert("nic", Value::map(nic::read(domain, nics, directory)));
+    fields
+}

@@ -1,0 +1,253 @@
+//! Definitions and what they mean. libvirt itself is asked in the tests on real hosts; here its
+//! schema is, where `virt-xml-validate` is installed.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use tcloud_model::{Fields, Identity, Name, Value};
+use uuid::Uuid;
+
+use super::*;
+use crate::xml::Element;
+
+const WEB: &str = r#"{"vcpus":2,"max_vcpus":4,"memory":{"$bytes":1073741824},
+    "max_memory":{"$bytes":4294967296},"firmware":"uefi","secure_boot":true,"tpm":true,
+    "machine":"q35","cpu_mode":"host-model","title":"The <web> & more",
+    "boot":{"order":["disk","network"],"kernel":"/boot/k","initrd":"/boot/i","cmdline":"a=\"b\""},
+    "disk":{"root":{"volume":{"$ref":"tenant.t.vm.web.disk.root"},"bus":"virtio","iops":1000},
+    "archive":{"volume":{"$ref":"tenant.t.volume.archive"},"bus":"scsi"}},
+    "nic":{"office":{"network":{"$ref":"tenant.t.network.office"},
+    "address":{"$ip":"10.20.0.10"},"mac":{"$mac":"52:54:00:c0:f0:01"},"model":"virtio",
+    "max_rate":{"$rate":1000000001}}},"stop_within":{"$duration":5000}}"#;
+
+fn fields(json: &str) -> Fields {
+    serde_json::from_str(json).expect(json)
+}
+
+fn directory() -> Directory {
+    let mut directory = Directory::default();
+    for (address, backing) in [
+        ("tenant.t.vm.web.disk.root", Backing::File("/pool/t.web.disk-root".to_owned())),
+        ("tenant.t.volume.archive", Backing::Block("/dev/vg/t.volume-archive".to_owned())),
+        (
+            "tenant.t.volume.far",
+            Backing::Volume { pool: "ceph".to_owned(), volume: "far".to_owned() },
+        ),
+    ] {
+        let source = Source { backing, format: Format::Qcow2 };
+        directory.add_volume(address.parse().expect(address), source);
+    }
+    for (address, name) in
+        [("tenant.t.network.office", "t.network-office"), ("tenant.t.network.lab", "t.network-lab")]
+    {
+        directory.add_network(address.parse().expect(address), name.to_owned());
+    }
+    directory
+}
+
+/// A context, for the length of a call.
+fn with<T>(accel: Accel, call: impl FnOnce(&Context<'_>) -> T) -> T {
+    let identity = Identity { uuid: Uuid::from_u128(7), name: Name::new("t.web") };
+    let seed = Source { backing: Backing::File("/pool/seed".to_owned()), format: Format::Raw };
+    call(&Context {
+        identity: &identity,
+        accel,
+        has_uefi: true,
+        has_tpm: true,
+        console_log: "/var/log/libvirt/qemu/t.web.console.log".to_owned(),
+        directory: &directory(),
+        filters: BTreeMap::new(),
+        seed: Some(&seed),
+    })
+}
+
+fn made(json: &str, accel: Accel) -> Element {
+    with(accel, |context| define(None, &fields(json), context)).expect(json)
+}
+
+fn meaning(domain: &Element) -> Fields {
+    definition(domain, &directory())
+}
+
+/// What libvirt says when it is given the definition; nothing when it cannot be asked.
+fn validate(domain: &Element) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), domain.to_string()).expect("a file");
+    let answer = Command::new("virt-xml-validate").arg(file.path()).arg("domain").output();
+    let Ok(answer) = answer else { return };
+    assert!(answer.status.success(), "{}\n{domain}", String::from_utf8_lossy(&answer.stderr));
+}
+
+fn changed(name: &str, value: Value) -> Fields {
+    let mut all = fields(WEB);
+    all.insert(name, value);
+    all
+}
+
+#[test]
+fn a_new_definition_means_what_was_asked() {
+    for accel in [Accel::Kvm, Accel::Tcg] {
+        let domain = made(WEB, accel);
+        validate(&domain);
+        let asked = fields(WEB);
+        let read = meaning(&domain);
+        for (name, value) in asked.iter() {
+            assert_eq!(read.get(name), Some(value), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_as_wanted_is_left_exactly_as_it_is() {
+    let domain = made(WEB, Accel::Tcg);
+    let again = with(Accel::Kvm, |context| define(Some(&domain), &fields(WEB), context));
+    assert_eq!(again.expect("a definition"), domain);
+}
+
+#[test]
+fn what_others_wrote_stays() {
+    let foreign = r#"<domain type='kvm'><name>old</name><uuid>00000000-0000-0000-0000-000000000007</uuid>
+        <metadata><app:x xmlns:app="urn:app">kept</app:x></metadata>
+        <memory unit='GiB'>1</memory><vcpu>2</vcpu>
+        <os><type arch='x86_64' machine='pc-i440fx-2.11'>hvm</type><boot dev='hd'/></os>
+        <features><acpi/><hyperv><relaxed state='on'/></hyperv></features>
+        <devices><emulator>/usr/bin/kvm</emulator>
+        <disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='none'/>
+        <source file='/srv/old.qcow2'/><target dev='hda' bus='ide'/></disk>
+        <interface type='bridge'><mac address='52:54:00:00:00:09'/><source bridge='br0'/>
+        <model type='e1000'/></interface><sound model='ich6'/></devices></domain>"#;
+    let foreign = Element::parse(foreign).expect("XML");
+    let now = meaning(&foreign);
+    assert_eq!(now.text("machine"), Some("pc"));
+    assert_eq!(now.map("disk").and_then(|all| all.map("hda")?.text("bus")), Some("ide"));
+    let same = with(Accel::Kvm, |context| define(Some(&foreign), &now, context));
+    assert_eq!(same.expect("a definition"), foreign);
+    let mut more = now;
+    more.insert("memory", Value::Bytes(2 << 30));
+    let grown = with(Accel::Kvm, |context| define(Some(&foreign), &more, context)).expect("XML");
+    validate(&grown);
+    let mut stripped = grown.clone();
+    for name in ["memory", "currentMemory"] {
+        assert_eq!(grown.content_at(name).as_deref(), Some("2097152"));
+        stripped.remove(name);
+    }
+    let text = stripped.to_string();
+    for kept in ["kept", "hyperv", "cache=\"none\"", "/srv/old.qcow2", "e1000", "ich6", "br0"] {
+        assert!(text.contains(kept), "{kept} is gone: {text}");
+    }
+}
+
+#[test]
+fn every_change_is_read_back() {
+    let changes = [
+        ("vcpus", Value::Int(3)),
+        ("max_vcpus", Value::Int(8)),
+        ("memory", Value::Bytes(2 << 30)),
+        ("max_memory", Value::Bytes(8 << 30)),
+        ("memory", Value::Bytes(1_500_000_000)),
+        ("tpm", Value::Bool(false)),
+        ("secure_boot", Value::Bool(false)),
+        ("cpu_mode", Value::text("maximum")),
+        ("title", Value::text("other")),
+        ("description", Value::text("]]> <!-- &#0;")),
+        ("boot", Value::map(fields(r#"{"order":["network"]}"#))),
+        ("boot", Value::map(fields(r#"{"order":["disk"]}"#))),
+        (
+            "disk",
+            Value::map(fields(
+                r#"{"root":{"volume":{"$ref":"tenant.t.volume.far"},"bus":"scsi"}}"#,
+            )),
+        ),
+        ("nic", Value::map(Fields::new())),
+        (
+            "nic",
+            Value::map(fields(
+                r#"{"office":{"network":{"$ref":"tenant.t.network.lab"},
+            "mac":{"$mac":"52:54:00:c0:f0:02"},"model":"e1000e"},"two":{"model":"virtio",
+            "network":{"$ref":"tenant.t.network.lab"},"mac":{"$mac":"52:54:00:c0:f0:03"}}}"#,
+            )),
+        ),
+    ];
+    for accel in [Accel::Kvm, Accel::Tcg] {
+        let domain = made(WEB, accel);
+        for (name, value) in changes.clone() {
+            let wanted = changed(name, value);
+            let edited = with(accel, |context| define(Some(&domain), &wanted, context));
+            let edited = edited.expect(name);
+            validate(&edited);
+            assert_eq!(meaning(&edited), wanted, "{name}: {edited}");
+            let back = with(accel, |context| define(Some(&edited), &fields(WEB), context));
+            assert_eq!(meaning(&back.expect(name)), fields(WEB), "{name}");
+        }
+    }
+}
+
+#[test]
+fn another_board_forgets_the_places_of_devices() {
+    let mut wanted = changed("machine", Value::text("pc"));
+    wanted.insert("secure_boot", Value::Bool(false));
+    let domain = made(WEB, Accel::Kvm);
+    let pc = with(Accel::Kvm, |context| define(Some(&domain), &wanted, context)).expect("XML");
+    validate(&pc);
+    assert!(!pc.to_string().contains("pcie"), "{pc}");
+    let back = with(Accel::Kvm, |context| define(Some(&pc), &fields(WEB), context)).expect("XML");
+    let ports = back.find("devices").expect("devices").elements("controller");
+    let ports = ports.filter(|own| own.get("model") == Some("pcie-root-port")).count();
+    assert_eq!(ports, 5 + 3 + 8);
+}
+
+#[test]
+fn the_system_disk_is_the_first_one() {
+    let domain = made(WEB, Accel::Kvm);
+    let mut disks = domain.find("devices").expect("devices").elements("disk");
+    let first = disks.find(|own| own.get("device") == Some("disk")).expect("a disk");
+    assert_eq!(label::of_disk(first).as_deref(), Some("root"));
+    assert_eq!(first.find("target").and_then(|own| own.get("dev")), Some("vda"));
+    assert_eq!(first.content_at("serial").as_deref(), Some("root"));
+}
+
+#[test]
+fn what_a_host_lacks_is_said() {
+    let lacks = |json: Fields, uefi, tpm| {
+        with(Accel::Kvm, |context| {
+            let context = Context { has_uefi: uefi, has_tpm: tpm, ..context.clone() };
+            define(None, &json, &context).expect_err("it lacks something").to_string()
+        })
+    };
+    assert!(lacks(fields(WEB), false, true).contains("ovmf"));
+    assert!(lacks(fields(WEB), true, false).contains("swtpm"));
+    let bios = changed("firmware", Value::text("bios"));
+    assert!(lacks(bios, true, true).contains("secure_boot"));
+    let few = changed("max_vcpus", Value::Int(1));
+    assert_eq!(lacks(few, true, true), "vcpus is more than max_vcpus");
+    let gone =
+        changed("disk", Value::map(fields(r#"{"a":{"volume":{"$ref":"tenant.t.volume.gone"}}}"#)));
+    assert!(lacks(gone, true, true).contains("tenant.t.volume.gone"));
+}
+
+#[test]
+fn both_definitions_are_read() {
+    let persistent = made(WEB, Accel::Kvm);
+    let live = with(Accel::Kvm, |context| {
+        define(Some(&persistent), &changed("title", Value::text("old")), context)
+    });
+    let mut live = live.expect("XML");
+    live.set("id", 4);
+    // A running guest's definition names the model that was found.
+    let cpu = live.find_mut("cpu").expect("a CPU");
+    cpu.set("mode", "custom");
+    let read = |live: Option<&Element>, persistent: Option<&Element>| {
+        let definitions = Definitions { live, persistent, autostart: true, executing: true };
+        read(&definitions, &directory())
+    };
+    let both = read(Some(&live), Some(&persistent));
+    assert_eq!(both.attributes.text("title"), Some("old"));
+    assert_eq!(*both.pending, fields(r#"{"title":"The <web> & more"}"#));
+    assert_eq!(both.attributes.flag("running"), Some(true));
+    assert_eq!(both.attributes.get("description"), Some(&Value::None));
+    let stopped = read(None, Some(&persistent));
+    assert_eq!(stopped.attributes.flag("running"), Some(false));
+    assert!(stopped.pending.is_empty());
+    let archive = both.attributes.map("disk").and_then(|all| all.map("archive"));
+    assert_eq!(archive.and_then(|disk| disk.get("iops")), Some(&Value::None));
+}
