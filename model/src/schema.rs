@@ -87,6 +87,9 @@ pub struct Attribute {
     /// Whether it only steers tcloud and is never sent to a hypervisor (`spread`, `restart`).
     #[serde(default)]
     pub steering: bool,
+    /// Whether tcloud works it out from other things, and the text can neither set nor read it
+    /// (`admits`, from `allow`). Plans and hosts know it.
+    pub computed: bool,
 }
 
 /// A nested block: `quota { … }`, `dhcp { … }`, `nic office { … }`.
@@ -197,6 +200,7 @@ impl Attribute {
             cost: Cost::Always(Impact::None),
             assigned: false,
             steering: false,
+            computed: false,
         }
     }
 
@@ -226,6 +230,12 @@ impl Attribute {
     /// The planner gives it a value.
     pub fn assigned(mut self) -> Attribute {
         self.assigned = true;
+        self
+    }
+
+    /// tcloud works it out.
+    pub fn computed(mut self) -> Attribute {
+        self.computed = true;
         self
     }
 

@@ -495,7 +495,15 @@ impl<'a> Table<'_, 'a> {
             if change.drift {
                 continue;
             }
-            change.causes = causes(self.input, address, Some(&change.path));
+            let before = change.before.as_ref();
+            let rules = self.layout.firewall.causes(address, &change.path, before);
+            change.causes = match rules.is_empty() {
+                true => causes(self.input, address, Some(&change.path)),
+                false => rules
+                    .into_iter()
+                    .flat_map(|(owner, rule)| causes(self.input, owner, Some(rule)))
+                    .collect(),
+            };
             for cause in &change.causes {
                 if !draft.causes.contains(cause) {
                     draft.causes.push(cause.clone());

@@ -9,6 +9,7 @@ use tcloud_model::{
 
 use crate::allocate::{AllocateInput, Allocation, allocate};
 use crate::facts::Facts;
+use crate::firewall::{Firewall, FirewallInput, Values, firewall};
 use crate::input::{Goal, Input};
 use crate::place::{Place, PlaceInput, Placement, place};
 
@@ -40,6 +41,8 @@ pub(crate) struct Layout<'a> {
     pub wanted: IndexMap<Address, Wanted<'a>>,
     /// What the planner gave out.
     pub assigned: Assigned,
+    /// What the rules of the text open.
+    pub firewall: Firewall,
 }
 
 /// Places, allocates and completes.
@@ -120,14 +123,59 @@ fn complete<'a>(
     placement: &Placement,
     allocation: &Allocation,
 ) -> Result<Layout<'a>, Vec<Diagnostic>> {
-    let desired = input.evaluator.desired();
     let assigned = assign(placement, allocation);
-    let mut wanted = IndexMap::with_capacity(desired.resources.len());
+    let managed = evaluated(input, &assigned)?;
+    let firewall = match input.wishes.goal {
+        Goal::Destroy => Firewall::default(),
+        Goal::Apply | Goal::Refresh => firewall(&FirewallInput {
+            desired: input.evaluator.desired(),
+            attributes: &|address| managed.get(address).map(|managed| &*managed.attributes),
+            allocation,
+        }),
+    };
+    let mut wanted = IndexMap::with_capacity(managed.len());
+    for (address, Managed { resource, schema, attributes }) in managed {
+        let place = placement.hosts.get(address);
+        let hosts = match place {
+            Some(place) => vec![place.host.clone()],
+            None => placement.spread.get(address).cloned().unwrap_or_default(),
+        };
+        let given = Given { place, allocation, firewall: &firewall };
+        wanted.insert(
+            address.clone(),
+            Wanted {
+                resource,
+                schema,
+                attributes: finished(schema, address, &attributes, &given),
+                dependencies: dependencies(input, resource, place),
+                protect: resource.lifecycle.protect.unwrap_or_else(|| protects(schema)),
+                create_first: resource.lifecycle.create_first,
+                create_first_now: resource.lifecycle.create_first,
+                hosts,
+            },
+        );
+    }
+    Ok(Layout { wanted, assigned, firewall })
+}
+
+/// A managed resource with all that the text says of it.
+struct Managed<'a> {
+    resource: &'a DesiredResource,
+    schema: &'a Schema,
+    attributes: Arc<Fields>,
+}
+
+fn evaluated<'a>(
+    input: &Input<'a>,
+    assigned: &Assigned,
+) -> Result<IndexMap<&'a Address, Managed<'a>>, Vec<Diagnostic>> {
+    let desired = input.evaluator.desired();
+    let mut all = IndexMap::with_capacity(desired.resources.len());
     let mut problems = Vec::new();
     for (address, resource) in &desired.resources {
         let Some(schema) = managed_schema(input, resource) else { continue };
         let attributes = if resource.deferred && input.wishes.goal != Goal::Destroy {
-            match input.evaluator.configure(address, &assigned) {
+            match input.evaluator.configure(address, assigned) {
                 Ok(attributes) => attributes,
                 Err(found) => {
                     problems.extend(found);
@@ -137,28 +185,9 @@ fn complete<'a>(
         } else {
             Arc::clone(&resource.attributes)
         };
-        let hosts = match placement.hosts.get(address) {
-            Some(place) => vec![place.host.clone()],
-            None => placement.spread.get(address).cloned().unwrap_or_default(),
-        };
-        let attributes = finished(schema, &attributes, placement.hosts.get(address), |label| {
-            allocation.nics.get(&address.labelled("nic", label))
-        });
-        wanted.insert(
-            address.clone(),
-            Wanted {
-                resource,
-                schema,
-                attributes,
-                dependencies: dependencies(input, resource, placement.hosts.get(address)),
-                protect: resource.lifecycle.protect.unwrap_or_else(|| protects(schema)),
-                create_first: resource.lifecycle.create_first,
-                create_first_now: resource.lifecycle.create_first,
-                hosts,
-            },
-        );
+        all.insert(address, Managed { resource, schema, attributes });
     }
-    if problems.is_empty() { Ok(Layout { wanted, assigned }) } else { Err(problems) }
+    if problems.is_empty() { Ok(all) } else { Err(problems) }
 }
 
 /// The schema of what is managed; `None` for facts, scopes and what belongs to others.
@@ -199,26 +228,34 @@ fn dependencies(
     managed
 }
 
-/// The address and the MAC of a NIC.
-type Given = (Option<std::net::IpAddr>, [u8; 6]);
+/// What the planner adds to the text.
+struct Given<'p> {
+    place: Option<&'p Place>,
+    allocation: &'p Allocation,
+    firewall: &'p Firewall,
+}
 
 /// The attributes that a hypervisor is told: without what only steers tcloud, and with what tcloud
-/// gives out.
-fn finished<'p>(
+/// gives out and works out.
+fn finished(
     schema: &Schema,
+    address: &Address,
     attributes: &Arc<Fields>,
-    place: Option<&Place>,
-    nic: impl Fn(&tcloud_model::Name) -> Option<&'p Given>,
+    given: &Given<'_>,
 ) -> Arc<Fields> {
     let steering = |name: &str| match schema.attribute(name) {
         Some(attribute) => attribute.steering,
         None => schema.block(name).is_some_and(|block| block.steering),
     };
-    let pool = place.and_then(|place| place.pool.as_ref());
+    let pool = given.place.and_then(|place| place.pool.as_ref());
     let pool = pool.filter(|_| schema.attribute("pool").is_some());
     let has_nics = schema.kind == "vm" && attributes.map("nic").is_some();
+    let opened = match schema.kind.as_str() {
+        "network" => given.firewall.of_network(address, attributes),
+        _ => Values::default(),
+    };
     let plain = attributes.iter().all(|(name, value)| !steering(name) && *value != Value::None);
-    if plain && !has_nics && pool.is_none() {
+    if plain && !has_nics && pool.is_none() && opened.is_empty() {
         return Arc::clone(attributes);
     }
     let mut finished: Fields = attributes
@@ -226,7 +263,7 @@ fn finished<'p>(
         .filter(|(name, value)| !steering(name) && **value != Value::None)
         .map(|(name, value)| match value {
             Value::Map(nics) if has_nics && *name == "nic" => {
-                (name.clone(), with_addresses(schema, nics, &nic))
+                (name.clone(), complete_nics(schema, address, nics, given))
             }
             value => (name.clone(), value.clone()),
         })
@@ -234,19 +271,17 @@ fn finished<'p>(
     if let Some(pool) = pool {
         finished.insert("pool", Value::Ref(pool.clone()));
     }
-    Arc::new(finished)
+    opened.add_to(&mut finished);
+    Arc::new(finished.compact())
 }
 
-fn with_addresses<'p>(
-    schema: &Schema,
-    nics: &Fields,
-    given: &impl Fn(&tcloud_model::Name) -> Option<&'p Given>,
-) -> Value {
+fn complete_nics(schema: &Schema, vm: &Address, nics: &Fields, given: &Given<'_>) -> Value {
     let known = schema.block("nic").into_iter().flat_map(|block| &block.attributes);
     let steering: Vec<&str> =
         known.filter(|own| own.steering).map(|own| own.name.as_str()).collect();
     let nics = nics.iter().map(|(label, value)| {
-        let (Value::Map(fields), Some((ip, mac))) = (value, given(label)) else {
+        let nic = vm.labelled("nic", label);
+        let (Value::Map(fields), Some((ip, mac))) = (value, given.allocation.nics.get(&nic)) else {
             return (label.clone(), value.clone());
         };
         let mut fields = (**fields).clone();
@@ -257,6 +292,9 @@ fn with_addresses<'p>(
             fields.insert("address", Value::Ip(*ip));
         }
         fields.insert("mac", Value::Mac(*mac));
+        if let Some(opened) = given.firewall.of_nic(&nic) {
+            opened.add_to(&mut fields);
+        }
         (label.clone(), Value::map(fields))
     });
     Value::map(nics.collect())

@@ -3,7 +3,7 @@
 //! * [`input`] – what a plan is made from; [`plan`](mod@plan) – what it is.
 //! * `make` – the order of the work.
 //! * `moves`, `facts` – what exists, under the address that it has now.
-//! * `place`, `allocate`, `layout` – what is to exist, to the last attribute.
+//! * `place`, `allocate`, `firewall`, `layout` – what is to exist, to the last attribute.
 //! * `select` – which addresses a run is about.
 //! * `same`, `diff` – what differs; `draft`, `decide`, `lifecycle`, `silence`, `remember` – what
 //!   follows from it.
@@ -19,6 +19,7 @@ mod decide;
 mod diff;
 mod draft;
 mod facts;
+mod firewall;
 mod follow;
 mod graph;
 pub mod input;

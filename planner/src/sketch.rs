@@ -100,6 +100,7 @@ fn value(text: &str) -> Value {
         text.parse().ok().map(Value::Float),
         text.parse().ok().map(Value::Ip),
         text.parse().ok().map(Value::Cidr),
+        text.parse().ok().map(Value::Port),
         parse_mac(text).map(Value::Mac),
     ];
     other.into_iter().flatten().next().unwrap_or_else(|| Value::text(text))

@@ -72,6 +72,9 @@ fn describe(text: &mut String, attribute: &Attribute, indent: usize, palette: Pa
     if attribute.assigned {
         notes.push("given by tcloud when not set".to_owned());
     }
+    if attribute.computed {
+        notes.push("worked out by tcloud, never set".to_owned());
+    }
     if !attribute.steering {
         notes.push(cost(&attribute.cost));
     }

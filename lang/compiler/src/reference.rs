@@ -172,6 +172,7 @@ fn default(attribute: &Attribute) -> String {
     match &attribute.default {
         _ if attribute.required => "**required**".to_owned(),
         Some(value) => format!("`{value}`"),
+        None if attribute.computed => "worked out by tcloud".to_owned(),
         None if attribute.assigned => "chosen by tcloud".to_owned(),
         None => String::new(),
     }

@@ -71,7 +71,7 @@ impl Shapes {
         for schema in catalog.iter() {
             let id = shapes.push(ShapeInfo {
                 word: schema.kind.clone(),
-                attributes: schema.attributes.clone(),
+                attributes: written(&schema.attributes),
                 blocks: Vec::new(),
                 named: true,
                 schema: Some(schema.clone()),
@@ -101,7 +101,7 @@ impl Shapes {
                 _ => {
                     let id = self.push(ShapeInfo {
                         word: block.name.clone(),
-                        attributes: block.attributes.clone(),
+                        attributes: written(&block.attributes),
                         blocks: Vec::new(),
                         named: block.labelled,
                         schema: None,
@@ -126,6 +126,11 @@ impl Shapes {
     pub(crate) fn kinds(&self) -> impl Iterator<Item = (&Name, ShapeId)> {
         self.kinds.iter().map(|(word, id)| (word, *id))
     }
+}
+
+/// The attributes that the text may set: what tcloud works out is none of its words.
+fn written(attributes: &[Attribute]) -> Vec<Attribute> {
+    attributes.iter().filter(|attribute| !attribute.computed).cloned().collect()
 }
 
 impl ShapeInfo {

@@ -40,7 +40,7 @@ tenant rhoenblick {
 
   network office {
     cidr = 10.20.0.0/24
-    mode = "nat"
+    mode = "routed"
     dhcp { range = 10.20.0.100..=10.20.0.199 }
     allow ssh { from = 10.16.0.0/24, ports = [22/tcp] }
   }

@@ -2,7 +2,7 @@
 
 use super::schema;
 use crate::schema::{Attribute, Block, Role, Schema};
-use crate::{Impact, Type, Value};
+use crate::{Field, Impact, Name, Type, Value};
 
 pub(super) fn network() -> Schema {
     schema(
@@ -12,7 +12,7 @@ pub(super) fn network() -> Schema {
          Its guests reach each other and the outside; from elsewhere nothing comes in until an \
          `allow` says so, and from another tenant only if the network is exposed to it besides. \
          It exists on every host where one of its guests runs.",
-        "tenant rhoenblick {\n  network office {\n    cidr = 10.20.0.0/24\n    \
+        "tenant rhoenblick {\n  network office {\n    cidr = 10.20.0.0/24\n    mode = \"routed\"\n    \
          dhcp { range = 10.20.0.100..=10.20.0.199 }\n    \
          allow ssh { from = 10.16.0.0/24, ports = [22/tcp] }\n  }\n}\n",
     )
@@ -36,7 +36,12 @@ fn attributes() -> Vec<Attribute> {
         Attribute::new(
             "mode",
             Type::one_of(&["isolated", "nat", "routed", "bridge"]),
-            "How it is joined to the outside.",
+            "How it is joined to the outside.\n\n`nat` and `isolated` hide their guests: nobody \
+             outside can open a connection to them, whatever `allow` says. `routed` gives them to \
+             the host to route, and the network around it needs a route back; `bridge` puts them \
+             on a bridge that the host has, as if they were plugged in there. In a `routed` \
+             network, a single datagram from a machine that tcloud does not run can arrive where \
+             no `allow` admits it; it is never answered.",
         )
         .default(Value::text("nat"))
         .cost(Impact::RecreateKeep),
@@ -57,7 +62,7 @@ fn attributes() -> Vec<Attribute> {
             Type::list(Type::reference(&["tenant"])),
             "The tenants that may refer to it, and that its `allow` rules may let in.",
         )
-        .cost(Impact::Live),
+        .steering(),
         Attribute::new(
             "zone",
             Type::reference(&["zone"]),
@@ -66,7 +71,35 @@ fn attributes() -> Vec<Attribute> {
         .steering(),
         Attribute::new("max_rate", Type::Rate, "The most that all its guests may use together.")
             .cost(Impact::RecreateKeep),
+        admits("Who outside may open connections to its guests, from `allow`."),
+        reaches("Where in `guarded` its guests may send what needs no answer."),
+        Attribute::new(
+            "guarded",
+            Type::list(Type::Cidr),
+            "Where its guests may send only what is answered, and what `reaches` opens: the space \
+             of guests that hosts route to.",
+        )
+        .computed()
+        .cost(Impact::Live),
     ]
+}
+
+/// Who may come in.
+pub(super) fn admits(doc: &str) -> Attribute {
+    Attribute::new("admits", openings("from"), doc).computed().cost(Impact::Live)
+}
+
+/// Where to go out.
+pub(super) fn reaches(doc: &str) -> Attribute {
+    Attribute::new("reaches", openings("to"), doc).computed().cost(Impact::Live)
+}
+
+/// Spaces with ports; without them, everything.
+fn openings(end: &str) -> Type {
+    Type::list(Type::Object(vec![
+        Field { name: Name::new(end), ty: Type::Cidr, optional: false },
+        Field { name: Name::new("ports"), ty: Type::list(Type::Port), optional: true },
+    ]))
 }
 
 fn blocks() -> Vec<Block> {
@@ -116,7 +149,10 @@ fn blocks() -> Vec<Block> {
 pub(super) fn allow(whom: &str) -> Block {
     Block::labelled(
         "allow",
-        &format!("Lets packets in, {whom}."),
+        &format!(
+            "Lets packets in, {whom}.\n\nThe order of rules means nothing: each one opens, none \
+             closes. A network has to be `routed` or a `bridge` to let anything in from elsewhere."
+        ),
         vec![
             Attribute::new(
                 "from",
@@ -128,12 +164,16 @@ pub(super) fn allow(whom: &str) -> Block {
                 "Where they come from: a network, a VM, a CIDR, or `\"any\"`.",
             )
             .required()
-            .cost(Impact::Live),
+            .steering(),
             Attribute::new("to", Type::reference(&["vm"]), "Which guest; without it, every guest.")
-                .cost(Impact::Live),
-            Attribute::new("ports", Type::list(Type::Port), "The ports; without it, all of them.")
-                .cost(Impact::Live),
+                .steering(),
+            Attribute::new(
+                "ports",
+                Type::list(Type::Port),
+                "The ports; without it, everything, ports or not.",
+            )
+            .steering(),
         ],
     )
-    .cost(Impact::Live, Impact::Live)
+    .steering()
 }

@@ -22,7 +22,9 @@ pub(super) fn site() -> Schema {
         Attribute::new(
             "address_space",
             Type::list(Type::Cidr),
-            "The networks that may be used here; suggestions for free networks come from it.",
+            "The networks that may be used here; suggestions for free networks come from it.\n\nWhere \
+             networks are `routed`, all of it counts as space of guests: they can send there only \
+             what is answered, and what an `allow` admits.",
         ),
     ])
 }

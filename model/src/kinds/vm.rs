@@ -1,6 +1,6 @@
 //! Virtual machines with their disks and NICs, and flavors.
 
-use super::network::allow;
+use super::network::{admits, allow, reaches};
 use super::schema;
 use super::storage::volume_attributes;
 use crate::schema::{Attribute, Block, Cost, Role, Schema};
@@ -343,5 +343,16 @@ fn nic_attributes() -> Vec<Attribute> {
         .default(Value::text("virtio"))
         .cost(Impact::PowerCycle),
         Attribute::new("max_rate", Type::Rate, "The most that it may use.").cost(Impact::Live),
+        Attribute::new(
+            "filter",
+            Type::Bool,
+            "Whether its packets are held to the rules.\n\nThen it can send only from its own \
+             addresses, and only what `allow` admits can reach it. A guest that forwards packets \
+             of others, a router or a VPN gateway, needs `false`.",
+        )
+        .default(Value::Bool(true))
+        .cost(Impact::Live),
+        admits("Who outside may open connections to it, besides those whom its network admits."),
+        reaches("Where it may send what needs no answer, besides what its network reaches."),
     ]
 }

@@ -28,7 +28,7 @@ fn s31_a_creation_that_died_half_way_is_completed() {
     world.apply(&plan);
     // The provider made it, and nobody wrote down that it did; one attribute is missing.
     world.state.records.retain(|id, _| id.address != address("tenant.t.network.n"));
-    world.tamper("tenant.t.network.n", "expose_to", Value::None);
+    world.tamper("tenant.t.network.n", "dhcp", Value::None);
     world.tamper("tenant.t.network.n", "mode", Value::text("isolated"));
     let plan = world.plan(NET);
     assert_eq!(plan.changes[0].reason, Reason::Unfinished);

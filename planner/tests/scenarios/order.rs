@@ -3,7 +3,7 @@
 use crate::world::{World, assert_order, lines, step_names, wishes};
 use tcloud_planner::Goal;
 
-/// Networks, since nothing else can need each other in all ways: `mtu` makes anew, `expose_to`
+/// Networks, since nothing else can need each other in all ways: `mtu` makes anew, `dhcp`
 /// changes in place, `after` needs.
 fn net(name: &str, rest: &str) -> String {
     let number = name.bytes().map(u32::from).sum::<u32>() % 250;
@@ -21,7 +21,7 @@ fn nets(all: &[(&str, &[&str], &str)]) -> String {
 }
 
 const NEW: &str = "mtu=1400";
-const CHANGED: &str = "expose_to=[@tenant.t]";
+const CHANGED: &str = "dhcp.range=10.0.0.100..=10.0.0.110";
 
 #[test]
 fn s01_what_is_needed_is_made_first() {

@@ -6,6 +6,7 @@ mod attachment;
 mod facts;
 mod machine;
 mod names;
+mod openings;
 mod overlap;
 mod quota;
 mod sites;
@@ -34,6 +35,7 @@ pub(crate) fn check(
     let mut found = Vec::new();
     for check in [
         tenancy::check,
+        openings::check,
         sites::check,
         overlap::check,
         addresses::check,

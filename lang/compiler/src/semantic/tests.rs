@@ -296,13 +296,18 @@ fn a_rule_lets_in_only_whom_the_network_is_exposed_to() {
             .with("tenant.a", &[])
             .with(
                 "tenant.a.network.apps",
-                &[("cidr", cidr("10.1.0.0/24")), ("expose_to", refs(&["tenant.b"]))],
+                &[
+                    ("cidr", cidr("10.1.0.0/24")),
+                    ("mode", Value::text("routed")),
+                    ("expose_to", refs(&["tenant.b"])),
+                ],
             )
             .with("tenant.b", &[])
             .with(
                 "tenant.b.network.lan",
                 &[
                     ("cidr", cidr("10.2.0.0/24")),
+                    ("mode", Value::text("bridge")),
                     ("expose_to", refs(expose)),
                     ("allow.web.from", to("tenant.a.network.apps")),
                 ],
@@ -321,12 +326,19 @@ fn tenants_keep_to_their_sites_but_may_let_packets_in() {
         .with("site.m", &[])
         .with("site.n", &[])
         .with("site.n.pool.fast", &[])
-        .with("site.n.network.admin", &net("10.9.0.0/24"))
+        .with(
+            "site.n.network.admin",
+            &[("cidr", cidr("10.9.0.0/24")), ("mode", Value::text("routed"))],
+        )
         .with("tenant.a", &[("sites", refs(&["site.m"]))])
         .with("tenant.a.volume.v", &[("pool", to("site.n.pool.fast"))])
         .with(
             "tenant.a.network.x",
-            &[("cidr", cidr("10.1.0.0/24")), ("allow.ssh.from", to("site.n.network.admin"))],
+            &[
+                ("cidr", cidr("10.1.0.0/24")),
+                ("mode", Value::text("routed")),
+                ("allow.ssh.from", to("site.n.network.admin")),
+            ],
         )
         .says(&["E0603 tenant.a.volume.v.pool: tenant a may not use site `n` | tenant.a.sites"]);
 }
@@ -436,6 +448,59 @@ fn sizes_keys_and_digests_are_checked() {
              image.i.min_memory",
             "E0510 tenant.t.vm.v.disk.root.size: disk `root` is 3GiB, image `i` needs 9GiB | \
              image.i.min_disk",
+        ]);
+}
+
+#[test]
+fn rules_that_can_let_nothing_in_are_told() {
+    let net = |space: &str, mode: &str| vec![("cidr", cidr(space)), ("mode", Value::text(mode))];
+    let with = |mut fields: Vec<(&'static str, Value)>, more: &[(&'static str, Value)]| {
+        fields.extend_from_slice(more);
+        fields
+    };
+    let any = ("allow.x.from", Value::text("any"));
+    Text::default()
+        .with("tenant.t", &[])
+        .with("tenant.t.network.closed", &with(net("10.1.0.0/24", "nat"), &[any.clone()]))
+        .with(
+            "tenant.t.network.inside",
+            &with(net("10.2.0.0/24", "nat"), &[("allow.x.from", to("tenant.t.vm.in"))]),
+        )
+        .with(
+            "tenant.t.network.open",
+            &with(
+                net("10.3.0.0/24", "routed"),
+                &[
+                    ("allow.w.from", Value::text("any")),
+                    ("allow.w.to", to("tenant.t.vm.in")),
+                    ("allow.x.from", to("tenant.t.network.closed")),
+                    ("allow.y.from", to("tenant.t.vm.in")),
+                    ("allow.z.from", Value::text("any")),
+                ],
+            ),
+        )
+        .with("tenant.t.vm.in", &[("nic.a.network", to("tenant.t.network.inside")), any.clone()])
+        .with(
+            "tenant.t.vm.both",
+            &[
+                ("nic.a.network", to("tenant.t.network.inside")),
+                ("nic.b.network", to("tenant.t.network.open")),
+                any.clone(),
+            ],
+        )
+        .with("tenant.t.vm.none", &[any])
+        .says(&[
+            "E0604 tenant.t.network.closed.allow.x.from: rule `x` can let nothing in: network \
+             `closed` is `nat` | tenant.t.network.closed.mode",
+            "E0604 tenant.t.network.open.allow.w.to: rule `w` is for vm `in`, which is not in \
+             network `open` | tenant.t.vm.in",
+            "E0604 tenant.t.network.open.allow.x.from: rule `x` can let nothing in: its source is \
+             `nat` | tenant.t.network.closed.mode",
+            "E0604 tenant.t.network.open.allow.y.from: rule `y` can let nothing in: its source is \
+             `nat` | tenant.t.network.inside.mode",
+            "E0604 tenant.t.vm.in.allow.x.from: rule `x` can let nothing in: network `inside` is \
+             `nat` | tenant.t.network.inside.mode",
+            "E0604 tenant.t.vm.none.allow.x.from: rule `x` opens vm `none`, which has no NIC",
         ]);
 }
 

@@ -40,7 +40,9 @@ const OBJECTS: [(&str, &str); 11] = [
         "lease":{"$duration":3600000}},
         "dns":{"domain":"office.example"},
         "route":{"rooms":{"to":{"$cidr":"10.214.0.0/24"},"via":{"$ip":"10.213.0.2"}}},
-        "allow":{"ssh":{"from":"any","ports":[{"$port":"22/tcp"}]}}}"#,
+        "admits":[{"from":{"$cidr":"10.215.0.0/24"},"ports":[{"$port":"22/tcp"}]}],
+        "reaches":[{"to":{"$cidr":"10.216.0.0/24"}}],
+        "guarded":[{"$cidr":"10.215.0.0/24"},{"$cidr":"10.216.0.0/24"}]}"#,
     ),
     (
         "tenant.conformance.network.lobby",
@@ -72,8 +74,9 @@ const OBJECTS: [(&str, &str); 11] = [
         "archive":{"volume":{"$ref":"tenant.conformance.volume.archive"},"bus":"virtio"}},
         "nic":{"office":{"network":{"$ref":"tenant.conformance.network.office"},
         "address":{"$ip":"10.213.0.10"},"mac":{"$mac":"52:54:00:c0:f0:01"},"model":"virtio",
-        "max_rate":{"$rate":1000000000}}},
-        "allow":{"web":{"from":"any","ports":[{"$port":"443/tcp"}]}}}"#,
+        "max_rate":{"$rate":1000000000},"filter":true,
+        "admits":[{"from":{"$cidr":"0.0.0.0/0"},"ports":[{"$port":"443/tcp"}]}],
+        "reaches":[{"to":{"$cidr":"10.216.0.9/32"},"ports":[{"$port":"53/udp"}]}]}}}"#,
     ),
     (
         "tenant.conformance.vm.other",

@@ -23,7 +23,7 @@ pub(crate) const WORLD: [(&str, &str); 6] = [
         NETWORK,
         r#"{"cidr":{"$cidr":"10.20.0.0/24"},"mode":"nat","gateway":{"$ip":"10.20.0.1"},
         "dhcp":{"range":{"$ip_range":["10.20.0.100","10.20.0.199"]},"lease":{"$duration":3600000}},
-        "allow":{"ssh":{"from":{"$ref":"tenant.t.vm.web"},"ports":[{"$port":"22/tcp"}]}}}"#,
+        "admits":[{"from":{"$cidr":"10.16.0.7/32"},"ports":[{"$port":"22/tcp"}]}]}"#,
     ),
     (
         VOLUME,

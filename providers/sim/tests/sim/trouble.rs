@@ -205,8 +205,8 @@ async fn malformed_requests_are_errors_and_change_nothing() {
         ),
         (
             "tenant.t.network.x",
-            r#"{"cidr":{"$cidr":"10.0.0.0/8"},"allow":{"a":{"ports":[]}}}"#,
-            r#"network: "allow.a.from" is missing"#,
+            r#"{"cidr":{"$cidr":"10.0.0.0/8"},"route":{"a":{"to":{"$cidr":"10.0.0.0/8"}}}}"#,
+            r#"network: "route.a.via" is missing"#,
         ),
         ("tenant.t", "{}", r#"a host has no objects of kind "tenant""#),
     ] {
