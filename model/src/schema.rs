@@ -89,6 +89,7 @@ pub struct Attribute {
     pub steering: bool,
     /// Whether tcloud works it out from other things, and the text can neither set nor read it
     /// (`admits`, from `allow`). Plans and hosts know it.
+    #[serde(default)]
     pub computed: bool,
 }
 

@@ -219,6 +219,11 @@ impl Walk<'_> {
             attribute.cost.of(before, after, old.unwrap_or(&Fields::new()))
         };
         self.drifts(&item, now, next);
+        // What tcloud works out holds also where it comes to nothing: a rule that was opened by
+        // hand is closed again.
+        if item.wanted.is_none() && item.applied.is_none() && !attribute.computed {
+            return;
+        }
         self.verdict(&item, now, next, &cost);
     }
 
@@ -231,10 +236,6 @@ impl Walk<'_> {
         cost: &dyn Fn(Option<&Value>, Option<&Value>) -> Impact,
     ) {
         let wanted = item.wanted;
-        // Neither the text nor the record ever set it: it is left alone.
-        if wanted.is_none() && item.applied.is_none() {
-            return;
-        }
         let waits = !self.same(now, next);
         if self.same(wanted, next) {
             if waits && self.context.restart_now && !self.is_ignored(&item.path) {
@@ -285,6 +286,7 @@ impl Walk<'_> {
                     self.difference.drift.push(drift);
                 }
             }
+            (None, _) if item.applied.is_none() => {}
             _ => {
                 // What is inside was not compared, only whether it is there.
                 let next = if self.covers(item.wanted, next) { item.wanted } else { next };

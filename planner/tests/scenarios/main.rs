@@ -6,6 +6,7 @@ mod guards;
 mod guests;
 mod moves;
 mod order;
+mod rules;
 mod size;
 mod text;
 mod world;
