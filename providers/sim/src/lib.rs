@@ -15,10 +15,12 @@
 //! * `object`, `class`, `reference` – how the file keeps objects; `database` – the file.
 //! * `script` – what a host is told to be: sizes, the seed; `latency`, `fault` – and to do.
 //! * `control` – what a person does behind tcloud's back ([`Control`]); `hand` – what the person
-//!   means; `fill` – hand-made objects; `direct` – the script's lines.
+//!   means; `fill` – hand-made objects; `direct` – the script's lines; `by_hand` – the person whom
+//!   the conformance suite needs.
 
 mod apply;
 mod attributes;
+mod by_hand;
 mod change;
 mod class;
 mod control;
@@ -42,6 +44,7 @@ mod reference;
 mod script;
 mod storage;
 
+pub use by_hand::{People, Person};
 pub use control::{Contents, Control, ControlError, Listing, Logged};
 pub use fault::{Fault, How};
 pub use fill::Filling;

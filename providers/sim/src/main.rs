@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tcloud_plugin::Service;
-use tcloud_provider_sim::SimProvider;
+use tcloud_provider_sim::{People, SimProvider};
 
 fn main() -> ExitCode {
-    tcloud_plugin::run(Service::new(Arc::new(SimProvider::new())))
+    tcloud_plugin::run(Service::new(Arc::new(SimProvider::new())).by_hand(Arc::new(People)))
 }

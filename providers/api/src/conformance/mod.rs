@@ -42,6 +42,11 @@ pub struct Verdict {
 /// What a check found wrong, in words.
 pub(crate) type Checked = Result<(), String>;
 
+/// What the suite will ask for, for those who have to make it fit a host before.
+pub fn asked() -> Vec<(Address, Fields)> {
+    world::asked().collect()
+}
+
 /// Runs the whole suite on an empty host. It leaves the host empty, unless a check fails.
 pub async fn run(
     provider: &dyn ConfiguredProvider,

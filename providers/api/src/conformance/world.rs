@@ -85,16 +85,22 @@ const OBJECTS: [(&str, &str); 11] = [
     ),
 ];
 
+/// What the suite asks for, before it is made fit for a host.
+pub(crate) fn asked() -> impl Iterator<Item = (Address, Fields)> {
+    OBJECTS.into_iter().map(|(address, json)| {
+        match (address.parse::<Address>(), super::fields(json)) {
+            (Ok(address), Ok(attributes)) => (address, attributes),
+            (address, attributes) => {
+                unreachable!("BUG: the world is well-formed: {address:?} {attributes:?}")
+            }
+        }
+    })
+}
+
 impl World {
     /// The world, fit for a host.
     pub(crate) fn new(outsider: &dyn Outsider) -> World {
-        let objects = OBJECTS.into_iter().map(|(address, json)| {
-            let (address, attributes) = match (address.parse::<Address>(), super::fields(json)) {
-                (Ok(address), Ok(attributes)) => (address, attributes),
-                (address, attributes) => {
-                    unreachable!("BUG: the world is well-formed: {address:?} {attributes:?}")
-                }
-            };
+        let objects = asked().map(|(address, attributes)| {
             let attributes = outsider.fit(&address, attributes);
             (address, attributes)
         });

@@ -1,67 +1,50 @@
 //! The suite that every provider passes.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tcloud_model::{
-    Address, Deployment, Fields, HostObservation, Name, ObservedObject, Operation, OperationKind,
-};
+use tcloud_model::{Deployment, HostObservation, Name, ObservedObject, Operation, OperationKind};
+use tcloud_plugin::{Launch, PluginProvider};
 use tcloud_provider::conformance::{Outsider, run};
 use tcloud_provider::{ConfiguredProvider, Provider, ProviderError};
-use tcloud_provider_sim::{Control, SimProvider};
+use tcloud_provider_sim::Person;
 
-use crate::rig::{Rig, attributes};
+use crate::rig::Rig;
 
-/// A person in front of a simulated host.
-struct Person {
-    directory: std::path::PathBuf,
-    host: Address,
-    /// How the other deployment's provider breaks the contract.
-    breach: Option<Breach>,
+/// The person for a provider that breaks the contract: the other deployment breaks it as well.
+struct Accomplice {
+    person: Person,
+    breach: Breach,
 }
 
-impl Person {
-    fn control(&self) -> Control {
-        Control::open(&self.directory, &self.host).expect("a file")
-    }
+fn person(rig: &Rig) -> Person {
+    Person { directory: rig.path().to_owned(), host: rig.host.clone() }
 }
 
 #[async_trait]
-impl Outsider for Person {
+impl Outsider for Accomplice {
     async fn make(&self, kind: &str, name: &Name) -> Result<(), String> {
-        let fields = match kind {
-            "vm" => attributes(r#"{"vcpus":1,"memory":{"$bytes":1073741824}}"#),
-            "volume" => attributes(r#"{"size":{"$bytes":1073741824}}"#),
-            _ => Fields::new(),
-        };
-        self.control().make(kind, name, &fields, None).map_err(|error| error.to_string())
+        self.person.make(kind, name).await
     }
 
     async fn delete(&self, kind: &str, name: &Name) -> Result<(), String> {
-        self.control().delete(&format!("{kind}/{name}")).map_err(|error| error.to_string())
+        self.person.delete(kind, name).await
     }
 
     async fn power_cycle(&self, guest: &Name) -> Result<(), String> {
-        self.control().power_cycle(guest).map_err(|error| error.to_string())
+        self.person.power_cycle(guest).await
     }
 
     async fn process(&self, guest: &Name) -> Result<Option<String>, String> {
-        let listing = self.control().list().map_err(|error| error.to_string())?;
-        let own = listing.into_iter().find(|own| own.object.name == *guest);
-        Ok(own.and_then(|own| own.started).map(|serial| serial.to_string()))
+        self.person.process(guest).await
     }
 
     async fn stranger(&self) -> Result<(Deployment, Arc<dyn ConfiguredProvider>), String> {
-        let mut rig = Rig::new();
-        rig.elsewhere = Some(self.directory.clone());
-        let deployment = Deployment::new("stranger");
-        let config = rig.config(&self.host, &deployment);
-        let host = SimProvider::new().configure(&config).await;
-        let host = host.map_err(|error| error.message)?;
-        let Some(how) = self.breach else { return Ok((deployment, host)) };
-        let person =
-            Person { directory: self.directory.clone(), host: self.host.clone(), breach: None };
-        Ok((deployment, Arc::new(Broken { host, person, how })))
+        let (deployment, host) = self.person.stranger().await?;
+        let Person { directory, host: address } = &self.person;
+        let person = Person { directory: directory.clone(), host: address.clone() };
+        Ok((deployment, Arc::new(Broken { host, person, how: self.breach })))
     }
 }
 
@@ -108,12 +91,12 @@ impl ConfiguredProvider for Broken {
         match (self.how, &operation.action) {
             (Breach::Interrupts, OperationKind::Update { .. }) if operation.kind == "vm" => {
                 let answer = self.host.apply(operation).await?;
-                self.person.control().power_cycle(name).expect("a guest");
+                self.person.control().expect("a file").power_cycle(name).expect("a guest");
                 Ok(answer)
             }
             (Breach::Steals, OperationKind::Delete) => {
                 // What is not there cannot be stolen.
-                let _ = self.person.control().delete(name);
+                let _ = self.person.control().expect("a file").delete(name);
                 Ok(None)
             }
             (Breach::Lies, OperationKind::Update { .. }) => self.host.look(operation).await,
@@ -144,11 +127,8 @@ async fn a_provider_that_breaks_the_contract_is_caught() {
         (Breach::Hides, "changing vm tpm to true costs power-cycle"),
     ] {
         let rig = Rig::new();
-        let person =
-            || Person { directory: rig.path().to_owned(), host: rig.host.clone(), breach: None };
-        let broken = Broken { host: rig.host().await, person: person(), how };
-        let mut outsider = person();
-        outsider.breach = Some(how);
+        let broken = Broken { host: rig.host().await, person: person(&rig), how };
+        let outsider = Accomplice { person: person(&rig), breach: how };
         let verdicts = run(&broken, &rig.host, rig.deployment.clone(), &outsider).await;
         let caught = verdicts.iter().any(|own| own.name == check && own.trouble.is_some());
         let failed: Vec<_> = verdicts.iter().filter(|own| own.trouble.is_some()).collect();
@@ -156,14 +136,29 @@ async fn a_provider_that_breaks_the_contract_is_caught() {
     }
 }
 
-#[tokio::test]
-async fn the_simulated_hypervisor_keeps_the_contract() {
-    let rig = Rig::new();
-    let host = rig.host().await;
-    let person = Person { directory: rig.path().to_owned(), host: rig.host.clone(), breach: None };
-    let verdicts = run(&*host, &rig.host, rig.deployment.clone(), &person).await;
+async fn keeps_the_contract(rig: &Rig, host: &dyn ConfiguredProvider, outsider: &dyn Outsider) {
+    let verdicts = run(host, &rig.host, rig.deployment.clone(), outsider).await;
     let failed: Vec<_> = verdicts.iter().filter(|verdict| verdict.trouble.is_some()).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     assert!(verdicts.len() > 100, "only {} checks were made", verdicts.len());
     assert!(host.observe().await.expect("a sweep").objects.is_empty());
+}
+
+#[tokio::test]
+async fn the_simulated_hypervisor_keeps_the_contract() {
+    let rig = Rig::new();
+    let host = rig.host().await;
+    keeps_the_contract(&rig, &*host, &person(&rig)).await;
+}
+
+#[tokio::test]
+async fn the_simulated_hypervisor_keeps_the_contract_as_a_plugin() {
+    let rig = Rig::new();
+    let launch = Launch::new("sim", Path::new(env!("CARGO_BIN_EXE_tcloud-provider-sim")));
+    let plugin = Arc::new(PluginProvider::start(launch).await.expect("a plugin"));
+    let config = rig.config(&rig.host, &rig.deployment);
+    let host = plugin.configure(&config).await.expect("a host");
+    let person = tcloud_plugin::Person::new(Arc::clone(&plugin), config).await;
+    keeps_the_contract(&rig, &*host, &person.expect("a person")).await;
+    host.shutdown().await;
 }

@@ -1,0 +1,153 @@
+//! The program of a plugin: a file whose digest is known before it runs. It is run by the open file
+//! that was digested, so that nobody can put another one in its place in between.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+/// An open program.
+#[derive(Debug)]
+pub struct Program {
+    path: PathBuf,
+    file: File,
+    digest: String,
+}
+
+/// Why a program cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// It cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// It is no file.
+    #[error("{} is not a file", .0.display())]
+    NoFile(PathBuf),
+    /// Nobody may run it.
+    #[error("{} is not executable", .0.display())]
+    NotExecutable(PathBuf),
+    /// It is another program than it was.
+    #[error("{} has changed: it is {found}, and {expected} is pinned", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What is pinned.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+}
+
+impl Program {
+    /// Opens a program and computes its digest: `sha256:` and 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// When it is no file that can be read and run.
+    pub fn open(path: &Path) -> Result<Program, ProgramError> {
+        let failed = |source| ProgramError::Read { path: path.to_owned(), source };
+        let path = std::path::absolute(path).map_err(failed)?;
+        let failed = |source| ProgramError::Read { path: path.clone(), source };
+        // A FIFO would keep whoever opens it waiting, so that it is looked at first.
+        let metadata = std::fs::metadata(&path).map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(ProgramError::NoFile(path));
+        }
+        if !is_executable(&metadata) {
+            return Err(ProgramError::NotExecutable(path));
+        }
+        let mut file = File::open(&path).map_err(failed)?;
+        let digest = digest(&mut file).map_err(failed)?;
+        Ok(Program { path, file, digest })
+    }
+
+    /// Opens a program that has to be the pinned one.
+    ///
+    /// # Errors
+    /// As [`Program::open`], and when it has another digest.
+    pub fn open_pinned(path: &Path, expected: &str) -> Result<Program, ProgramError> {
+        let Program { path, file, digest: found } = Program::open(path)?;
+        if found != expected {
+            return Err(ProgramError::Changed { path, expected: expected.to_owned(), found });
+        }
+        Ok(Program { path, file, digest: found })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `sha256:` and 64 hexadecimal digits.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// A path to the open file itself, for as long as this is kept. A script is read by its
+    /// interpreter through it, so that it leads through this process and not through the new one.
+    pub(crate) fn by_descriptor(&self) -> PathBuf {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsRawFd;
+            let (process, file) = (std::process::id(), self.file.as_raw_fd());
+            let path = PathBuf::from(format!("/proc/{process}/fd/{file}"));
+            if path.exists() {
+                return path;
+            }
+        }
+        let Program { path, file: _, digest: _ } = self;
+        path.clone()
+    }
+}
+
+fn digest(file: &mut File) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            read => hash.update(&buffer[..read]),
+        }
+    }
+    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("sha256:{hex}"))
+}
+
+#[cfg(unix)]
+fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &std::fs::Metadata) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_what_sha256sum_says() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("program");
+        std::fs::write(&path, "abc").expect("written");
+        assert!(matches!(Program::open(&path), Err(ProgramError::NotExecutable(_))));
+        assert!(matches!(Program::open(directory.path()), Err(ProgramError::NoFile(_))));
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(&path, mode).expect("a mode");
+        let digest = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(Program::open(&path).expect("a program").digest(), digest);
+        assert!(Program::open_pinned(&path, digest).is_ok());
+        let error = Program::open_pinned(&path, "sha256:00").expect_err("another one");
+        assert!(error.to_string().contains("has changed: it is sha256:ba78"), "{error}");
+    }
+}
