@@ -169,6 +169,10 @@ pub struct Hello {
     pub client: String,
     /// The versions of the protocol that it speaks.
     pub protocols: Vec<u32>,
+    /// The core kinds, as JSON of `tcloud_model::Schema`: what attributes there are, of which types,
+    /// and what changing them may cost. A plugin in another language need not repeat the table.
+    #[serde(default)]
+    pub kinds: serde_json::Value,
 }
 
 /// The answer to the first message. It decodes for ever.

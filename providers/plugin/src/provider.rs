@@ -224,6 +224,10 @@ impl Plugin {
         let hello = Hello {
             client: concat!("tcloud ", env!("CARGO_PKG_VERSION")).to_owned(),
             protocols: vec![VERSION],
+            kinds: serde_json::to_value(
+                Catalog::core().iter().map(Arc::as_ref).collect::<Vec<_>>(),
+            )
+            .unwrap_or_default(),
         };
         let asked = self.ask_within::<Welcome>(*patience, &link, method::HELLO, &hello);
         // The program has to stay open until then: a script is read by its interpreter.
