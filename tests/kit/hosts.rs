@@ -1,0 +1,266 @@
+//! Real libvirt hosts with real guests: the laboratory of `tests/lab`, for tests in Rust.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+/// Hosts that run until this is dropped, or until the process ends in whatever way.
+#[derive(Debug)]
+pub struct Hosts {
+    /// The script that keeps the laboratory. It takes it down when its standard input ends.
+    keeper: Child,
+    /// Made and removed by the keeper.
+    directory: PathBuf,
+}
+
+/// How a host is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Its socket, through the file system.
+    Unix,
+    /// TLS with the laboratory's own authority.
+    Tls,
+    /// The system's ssh with the laboratory's own configuration.
+    Ssh,
+}
+
+/// What a guest says about itself.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Facts {
+    /// Seconds since it was started.
+    pub uptime: f64,
+    /// Another one at each start.
+    pub boot: String,
+    /// Its name.
+    pub hostname: String,
+    /// Processors in use.
+    pub cpus: u32,
+    /// Bytes of memory that its kernel manages: some less than it was given.
+    pub memory: u64,
+    /// `bios` or `uefi`.
+    pub firmware: String,
+    /// Its disks.
+    pub disks: Vec<Disk>,
+    /// Its network cards.
+    pub nics: Vec<Nic>,
+    /// SHA-256 of each file of its cloud-init seed, by name.
+    pub seed: BTreeMap<String, String>,
+}
+
+/// A disk, as the guest sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Disk {
+    /// `vda`.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// The serial number that the host gave it.
+    pub serial: String,
+}
+
+/// A network card, as the guest sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Nic {
+    /// `eth0`.
+    pub name: String,
+    /// Its MAC address.
+    pub mac: String,
+    /// Its addresses with the lengths of their prefixes.
+    pub addresses: Vec<String>,
+}
+
+impl Hosts {
+    /// Starts hosts `1..=count`.
+    ///
+    /// # Errors
+    /// Why they cannot be started: not root, the packages that are missing, what the script says.
+    pub fn start(count: usize) -> Result<Hosts, String> {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let name = (std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        // A short path, since sockets lie below it.
+        let directory = std::env::temp_dir().join(format!("tcloud-lab.{}.{}", name.0, name.1));
+        let mut keeper = Command::new(script())
+            .arg("with")
+            .arg(count.to_string())
+            .arg(&directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("the laboratory cannot be started: {error}"))?;
+        let mut said = String::new();
+        if let Some(output) = keeper.stdout.as_mut() {
+            BufReader::new(output).read_line(&mut said).map_err(|error| error.to_string())?;
+        }
+        if said.trim() != "ready" {
+            let mut why = String::new();
+            if let Some(mut errors) = keeper.stderr.take() {
+                errors.read_to_string(&mut why).map_err(|error| error.to_string())?;
+            }
+            return Err(format!("the laboratory did not start: {said}{why}"));
+        }
+        Ok(Hosts { keeper, directory })
+    }
+
+    /// Three hosts that all tests of this process share. They end with the process.
+    ///
+    /// # Panics
+    /// When they cannot be started; the message says what is missing. A test that needs real hosts
+    /// and has none has failed.
+    pub fn shared() -> &'static Hosts {
+        static HOSTS: OnceLock<Result<Hosts, String>> = OnceLock::new();
+        match HOSTS.get_or_init(|| Hosts::start(3)) {
+            Ok(hosts) => hosts,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The directory of the laboratory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The directory with the guest's `kernel`, `initrd`, `image.qcow2` and `image.sha256`; every host
+    /// sees it as `/srv/guest`.
+    ///
+    /// # Panics
+    /// When the laboratory is gone.
+    pub fn guest(&self) -> PathBuf {
+        let path = std::fs::read_to_string(self.directory.join("guest"));
+        PathBuf::from(path.expect("the laboratory has a guest").trim())
+    }
+
+    /// The libvirt URI of a host.
+    ///
+    /// # Panics
+    /// When there is no such host.
+    pub fn uri(&self, host: usize, transport: Transport) -> String {
+        let transport = match transport {
+            Transport::Unix => "unix",
+            Transport::Tls => "tls",
+            Transport::Ssh => "ssh",
+        };
+        self.must(&["uri", &host.to_string(), transport]).trim().to_owned()
+    }
+
+    /// Runs a command of the laboratory's script: `crash`, `pause`, `restart`…
+    ///
+    /// # Errors
+    /// What it said on its error output.
+    pub fn lab(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = Command::new(script())
+            .args(arguments)
+            .env("TCLOUD_LAB", &self.directory)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| error.to_string())?;
+        let Output { status, stdout, stderr } = output;
+        match status.success() {
+            true => Ok(String::from_utf8_lossy(&stdout).into_owned()),
+            false => {
+                Err(format!("lab {}: {}", arguments.join(" "), String::from_utf8_lossy(&stderr)))
+            }
+        }
+    }
+
+    /// The same, for what cannot fail in a test that goes well.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn must(&self, arguments: &[&str]) -> String {
+        self.lab(arguments).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What virsh prints about a host, the judge of every test with real hosts.
+    ///
+    /// # Errors
+    /// What virsh said on its error output.
+    pub fn virsh(&self, host: usize, arguments: &[&str]) -> Result<String, String> {
+        let host = host.to_string();
+        self.lab(&[&["virsh", &host, "-q"], arguments].concat())
+    }
+
+    /// Has virsh define a foreign object from its XML: `define`, `net-define`, `pool-define`…
+    ///
+    /// # Errors
+    /// What virsh said.
+    pub fn define(&self, host: usize, how: &str, xml: &str) -> Result<String, String> {
+        let mut file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
+        file.write_all(xml.as_bytes()).map_err(|error| error.to_string())?;
+        self.virsh(host, &[how, &file.path().display().to_string()])
+    }
+
+    /// Runs a command inside a host.
+    ///
+    /// # Errors
+    /// What it said on its error output.
+    pub fn exec(&self, host: usize, command: &[&str]) -> Result<String, String> {
+        let host = host.to_string();
+        self.lab(&[&["exec", &host], command].concat())
+    }
+
+    /// Puts a question to the guest at an address on a host; see `tests/lab/README.md`.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn ask(&self, host: usize, address: &str, question: &str) -> Result<String, String> {
+        let answer = self.lab(&["ask", &host.to_string(), address, question])?;
+        match answer.trim() {
+            "" => Err(format!("{address} has no answer to '{question}'")),
+            answer => Ok(answer.to_owned()),
+        }
+    }
+
+    /// What the guest at an address says about itself, as soon as it answers.
+    ///
+    /// # Errors
+    /// When it does not answer in time.
+    pub fn facts(&self, host: usize, address: &str, patience: Duration) -> Result<Facts, String> {
+        wait(patience, || {
+            let answer = self.ask(host, address, "facts")?;
+            serde_json::from_str(&answer).map_err(|error| format!("{error} in {answer}"))
+        })
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        // If it fails, its directory is left for whoever looks; a test that is over cannot.
+        let _ = self.keeper.wait();
+    }
+}
+
+/// Tries until it succeeds, or gives the last error when the time is over.
+///
+/// # Errors
+/// That of the last try.
+pub fn wait<T>(
+    patience: Duration,
+    mut what: impl FnMut() -> Result<T, String>,
+) -> Result<T, String> {
+    let begun = Instant::now();
+    loop {
+        match what() {
+            Ok(value) => return Ok(value),
+            Err(error) if begun.elapsed() >= patience => {
+                return Err(format!("after {} s: {error}", patience.as_secs()));
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(200)),
+        }
+    }
+}
+
+/// How long a guest may take until it answers: about 4 s alone on a machine without KVM, and many
+/// times that beside other tests.
+pub const BOOT: Duration = Duration::from_secs(120);
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("lab/lab")
+}
