@@ -11,6 +11,7 @@
 //! * `site` – whose calls these are, and what every call has to hold.
 //! * `stamp` – where stamps are: metadata, or secrets beside the object.
 //! * `pool` – storage pools.
+//! * [`firewall`] – rules, as nwfilters.
 //! * [`seed`], [`domain`] – guests: their first settings, their definitions, and what changes them.
 //! * `observe` – the sweep over everything.
 
@@ -20,6 +21,7 @@
 mod connection;
 pub mod domain;
 mod failure;
+pub mod firewall;
 mod observe;
 mod pool;
 mod provider;

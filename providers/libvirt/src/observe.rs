@@ -12,6 +12,7 @@ use virt_sys::{VIR_NETWORK_XML_INACTIVE, VIR_STORAGE_XML_INACTIVE};
 use crate::connection::QUICK;
 use crate::domain::{Backing, Directory, observed_domain};
 use crate::failure::{Absent, Failure};
+use crate::firewall;
 use crate::pool;
 use crate::provider::LibvirtHost;
 use crate::stamp::{self, Note, Place, Sealed};
@@ -86,6 +87,18 @@ fn directory(
             let path = format!("{}/{volume}", path.trim_end_matches('/'));
             directory.add_backing(Backing::File(path.clone()), address.clone());
             directory.add_backing(Backing::Block(path), address);
+        }
+    }
+    let filters = match connect.list_all_nw_filters(0) {
+        Err(error) if error.code() == ErrorNumber::NoSupport => Vec::new(),
+        other => other?,
+    };
+    for filter in filters {
+        let name = filter.get_name()?;
+        if name.starts_with(firewall::NIC)
+            && let Some(xml) = filter.get_xml_desc(0).or_absent()?
+        {
+            directory.add_filter(name, Element::parse(&xml)?);
         }
     }
     for network in connect.list_all_networks(0)? {

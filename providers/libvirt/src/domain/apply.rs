@@ -1,6 +1,5 @@
 //! Operations on guests.
 
-use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,7 @@ use super::{
     Context, Definitions, Directory, define, definition, label, machine, paths, wait, words,
 };
 use crate::failure::{Absent, Failure, quoted};
+use crate::firewall;
 use crate::site::{Call, shown_kind};
 use crate::stamp::{self, Note};
 use crate::xml::Element;
@@ -163,6 +163,7 @@ impl Call<'_> {
         let seed = self.make_seed(operation, &wanted, &directory)?;
         let context = Context { seed: seed.as_ref(), ..self.context(identity, &directory)? };
         let mut domain = define(None, &wanted, &context).map_err(refused)?;
+        self.define_filters(identity, &wanted, &directory)?;
         stamp::put(&mut domain, Some(&note(stamp)));
         let domain = self.write(&domain)?;
         domain.set_autostart(wanted.flag("autostart").unwrap_or(true))?;
@@ -195,6 +196,9 @@ impl Call<'_> {
         let context = self.context(&identity, &directory)?;
         let next = asked.definition(persistent, asked.changed, &context)?;
         let wanted = asked.wanted(persistent, asked.changed, &directory);
+        if asked.names("nic") {
+            self.define_filters(&identity, &wanted, &directory)?;
+        }
         let mut written = next.clone();
         stamp::put(&mut written, Some(&note(stamp)));
         if let Some(live) = &guest.live {
@@ -213,6 +217,11 @@ impl Call<'_> {
         if written != *persistent {
             self.write(&written)?;
         }
+        let mut left = firewall::own_names(persistent);
+        left.extend(guest.live.iter().flat_map(firewall::own_names));
+        let kept = firewall::own_names(&written);
+        left.retain(|name| !kept.contains(name));
+        self.remove_unused(&left)?;
         let autostart = asked.attributes.flag("autostart");
         if let Some(autostart) = autostart.filter(|_| asked.names("autostart")) {
             guest.domain.set_autostart(autostart)?;
@@ -272,10 +281,28 @@ impl Call<'_> {
                 words.number("stop_within").map_or(power::STOP_WITHIN, Duration::from_millis);
             power::stop(&guest.domain, live, within, Stubborn::SwitchOff)?;
         }
-        if guest.persistent.is_some() {
+        if let Some(persistent) = &guest.persistent {
             undefine(&guest.domain)?;
+            self.remove_unused(&firewall::own_names(persistent))?;
         }
         self.delete_seeds(&name, None)
+    }
+
+    /// Makes the filters that the NICs of a guest refer to, before they do.
+    fn define_filters(
+        &self,
+        identity: &Identity,
+        wanted: &Fields,
+        directory: &Directory,
+    ) -> Result<(), Failure> {
+        for (label, nic) in wanted.map("nic").into_iter().flat_map(|nics| nics.iter()) {
+            if let Value::Map(nic) = nic
+                && let Some(network) = nic.get("network").and_then(|own| directory.network(own))
+            {
+                self.define_nic_filter(identity, label, nic, network)?;
+            }
+        }
+        Ok(())
     }
 
     /// What a definition needs to know besides the attributes.
@@ -292,7 +319,6 @@ impl Call<'_> {
             has_tpm: capability.tpm,
             console_log: format!("{LOGS}/{}.console.log", identity.name),
             directory,
-            filters: BTreeMap::new(),
             seed: None,
         })
     }

@@ -1,12 +1,11 @@
 //! A guest's definition from its attributes: a new one, or an existing one in which only what differs
 //! is changed, so that everything that we have no word for stays.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tcloud_model::{Fields, Identity, Name};
 
-use super::directory::{Directory, Filter, Source};
+use super::directory::{Directory, Source};
 use super::{Accel, boot, disk, fixture, machine, nic, read, size, words};
 use crate::xml::{Element, Node};
 
@@ -25,8 +24,6 @@ pub struct Context<'a> {
     pub console_log: String,
     /// What references lead to.
     pub directory: &'a Directory,
-    /// The rules of each NIC's packets.
-    pub filters: BTreeMap<Name, Filter>,
     /// The medium that a new guest reads its first settings from.
     pub seed: Option<&'a Source>,
 }

@@ -51,15 +51,6 @@ pub struct Source {
     pub format: Format,
 }
 
-/// The rules that a NIC's packets pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filter {
-    /// The name of the nwfilter.
-    pub name: String,
-    /// Its parameters, as `("IP", "10.20.0.10")`.
-    pub parameters: Vec<(String, String)>,
-}
-
 /// The volumes and networks of a host that one or more guests refer to.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
@@ -67,6 +58,7 @@ pub struct Directory {
     networks: HashMap<Address, String>,
     by_backing: HashMap<Backing, Address>,
     by_name: HashMap<String, Address>,
+    filters: HashMap<String, Element>,
 }
 
 impl Backing {
@@ -93,6 +85,16 @@ impl Backing {
 }
 
 impl Directory {
+    /// Adds the filter of a NIC under its name on the host.
+    pub fn add_filter(&mut self, name: String, filter: Element) {
+        self.filters.insert(name, filter);
+    }
+
+    /// The filter of a name.
+    pub(super) fn filter(&self, name: &str) -> Option<&Element> {
+        self.filters.get(name)
+    }
+
     /// Adds a volume.
     pub fn add_volume(&mut self, address: Address, source: Source) {
         self.by_backing.insert(source.backing.clone(), address.clone());

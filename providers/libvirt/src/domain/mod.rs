@@ -45,7 +45,7 @@ pub(crate) use apply::observed_domain;
 pub(crate) use capability::Capability;
 pub use change::{Change, Planned, Step, steps};
 pub use define::{Context, DefineError, define};
-pub use directory::{Backing, Directory, Filter, Format, Source};
+pub use directory::{Backing, Directory, Format, Source};
 pub use machine::Accel;
 pub use nic::{mac_of, mac_text};
 pub use read::{Definitions, Reading, definition, read};

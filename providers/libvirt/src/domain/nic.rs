@@ -5,8 +5,8 @@ use tcloud_model::{Fields, Name, Value};
 
 use super::amount::kilobytes;
 use super::define::{Context, DefineError, devices_mut};
-use super::directory::Filter;
 use super::label;
+use crate::firewall;
 use crate::xml::Element;
 
 /// Writes the NICs that differ from what the definition has, and takes out those that are gone.
@@ -47,11 +47,13 @@ pub(super) fn element(
     if let Some(Value::Mac(mac)) = fields.get("mac") {
         nic.push(Element::new("mac").attr("address", mac_text(*mac)));
     }
-    nic.push(Element::new("source").attr("network", network(label, fields, context)?));
+    let network = network(label, fields, context)?;
+    let filter = firewall::reference(&context.identity.name, label, fields, &network);
+    nic.push(Element::new("source").attr("network", network));
     set_rate(&mut nic, fields.number("max_rate"));
     let model = fields.text("model").unwrap_or("virtio");
     nic.push(Element::new("model").attr("type", model));
-    set_filter(&mut nic, context.filters.get(label));
+    set_filter(&mut nic, filter.as_ref());
     nic.push(Element::new("alias").attr("name", label::alias(label::NIC, label)));
     Ok(nic)
 }
@@ -85,9 +87,11 @@ pub(super) fn change(
     if before.get("max_rate") != after.get("max_rate") {
         set_rate(nic, after.number("max_rate"));
     }
-    // The filter of a NIC that others made stays until there are rules.
-    if context.filters.contains_key(label) || before.get("admits").is_some() {
-        set_filter(nic, context.filters.get(label));
+    if after.flag("filter") == Some(false) {
+        set_filter(nic, None);
+    } else if let Ok(network) = network(label, after, context) {
+        let filter = firewall::reference(&context.identity.name, label, after, &network);
+        set_filter(nic, filter.as_ref());
     }
     Ok(())
 }
@@ -110,15 +114,27 @@ fn set_rate(nic: &mut Element, rate: Option<u64>) {
     }
 }
 
-fn set_filter(nic: &mut Element, filter: Option<&Filter>) {
-    nic.remove("filterref");
-    if let Some(Filter { name, parameters }) = filter {
-        let parameter = |(name, value): &(String, String)| {
-            Element::new("parameter").attr("name", name).attr("value", value)
-        };
-        let reference = Element::new("filterref").attr("filter", name);
-        nic.push(reference.with(parameters.iter().map(parameter)));
+/// Refers to a filter, or to none. A filter that others put there stays where there is none of ours.
+fn set_filter(nic: &mut Element, filter: Option<&firewall::Reference>) {
+    let Some(firewall::Reference { name, parameters }) = filter else {
+        nic.retain(|own| own.name != "filterref" || !is_ours(own));
+        return;
+    };
+    let parameter = |(name, value): &(String, String)| {
+        Element::new("parameter").attr("name", name).attr("value", value)
+    };
+    let reference = Element::new("filterref").attr("filter", name);
+    let reference = reference.with(parameters.iter().map(parameter));
+    let is_same = nic
+        .find("filterref")
+        .is_some_and(|own| own.get("filter") == Some(name) && own.all().eq(reference.all()));
+    if !is_same {
+        nic.put(reference);
     }
+}
+
+fn is_ours(reference: &Element) -> bool {
+    reference.get("filter").is_some_and(|name| name.starts_with(firewall::PREFIX))
 }
 
 /// A MAC as libvirt writes it.
@@ -173,13 +189,11 @@ fn one(nic: &Element, asked: &Fields, directory: &super::Directory) -> Fields {
     if let Some(address) = asked.get("address") {
         fields.insert("address", address.clone());
     }
-    // Rules hold as long as the filter is there; what is in it is looked at where filters are.
-    if nic.find("filterref").is_some() {
-        for name in ["admits", "reaches"] {
-            if let Some(rules) = asked.get(name) {
-                fields.insert(name, rules.clone());
-            }
-        }
+    let filter = nic.find("filterref").filter(|own| is_ours(own));
+    fields.insert("filter", Value::Bool(filter.is_some()));
+    let own = filter.and_then(|own| directory.filter(own.get("filter")?));
+    for (name, value) in firewall::read_nic(own).iter().filter(|(_, v)| **v != Value::None) {
+        fields.insert(name.clone(), value.clone());
     }
     fields
 }

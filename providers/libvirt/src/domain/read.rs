@@ -59,7 +59,9 @@ pub fn read(definitions: &Definitions<'_>, directory: &Directory) -> Reading {
             attributes.insert(name, Value::None);
         }
     }
-    for (block, name) in [("disk", "iops"), ("nic", "max_rate")] {
+    for (block, name) in
+        [("disk", "iops"), ("nic", "max_rate"), ("nic", "admits"), ("nic", "reaches")]
+    {
         let Some(labels) = attributes.map(block) else { continue };
         let sure = labels.iter().map(|(label, value)| match value {
             Value::Map(own) if own.get(name).is_none() => {

@@ -8,6 +8,7 @@ use virt::storage_vol::StorageVol;
 use super::apply::Guest;
 use super::{Backing, Directory, Format, Source};
 use crate::failure::{Absent, Failure};
+use crate::firewall;
 use crate::site::Call;
 use crate::stamp::{self, Note, Place};
 use crate::xml::Element;
@@ -53,6 +54,11 @@ impl Call<'_> {
             for backing in devices.elements("disk").filter_map(Backing::of) {
                 if !directory.knows_volume(&backing) {
                     self.add_backing(&mut directory, backing)?;
+                }
+            }
+            for name in firewall::own_names(domain) {
+                if let Some(filter) = self.filter(&name)? {
+                    directory.add_filter(name, filter);
                 }
             }
             for nic in devices.elements("interface") {

@@ -1,7 +1,6 @@
 //! Definitions and what they mean. libvirt itself is asked in the tests on real hosts; here its
 //! schema is, where `virt-xml-validate` is installed.
 
-use std::collections::BTreeMap;
 use std::process::Command;
 
 use tcloud_model::{Fields, Identity, Name, Value};
@@ -17,7 +16,7 @@ const WEB: &str = r#"{"vcpus":2,"max_vcpus":4,"memory":{"$bytes":1073741824},
     "disk":{"root":{"volume":{"$ref":"tenant.t.vm.web.disk.root"},"bus":"virtio","iops":1000},
     "archive":{"volume":{"$ref":"tenant.t.volume.archive"},"bus":"scsi"}},
     "nic":{"office":{"network":{"$ref":"tenant.t.network.office"},
-    "address":{"$ip":"10.20.0.10"},"mac":{"$mac":"52:54:00:c0:f0:01"},"model":"virtio",
+    "address":{"$ip":"10.20.0.10"},"mac":{"$mac":"52:54:00:c0:f0:01"},"filter":true,"model":"virtio",
     "max_rate":{"$rate":1000000001}}},"stop_within":{"$duration":5000}}"#;
 
 fn fields(json: &str) -> Fields {
@@ -56,7 +55,6 @@ fn with<T>(accel: Accel, call: impl FnOnce(&Context<'_>) -> T) -> T {
         has_tpm: true,
         console_log: "/var/log/libvirt/qemu/t.web.console.log".to_owned(),
         directory: &directory(),
-        filters: BTreeMap::new(),
         seed: Some(&seed),
     })
 }
@@ -163,7 +161,7 @@ fn every_change_is_read_back() {
             "nic",
             Value::map(fields(
                 r#"{"office":{"network":{"$ref":"tenant.t.network.lab"},
-            "mac":{"$mac":"52:54:00:c0:f0:02"},"model":"e1000e"},"two":{"model":"virtio",
+            "mac":{"$mac":"52:54:00:c0:f0:02"},"filter":true,"model":"e1000e"},"two":{"filter":true,"model":"virtio",
             "network":{"$ref":"tenant.t.network.lab"},"mac":{"$mac":"52:54:00:c0:f0:03"}}}"#,
             )),
         ),

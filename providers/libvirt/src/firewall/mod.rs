@@ -1,0 +1,188 @@
+//! The rules of networks and NICs as nwfilters of libvirt. What is in force in running guests
+//! changes at once when a filter is defined again.
+//!
+//! A network has one filter, which all its NICs refer to with their own addresses as parameters. A
+//! NIC has a filter of its own, with the network's in it, only when rules hold for it alone. They
+//! carry no stamp: named after their owner, they come and go with it. The host's stock filters are
+//! not used, so that nobody can change what ours mean.
+//!
+//! What libvirt can do decides how (see also `planner::firewall`):
+//!
+//! * Frames pass ebtables, which holds a guest to its own MAC and addresses. It knows no connections.
+//! * Packets pass iptables with connection tracking: all that a guest sends, but of what is sent to
+//!   it only what is bridged. When the host itself routes a packet to a guest, no rule sees it. So a
+//!   connection that nobody admits is stopped at the guest's answer, whose direction (`ctdir`) shows
+//!   that it is one; and what is not answered is stopped where it is sent.
+//!
+//! * [`space`] – addresses and openings, from and to attributes.
+//! * `write` – filters from attributes; `read` – attributes from filters.
+
+mod read;
+pub mod space;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+
+use tcloud_model::{Fields, Identity, Name, Value};
+use uuid::Uuid;
+use virt::error::ErrorNumber;
+use virt::network::Network;
+use virt::nwfilter::NWFilter;
+use virt_sys::VIR_NETWORK_XML_INACTIVE;
+
+use crate::failure::{Absent, Failure};
+use crate::site::Call;
+use crate::xml::Element;
+
+use read::defined;
+pub use read::{read_network, read_nic};
+pub use write::{network_filter, nic_filter};
+
+/// What our filters' names begin with.
+pub const PREFIX: &str = "tcloud-";
+/// What the names of NICs' own filters begin with.
+pub const NIC: &str = "tcloud-nic-";
+
+/// How a NIC refers to its filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The filter's name.
+    pub name: String,
+    /// Its parameters: `("IP", "10.20.0.10")`.
+    pub parameters: Vec<(String, String)>,
+}
+
+/// The name of a network's filter.
+pub fn network_name(network: &str) -> String {
+    format!("{PREFIX}net-{}", plain(network))
+}
+
+/// The name of a NIC's own filter. The label comes first, as it holds no dot.
+pub fn nic_name(vm: &str, label: &str) -> String {
+    format!("{NIC}{}.{}", plain(label), plain(vm))
+}
+
+/// Filters' names hold letters, digits and some signs; every other character is written as its
+/// code.
+fn plain(name: &str) -> String {
+    let mut plain = String::new();
+    for c in name.chars() {
+        match c {
+            '.' | ':' | '-' => plain.push(c),
+            c if c.is_ascii_alphanumeric() => plain.push(c),
+            // Writing to a text cannot fail.
+            c => drop(write!(plain, "_{:x}_", u32::from(c))),
+        }
+    }
+    plain
+}
+
+/// Whether rules hold for a NIC alone.
+pub fn has_own(nic: &Fields) -> bool {
+    ["admits", "reaches"].iter().any(|name| !nic.list(name).is_empty())
+}
+
+/// How a NIC of a guest refers to its filter; `None` when it is not held to any.
+pub fn reference(vm: &str, label: &Name, nic: &Fields, network: &str) -> Option<Reference> {
+    if nic.flag("filter") == Some(false) {
+        return None;
+    }
+    let name = if has_own(nic) { nic_name(vm, label) } else { network_name(network) };
+    let parameter = match nic.get("address") {
+        Some(Value::Ip(ip)) if ip.is_ipv6() => ("IPV6".to_owned(), ip.to_string()),
+        Some(Value::Ip(ip)) => ("IP".to_owned(), ip.to_string()),
+        // What a guest chooses itself is learnt from its first packet, and then holds.
+        _ => ("CTRL_IP_LEARNING".to_owned(), "any".to_owned()),
+    };
+    Some(Reference { name, parameters: vec![parameter] })
+}
+
+impl Call<'_> {
+    /// Makes a network's filter what it should be; running guests are held to it at once.
+    pub(crate) fn define_network_filter(
+        &self,
+        network: &str,
+        uuid: Uuid,
+        attributes: &Fields,
+    ) -> Result<(), Failure> {
+        self.define_filter(&network_filter(network, derived(uuid, "network"), attributes))
+    }
+
+    /// Makes what a NIC of a guest will refer to: its network's filter, which an adopted network
+    /// lacks, and its own, if it needs one.
+    pub(crate) fn define_nic_filter(
+        &self,
+        vm: &Identity,
+        label: &Name,
+        nic: &Fields,
+        network: &str,
+    ) -> Result<(), Failure> {
+        if nic.flag("filter") == Some(false) {
+            return Ok(());
+        }
+        self.ensure_network_filter(network)?;
+        if has_own(nic) {
+            let uuid = derived(vm.uuid, label);
+            self.define_filter(&nic_filter(&vm.name, label, uuid, nic, network))?;
+        }
+        Ok(())
+    }
+
+    fn ensure_network_filter(&self, name: &str) -> Result<(), Failure> {
+        let filter = NWFilter::lookup_by_name(self.connect, &network_name(name)).or_absent()?;
+        let network = Network::lookup_by_name(self.connect, name).or_absent()?;
+        let (None, Some(network)) = (filter, network) else { return Ok(()) };
+        let definition = Element::parse(&network.get_xml_desc(VIR_NETWORK_XML_INACTIVE)?)?;
+        self.define_network_filter(name, network.get_uuid()?, &defined(&definition))
+    }
+
+    fn define_filter(&self, filter: &Element) -> Result<(), Failure> {
+        NWFilter::define_xml(self.connect, &filter.write()?)?;
+        Ok(())
+    }
+
+    /// Removes a filter that nothing refers to any more; absent already is fine.
+    pub(crate) fn remove_filter(&self, name: &str) -> Result<(), Failure> {
+        match NWFilter::lookup_by_name(self.connect, name).or_absent()? {
+            Some(filter) => Ok(filter.undefine()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes NICs' own filters that a guest does not refer to any more. One that a running guest
+    /// still has until its next start is left.
+    pub(crate) fn remove_unused(&self, names: &[String]) -> Result<(), Failure> {
+        for name in names {
+            match self.remove_filter(name) {
+                Err(failure) if failure.is(ErrorNumber::OperationInvalid) => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The definition of a filter.
+    pub(crate) fn filter(&self, name: &str) -> Result<Option<Element>, Failure> {
+        match NWFilter::lookup_by_name(self.connect, name).or_absent()? {
+            Some(filter) => Ok(Some(Element::parse(&filter.get_xml_desc(0)?)?)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// NICs' own filters that a guest's definition refers to.
+pub(crate) fn own_names(domain: &Element) -> Vec<String> {
+    let devices = domain.find("devices").into_iter();
+    let names = devices
+        .flat_map(|devices| devices.elements("interface"))
+        .filter_map(|nic| nic.find("filterref")?.get("filter"));
+    names.filter(|name| name.starts_with(NIC)).map(str::to_owned).collect()
+}
+
+/// The UUID of an owner's filter.
+fn derived(owner: Uuid, what: &str) -> Uuid {
+    Uuid::new_v5(&owner, format!("nwfilter/{what}").as_bytes())
+}

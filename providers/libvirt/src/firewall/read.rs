@@ -1,0 +1,153 @@
+//! Attributes from filters, so that what was changed by hand is seen.
+
+use std::net::IpAddr;
+
+use tcloud_model::{Cidr, Fields, Port, Protocol, Value};
+
+use super::space::{Opening, value_of};
+use super::write::{ADMITS, GUARDED, REACHES, fixed_rules};
+use crate::xml::Element;
+
+/// What a network's filter says, for a network with these attributes: `admits`, `reaches` and
+/// `guarded`. A filter that lacks what every filter holds keeps nobody out, and is told as that.
+pub fn read_network(filter: Option<&Element>, network: &Fields) -> Fields {
+    let mut fields = Fields::new();
+    let Some(filter) = filter else {
+        for name in ["admits", "reaches", "guarded"] {
+            fields.insert(name, Value::None);
+        }
+        return fields;
+    };
+    let admits = match is_whole(filter, network) {
+        true => value_of(opened(filter, ADMITS), "from"),
+        false => value_of(everything(), "from"),
+    };
+    fields.insert("admits", admits);
+    fields.insert("reaches", value_of(opened(filter, REACHES), "to"));
+    let mut guarded: Vec<Cidr> =
+        rules(filter, GUARDED).filter_map(|rule| Some(opening(rule)?.space)).collect();
+    guarded.sort_unstable();
+    let guarded = match guarded.is_empty() {
+        true => Value::None,
+        false => Value::list(guarded.into_iter().map(Value::Cidr).collect()),
+    };
+    fields.insert("guarded", guarded);
+    fields
+}
+
+/// What a NIC's own filter says: `admits` and `reaches`.
+pub fn read_nic(filter: Option<&Element>) -> Fields {
+    let opened = |priority| filter.map(|own| opened(own, priority)).unwrap_or_default();
+    let mut fields = Fields::new();
+    fields.insert("admits", value_of(opened(ADMITS), "from"));
+    fields.insert("reaches", value_of(opened(REACHES), "to"));
+    fields
+}
+
+/// What a filter needs to know of a network's definition.
+pub(super) fn defined(network: &Element) -> Fields {
+    let mut fields = Fields::new();
+    let mode = network.find("forward").map(|forward| forward.get("mode").unwrap_or("nat"));
+    let mode = match mode {
+        None => "isolated",
+        Some("nat") => "nat",
+        Some("bridge") => "bridge",
+        Some(_) => "routed",
+    };
+    fields.insert("mode", Value::text(mode));
+    for ip in network.elements("ip") {
+        let own = ip.get("address").and_then(|address| address.parse::<IpAddr>().ok());
+        let length = ip.get("prefix").and_then(|prefix| prefix.parse::<u8>().ok());
+        let mask = || ip.get("netmask").and_then(|mask| mask.parse::<IpAddr>().ok());
+        let length = length.or_else(|| ipnet::ip_mask_to_prefix(mask()?).ok());
+        let (Some(own), Some(length)) = (own, length) else { continue };
+        let Ok(space) = Cidr::new(own, length) else { continue };
+        let name = if fields.get("cidr").is_none() { "cidr" } else { "cidr6" };
+        if name == "cidr" {
+            fields.insert("gateway", Value::Ip(own));
+        }
+        fields.insert(name, Value::Cidr(space.trunc()));
+    }
+    fields
+}
+
+/// Whether all that attributes cannot change is there, and nothing besides.
+fn is_whole(filter: &Element, network: &Fields) -> bool {
+    let open =
+        |rule: &&Element| [ADMITS, REACHES, GUARDED].iter().any(|own| has_priority(rule, *own));
+    let found = filter.elements("rule").filter(|rule| !open(rule));
+    let mut found: Vec<String> = found.map(canonical).collect();
+    let fixed = fixed_rules(network);
+    let mut fixed: Vec<String> = fixed.iter().map(canonical).collect();
+    found.sort_unstable();
+    fixed.sort_unstable();
+    found == fixed && filter.find("filterref").is_none()
+}
+
+/// A rule as one text, whatever the order in which its parts are written.
+fn canonical(rule: &Element) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let all = std::iter::once(rule).chain(rule.all());
+    for element in all {
+        let values = element.attributes.iter().map(|(name, value)| {
+            // Hexadecimal where we write decimal, and the other way round.
+            let number = value.strip_prefix("0x").and_then(|v| u32::from_str_radix(v, 16).ok());
+            let value = number.map_or_else(|| value.clone(), |number| number.to_string());
+            format!("{}.{name}={value}", element.name)
+        });
+        parts.push(element.name.clone());
+        parts.extend(values);
+    }
+    parts.sort_unstable();
+    parts.join(" ")
+}
+
+fn has_priority(rule: &Element, priority: u16) -> bool {
+    rule.get("priority").and_then(|own| own.parse::<u16>().ok()) == Some(priority)
+}
+
+fn rules(filter: &Element, priority: u16) -> impl Iterator<Item = &Element> {
+    filter.elements("rule").filter(move |rule| has_priority(rule, priority))
+}
+
+fn opened(filter: &Element, priority: u16) -> Vec<Opening> {
+    rules(filter, priority).filter_map(opening).collect()
+}
+
+fn opening(rule: &Element) -> Option<Opening> {
+    let packets = rule.all().next()?;
+    let (word, v6) = match packets.name.strip_suffix("-ipv6") {
+        Some(word) => (word, true),
+        None => (packets.name.as_str(), false),
+    };
+    let of = |name: &str| packets.get(&format!("src{name}")).or(packets.get(&format!("dst{name}")));
+    let space = match (of("ipaddr"), of("ipmask")) {
+        (Some(ip), mask) => {
+            let ip = ip.parse().ok()?;
+            let full = if v6 { 128 } else { 32 };
+            Cidr::new(ip, mask.map_or(Some(full), |mask| mask.parse().ok())?).ok()?
+        }
+        (None, _) => all(v6),
+    };
+    let protocol = match word {
+        "tcp" => Some(Protocol::Tcp),
+        "udp" => Some(Protocol::Udp),
+        _ => None,
+    };
+    let ports = match (protocol, packets.get("dstportstart")) {
+        (Some(protocol), Some(port)) => vec![Port { number: port.parse().ok()?, protocol }],
+        _ => Vec::new(),
+    };
+    Some(Opening { space, ports })
+}
+
+fn everything() -> Vec<Opening> {
+    [false, true].map(|v6| Opening { space: all(v6), ports: Vec::new() }).into()
+}
+
+fn all(v6: bool) -> Cidr {
+    match v6 {
+        true => Cidr::new_assert(std::net::Ipv6Addr::UNSPECIFIED.into(), 0),
+        false => Cidr::new_assert(std::net::Ipv4Addr::UNSPECIFIED.into(), 0),
+    }
+}
