@@ -1,5 +1,6 @@
 //! The `tcloud` command: reads the command line, runs one command, ends with its exit code.
 
+mod adoption;
 mod arguments;
 mod commands;
 mod config;

@@ -219,7 +219,21 @@ impl Text {
         wishes: &Wishes,
         context: &Context,
     ) -> Result<Plan, Failure> {
-        let input = Input {
+        self.try_plan(project, state, observed, wishes).map_err(|diagnostics| {
+            show(&diagnostics, &self.sources, None, context);
+            Failure::said(Exit::Failed)
+        })
+    }
+
+    /// The same plan, or what is wrong, which nobody is shown.
+    pub(crate) fn try_plan(
+        &self,
+        project: &Project,
+        state: &State,
+        observed: &ObservedState,
+        wishes: &Wishes,
+    ) -> Result<Plan, Vec<Diagnostic>> {
+        tcloud_planner::plan(&Input {
             deployment: &project.deployment,
             evaluator: &self.program,
             sources: &self.sources,
@@ -227,10 +241,6 @@ impl Text {
             state,
             observed,
             wishes,
-        };
-        tcloud_planner::plan(&input).map_err(|diagnostics| {
-            show(&diagnostics, &self.sources, None, context);
-            Failure::said(Exit::Failed)
         })
     }
 }

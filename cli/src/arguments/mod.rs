@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Apply(Apply),
     /// Take down everything that this deployment manages.
     Destroy(Destroy),
+    /// Write text for what others made on a host, so that tcloud can take it over as it is.
+    Adopt(Adopt),
     /// Show one resource: as written, as applied, as it runs.
     Show(Show),
     /// Show what was changed by hand.
@@ -177,6 +179,39 @@ pub(crate) struct Fmt {
     /// Read standard input, write standard output.
     #[arg(long, conflicts_with_all = ["paths", "check"])]
     pub(crate) stdin: bool,
+}
+
+/// Writes text for what others made.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  tcloud adopt kvm1 --list                  what nobody manages yet\n  \
+    tcloud adopt kvm1                         everything, into adopted-kvm1.tcloud\n  \
+    tcloud adopt kvm1 web db --tenant town    two guests with their networks and volumes\n  \
+    tcloud adopt kvm1 web --existing default  the network `default` stays somebody else's\n\n\
+    Nothing on the host changes, now or when the text is applied: each object gets a stamp."
+)]
+pub(crate) struct Adopt {
+    /// The address of the host, or its end.
+    pub(crate) host: String,
+    /// Names or UUIDs on the host, or kind/name; what they use comes along. Default: everything.
+    pub(crate) names: Vec<String>,
+    /// The tenant that guests, volumes and networks go into; made if the text has none.
+    #[arg(long, value_name = "NAME", default_value = "adopted")]
+    pub(crate) tenant: String,
+    /// Only refer to these, as `existing`: names, UUIDs or kind/name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) existing: Vec<String>,
+    /// The new file, in the project. Default: adopted-HOST.tcloud, or the next that is free.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["stdout", "list"])]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the text and write no file.
+    #[arg(long, conflicts_with = "list")]
+    pub(crate) stdout: bool,
+    /// Only list what could be adopted.
+    #[arg(long)]
+    pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
 }
 
 /// Shows a resource.

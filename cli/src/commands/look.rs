@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::session::{Access, Project, Text};
 
 /// How many hosts are asked at the same time.
-const PARALLELISM: NonZeroUsize = NonZeroUsize::MIN.saturating_add(31);
+pub(super) const PARALLELISM: NonZeroUsize = NonZeroUsize::MIN.saturating_add(31);
 
 /// Everything that is known.
 pub(super) struct Known {

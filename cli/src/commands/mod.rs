@@ -1,5 +1,6 @@
 //! The commands, one file each: resolve, call, report.
 
+mod adopt;
 mod apply;
 mod check;
 mod completions;
@@ -57,6 +58,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Outcome {
         Command::Plan(arguments) => plan::run(arguments, context).await,
         Command::Apply(arguments) => apply::apply(arguments, context).await,
         Command::Destroy(arguments) => apply::destroy(arguments, context).await,
+        Command::Adopt(arguments) => adopt::run(&arguments, context).await,
         Command::Show(arguments) => show::run(&arguments, context).await,
         Command::Drift(arguments) => drift::run(&arguments, context).await,
         Command::State(arguments) => state::run(arguments, context).await,

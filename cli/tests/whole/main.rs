@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a failed test shows what it was doing")]
 
+mod adopt;
 mod bad_input;
 mod crash;
 mod examples;

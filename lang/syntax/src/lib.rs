@@ -12,11 +12,13 @@
 //! * `build` – from the grammar's nodes to the tree ([`ast`]); `literal` reads numbers, amounts and
 //!   addresses, `explain` says why a piece fits nothing, [`habits`] knows other tools.
 //! * `file` – puts the items of a file together ([`parse()`], [`parse_expression`]).
+//! * [`compose`] – makes a text from values that come from outside.
 //! * `format` – writes a text in its usual form ([`format()`]).
 
 pub mod ast;
 mod build;
 mod characters;
+pub mod compose;
 mod explain;
 mod file;
 mod format;

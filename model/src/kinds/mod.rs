@@ -79,6 +79,13 @@ impl Schema {
     fn with_lifecycle(self, protected: bool) -> Schema {
         self.attributes(vec![
             Attribute::new(
+                "name",
+                Type::Text,
+                "What an `existing` object is called on its hosts, when that is not its name here. \
+                 What is ours is named by tcloud.",
+            )
+            .steering(),
+            Attribute::new(
                 "after",
                 Type::list(Type::Ref(Vec::new())),
                 "Objects that have to be finished first.\n\n\

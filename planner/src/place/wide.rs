@@ -41,7 +41,25 @@ pub(crate) fn wide(
         };
         wide.insert(address.clone(), hosts);
     }
+    keep_adopted(desired, inventory, &mut wide);
     wide
+}
+
+/// What the text adopts on a host stays there as long as it says so, used or not: nobody wants to
+/// see deleted what was just taken over.
+fn keep_adopted(
+    desired: &DesiredGraph,
+    inventory: &Inventory<'_>,
+    wide: &mut IndexMap<Address, Vec<Address>>,
+) {
+    for adoption in &desired.adopted {
+        let known = inventory.host(&adoption.host).is_some();
+        if let Some(hosts) = wide.get_mut(&adoption.address).filter(|_| known)
+            && let Err(at) = hosts.binary_search(&adoption.host)
+        {
+            hosts.insert(at, adoption.host.clone());
+        }
+    }
 }
 
 /// The hosts where guests have NICs in a network, and where disks are made from an image.

@@ -173,9 +173,7 @@ fn hold_names(class: Class, fields: &Fields) -> Fields {
     };
     let hold = |(name, value): (&Name, &Value)| {
         let kept = match (class, name.as_str(), value) {
-            (Class::Volume, "pool", Value::Text(pool)) if **pool != *DEFAULT_POOL => {
-                held(Class::Pool, pool)
-            }
+            (Class::Volume, "pool", Value::Text(pool)) => held(Class::Pool, pool),
             (Class::Volume, "image", Value::Text(image)) => held(Class::Image, image),
             (Class::Vm, "nic", Value::Map(nics)) => attached(nics, "network", Class::Network),
             (Class::Vm, "disk", Value::Map(disks)) => attached(disks, "volume", Class::Volume),

@@ -306,10 +306,29 @@ impl<'c> Structure<'c> {
         });
     }
 
+    /// Names on hosts follow from addresses; only what others made has one of its own.
+    fn name_of_ours(&mut self, body: BodyId, def: &Def, info: &ShapeInfo) {
+        let managed = info.schema.as_ref().is_some_and(|schema| schema.role.is_managed());
+        let Owner::Block(block) = self.tree.body(body).owner else { return };
+        let block = self.tree.block(block);
+        if managed && def.name.name == "name" && block.form != BlockForm::Existing {
+            self.diagnostics.push(
+                Diagnostic::error(
+                    codes::E0101,
+                    def.name.span,
+                    format!("{} has no attribute `name`", describe(block)),
+                )
+                .label("tcloud names its own objects")
+                .help("only `existing` objects are called as somebody else named them"),
+            );
+        }
+    }
+
     fn attribute(&mut self, body: BodyId, def: &Def, shape: ShapeId) {
         let info = self.shapes.get(shape);
         let name = &def.name;
         if info.attribute(&name.name).is_some() {
+            self.name_of_ours(body, def, info);
             return;
         }
         if info.block(&name.name).is_some() {
