@@ -6,6 +6,7 @@
 pub mod conformance;
 mod error;
 pub mod registry;
+pub mod request;
 
 use std::sync::Arc;
 
