@@ -8,26 +8,36 @@
 //! * `failure` – why a host could not do what was asked.
 //! * `connection` – URIs, threads with connections, keepalive, deadlines, and a message per trouble.
 //! * `provider` – the provider `libvirt` ([`LibvirtProvider`]): turns, deadlines, which kind's code.
-//! * `site` – whose calls these are, and what every call has to hold.
-//! * `stamp` – where stamps are: metadata, or secrets beside the object.
-//! * `pool` – storage pools.
+//! * `site` – whose calls these are, and what every call has to hold; `guard` – who may change what
+//!   several operations share.
+//! * `stamp` – where stamps are: metadata, or secrets beside the object; `shown` – what is seen, in
+//!   the words of the text.
+//! * `pool` – storage pools; `users` – which guests use what is in them.
+//! * `volume` – volumes and disks; `image` – what they are first filled from.
+//! * `network` – networks, and the addresses that guests get in them.
 //! * [`firewall`] – rules, as nwfilters.
 //! * [`seed`], [`domain`] – guests: their first settings, their definitions, and what changes them.
 //! * `observe` – the sweep over everything.
 
-// What networks, volumes and guests need of the first modules comes with them.
+// Reservations of addresses and the like are for guests.
 #![allow(dead_code)]
 
 mod connection;
 pub mod domain;
 mod failure;
 pub mod firewall;
+mod guard;
+mod image;
+mod network;
 mod observe;
 mod pool;
 mod provider;
 pub mod seed;
+mod shown;
 mod site;
 mod stamp;
+mod users;
+mod volume;
 pub mod xml;
 
 pub use provider::LibvirtProvider;

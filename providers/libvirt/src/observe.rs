@@ -1,141 +1,278 @@
 //! The sweep over everything on a host. It changes nothing, and refreshes no pool: a refresh would
 //! look into every volume, also those that a guest is writing to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use tcloud_model::{HostFacts, HostObservation, Name, ObservedObject, PoolFacts};
+use tcloud_model::{HostFacts, HostObservation, Name, ObservedObject, PoolFacts, Stamp};
 use uuid::Uuid;
 use virt::connect::Connect;
 use virt::error::ErrorNumber;
-use virt_sys::{VIR_NETWORK_XML_INACTIVE, VIR_STORAGE_XML_INACTIVE};
+use virt::nwfilter::NWFilter;
+use virt_sys::{
+    VIR_CONNECT_LIST_NETWORKS_ACTIVE, VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE,
+    VIR_STORAGE_XML_INACTIVE,
+};
 
-use crate::connection::QUICK;
+use crate::connection::{MOST, QUICK, dotted};
 use crate::domain::{Backing, Directory, observed_domain};
 use crate::failure::{Absent, Failure};
 use crate::firewall;
+use crate::image;
+use crate::network::{self, Definitions};
 use crate::pool;
 use crate::provider::LibvirtHost;
-use crate::stamp::{self, Note, Place, Sealed};
+use crate::stamp::{self, Place, Sealed};
+use crate::volume::{self, Home};
 use crate::xml::Element;
+
+/// Pools that belong to what is in them, and are no objects of their own.
+const DERIVED: [&str; 2] = [image::POOL, "tcloud-seeds"];
+
+/// From so many objects on, one more connection helps to read them.
+const SHARE: usize = 48;
+
+/// The part of all objects that one connection reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    number: u64,
+    of: u64,
+}
+
+impl Part {
+    /// Whether an object belongs to it. Lists may differ between connections, so names decide.
+    pub(crate) fn has(self, name: &str) -> bool {
+        // FNV-1a, for an even spread.
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        (hash >> 8) % self.of == self.number
+    }
+}
 
 impl LibvirtHost {
     /// Everything on the host.
     pub(crate) async fn sweep(&self) -> Result<HostObservation, Failure> {
+        let (facts, seals, networks, filters, pools, volumes) = tokio::join!(
+            self.host.call("observe the host", QUICK, facts),
+            self.spread("observe stamps", count_seals, seals),
+            self.spread("observe networks", count_networks, networks),
+            self.spread("observe rules", count_filters, filters),
+            self.host.call("observe pools", QUICK, pools),
+            self.spread("observe volumes", count_volumes, volumes),
+        );
+        let seals: HashMap<Place, Sealed> =
+            seals?.into_iter().map(|sealed| (sealed.place.clone(), sealed)).collect();
+        let mut objects = networks?;
+        let mut directory = Directory::default();
         let deployment = self.site.deployment;
-        let call = self.host.call("observe", QUICK, move |connect| {
-            let seals = seals(connect)?;
-            let mut objects = Vec::new();
-            pools(connect, &seals, &mut objects)?;
-            guests(connect, &directory(connect, &seals, deployment)?, &mut objects)?;
-            Ok((facts(connect)?, objects))
-        });
-        let (facts, mut objects) = call.await?;
+        let is_ours = |stamp: &Option<Stamp>| {
+            stamp.as_ref().filter(|own| own.deployment == deployment).map(|own| own.address.clone())
+        };
+        for network in &objects {
+            if let Some(address) = is_ours(&network.stamp) {
+                directory.add_network(address, network.name.to_string());
+            }
+        }
+        for (name, filter) in filters? {
+            directory.add_filter(name, filter);
+        }
+        let mut homes = HashMap::new();
+        for (uuid, definition) in pools? {
+            let name = definition.content_at("name").unwrap_or_default();
+            let sealed = seals.get(&Place::Pool(name.clone()));
+            let stamp: Option<Stamp> = sealed.map(|sealed| sealed.note.stamp.clone());
+            homes.insert(name.clone(), Home { name: name.clone(), uuid, stamp });
+            if !DERIVED.contains(&name.as_str()) {
+                let note = sealed.map(|sealed| sealed.note.clone());
+                objects.push(pool::observed(&definition, uuid, note));
+            }
+        }
+        for (pool, xml) in volumes? {
+            let Some(home) = homes.get(&pool) else { continue };
+            let name = xml.content_at("name").unwrap_or_default();
+            let place = Place::Volume(pool.clone(), name.clone());
+            let sealed = seals.get(&place);
+            if let Some(address) = is_ours(&sealed.map(|sealed| sealed.note.stamp.clone())) {
+                let inside = Backing::Volume { pool: pool.clone(), volume: name };
+                directory.add_backing(inside, address.clone());
+                if let Some(path) = xml.content_at("target/path") {
+                    directory.add_backing(Backing::File(path.clone()), address.clone());
+                    directory.add_backing(Backing::Block(path), address);
+                }
+            }
+            if sealed.is_some() || !DERIVED.contains(&pool.as_str()) {
+                objects.extend(volume::observed(&xml, home, sealed, self.site.deployment));
+            }
+        }
+        let directory = Arc::new(directory);
+        let guests = move |connect: &Connect, part: Part| guests(connect, part, &directory);
+        objects.extend(self.spread("observe guests", count_guests, guests).await?);
         objects.sort_unstable_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
         Ok(HostObservation {
             host: self.site.host.clone(),
-            facts: Some(facts),
+            facts: Some(facts?),
             objects,
             problems: Vec::new(),
         })
     }
+
+    /// Reads many objects with as many connections as help.
+    pub(crate) async fn spread<T: Send + 'static>(
+        &self,
+        what: &str,
+        count: fn(&Connect) -> Result<usize, Failure>,
+        read: impl Fn(&Connect, Part) -> Result<Vec<T>, Failure> + Clone + Send + 'static,
+    ) -> Result<Vec<T>, Failure> {
+        let first = read.clone();
+        let counted = self.host.call(what, QUICK, move |connect| match count(connect)? {
+            few if few <= SHARE => Ok(Err(first(connect, Part { number: 0, of: 1 })?)),
+            many => Ok(Ok(many)),
+        });
+        let many = match counted.await? {
+            Ok(many) => many,
+            Err(all) => return Ok(all),
+        };
+        let of = many.div_ceil(SHARE).min(MOST) as u64;
+        let parts = (0..of).map(|number| {
+            let read = read.clone();
+            self.host.call(what, QUICK, move |connect| read(connect, Part { number, of }))
+        });
+        let mut all = Vec::with_capacity(many);
+        for part in futures_util::future::join_all(parts).await {
+            all.extend(part?);
+        }
+        Ok(all)
+    }
+}
+
+fn count_seals(connect: &Connect) -> Result<usize, Failure> {
+    Ok(connect.list_all_secrets(0)?.len())
 }
 
 /// The stamps of pools and volumes.
-fn seals(connect: &Connect) -> Result<HashMap<Place, Sealed>, Failure> {
-    let mut all = HashMap::new();
+fn seals(connect: &Connect, part: Part) -> Result<Vec<Sealed>, Failure> {
+    let mut all = Vec::new();
     for secret in connect.list_all_secrets(0)? {
-        if let Some(sealed) = stamp::read(&secret)? {
-            all.insert(sealed.place.clone(), sealed);
+        if part.has(&secret.get_uuid()?.to_string()) {
+            all.extend(stamp::read(&secret)?);
         }
     }
     Ok(all)
 }
 
-fn pools(
-    connect: &Connect,
-    seals: &HashMap<Place, Sealed>,
-    objects: &mut Vec<ObservedObject>,
-) -> Result<(), Failure> {
-    for pool in connect.list_all_storage_pools(0)? {
-        let Some(xml) = pool.get_xml_desc(VIR_STORAGE_XML_INACTIVE).or_absent()? else { continue };
-        let sealed = seals.get(&Place::Pool(pool.get_name()?));
-        let note = sealed.map(|sealed| sealed.note.clone());
-        objects.push(pool::observed(&Element::parse(&xml)?, pool.get_uuid()?, note));
-    }
-    Ok(())
+fn count_networks(connect: &Connect) -> Result<usize, Failure> {
+    Ok(connect.list_all_networks(0)?.len())
 }
 
-/// Where references in guests' definitions lead to: our volumes and networks.
-fn directory(
-    connect: &Connect,
-    seals: &HashMap<Place, Sealed>,
-    deployment: Uuid,
-) -> Result<Directory, Failure> {
-    let mut directory = Directory::default();
-    let mut paths = HashMap::new();
-    for pool in connect.list_all_storage_pools(0)? {
-        let Some(xml) = pool.get_xml_desc(VIR_STORAGE_XML_INACTIVE).or_absent()? else { continue };
-        let path = Element::parse(&xml)?.content_at("target/path").unwrap_or_default();
-        paths.insert(pool.get_name()?, path);
+fn networks(connect: &Connect, part: Part) -> Result<Vec<ObservedObject>, Failure> {
+    let mut active = HashSet::new();
+    for network in connect.list_all_networks(VIR_CONNECT_LIST_NETWORKS_ACTIVE)? {
+        active.insert(network.get_uuid()?);
     }
-    for (place, sealed) in seals.iter().filter(|(_, own)| own.note.stamp.deployment == deployment) {
-        let Place::Volume(pool, volume) = place else { continue };
-        let address = sealed.note.stamp.address.clone();
-        let inside = Backing::Volume { pool: pool.clone(), volume: volume.clone() };
-        directory.add_backing(inside, address.clone());
-        if let Some(path) = paths.get(pool) {
-            let path = format!("{}/{volume}", path.trim_end_matches('/'));
-            directory.add_backing(Backing::File(path.clone()), address.clone());
-            directory.add_backing(Backing::Block(path), address);
+    let mut all = Vec::new();
+    for network in connect.list_all_networks(0)? {
+        let uuid = network.get_uuid()?;
+        if part.has(&network.get_name()?)
+            && let Some(definitions) = Definitions::of(&network, active.contains(&uuid))?
+        {
+            all.push(network::observed(&definitions, uuid));
         }
     }
-    let filters = match connect.list_all_nw_filters(0) {
+    Ok(all)
+}
+
+fn pools(connect: &Connect) -> Result<Vec<(Uuid, Element)>, Failure> {
+    let mut all = Vec::new();
+    for pool in connect.list_all_storage_pools(0)? {
+        if let Some(xml) = pool.get_xml_desc(VIR_STORAGE_XML_INACTIVE).or_absent()? {
+            all.push((pool.get_uuid()?, Element::parse(&xml)?));
+        }
+    }
+    Ok(all)
+}
+
+fn count_volumes(connect: &Connect) -> Result<usize, Failure> {
+    let mut count = 0;
+    for pool in connect.list_all_storage_pools(VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)? {
+        count += usize::try_from(pool.num_of_volumes()?).unwrap_or_default();
+    }
+    Ok(count)
+}
+
+/// Volumes, each with the name of its pool.
+fn volumes(connect: &Connect, part: Part) -> Result<Vec<(String, Element)>, Failure> {
+    let mut all = Vec::new();
+    for pool in connect.list_all_storage_pools(VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)? {
+        let pool_name = pool.get_name()?;
+        let Some(volumes) = pool.list_all_volumes(0).or_absent()? else { continue };
+        for volume in volumes {
+            if part.has(&volume.get_name()?)
+                && let Some(xml) = volume.get_xml_desc(0).or_absent()?
+            {
+                all.push((pool_name.clone(), Element::parse(&xml)?));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The rules of NICs, by the names of their filters. A host may not have any such thing.
+fn filters(connect: &Connect, part: Part) -> Result<Vec<(String, Element)>, Failure> {
+    let mut all = Vec::new();
+    for filter in named_filters(connect)? {
+        let name = filter.get_name()?;
+        if part.has(&name)
+            && let Some(xml) = filter.get_xml_desc(0).or_absent()?
+        {
+            all.push((name, Element::parse(&xml)?));
+        }
+    }
+    Ok(all)
+}
+
+fn count_filters(connect: &Connect) -> Result<usize, Failure> {
+    Ok(named_filters(connect)?.len())
+}
+
+fn named_filters(connect: &Connect) -> Result<Vec<NWFilter>, Failure> {
+    let mut filters = match connect.list_all_nw_filters(0) {
         Err(error) if error.code() == ErrorNumber::NoSupport => Vec::new(),
         other => other?,
     };
-    for filter in filters {
-        let name = filter.get_name()?;
-        if name.starts_with(firewall::NIC)
-            && let Some(xml) = filter.get_xml_desc(0).or_absent()?
-        {
-            directory.add_filter(name, Element::parse(&xml)?);
-        }
-    }
-    for network in connect.list_all_networks(0)? {
-        let xml = network.get_xml_desc(VIR_NETWORK_XML_INACTIVE).or_absent()?;
-        let Some(note) =
-            xml.map(|xml| Element::parse(&xml)).transpose()?.and_then(|own| Note::of(&own))
-        else {
-            continue;
-        };
-        if note.stamp.deployment == deployment {
-            directory.add_network(note.stamp.address, network.get_name()?);
-        }
-    }
-    Ok(directory)
+    filters.retain(|own| own.get_name().is_ok_and(|name| name.starts_with(firewall::NIC)));
+    Ok(filters)
+}
+
+fn count_guests(connect: &Connect) -> Result<usize, Failure> {
+    Ok(connect.list_all_domains(0)?.len())
 }
 
 fn guests(
     connect: &Connect,
+    part: Part,
     directory: &Directory,
-    objects: &mut Vec<ObservedObject>,
-) -> Result<(), Failure> {
+) -> Result<Vec<ObservedObject>, Failure> {
+    let mut all = Vec::new();
     for domain in connect.list_all_domains(0)? {
+        if !part.has(&domain.get_uuid()?.to_string()) {
+            continue;
+        }
         match observed_domain(domain, directory) {
-            Ok(object) => objects.push(object),
+            Ok(object) => all.push(object),
             // It went away meanwhile.
             Err(failure) if failure.is(ErrorNumber::NoDomain) => {}
             Err(failure) => return Err(failure),
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 /// What the host has.
 fn facts(connect: &Connect) -> Result<HostFacts, Failure> {
     let node = connect.get_node_info()?;
     let mut pools = Vec::new();
-    for pool in connect.list_all_storage_pools(virt_sys::VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)? {
+    for pool in connect.list_all_storage_pools(VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)? {
         let Some(info) = pool.get_info().or_absent()? else { continue };
         pools.push(PoolFacts {
             name: Name::from(pool.get_name()?),
@@ -153,7 +290,6 @@ fn facts(connect: &Connect) -> Result<HostFacts, Failure> {
 }
 
 fn version(connect: &Connect) -> Result<String, Failure> {
-    use crate::connection::dotted;
     let libvirt = dotted(connect.get_lib_version()?);
     let qemu = dotted(connect.get_hyp_version()?);
     Ok(format!("libvirt {libvirt}, QEMU {qemu}"))

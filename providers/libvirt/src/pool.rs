@@ -36,7 +36,7 @@ impl Call<'_> {
                     false => self.own_pool(operation)?,
                 };
                 let kept = note.map(|note| note.kept).unwrap_or_default();
-                let note = Note { stamp: stamp.clone(), kept };
+                let note = Note::new(stamp, kept);
                 stamp::seal(self.connect, pool.get_uuid()?, &Place::Pool(pool.get_name()?), &note)?;
             }
             OperationKind::Unstamp => {
@@ -104,7 +104,7 @@ impl Call<'_> {
         let identity = &operation.identity;
         let kept = attributes.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
         let kept = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let note = Note { stamp: stamp.clone(), kept };
+        let note = Note::new(stamp, kept);
         let pool = match self.pool(identity.uuid)? {
             Some(pool) => {
                 let old = self.pool_note(&pool)?;
@@ -320,7 +320,7 @@ fn read(definition: &Element) -> Fields {
 pub(crate) fn observed(definition: &Element, uuid: Uuid, note: Option<Note>) -> ObservedObject {
     let mut attributes = read(definition);
     let (stamp, kept) = match note {
-        Some(Note { stamp, kept }) => (Some(stamp), kept),
+        Some(Note { stamp, kept, unfinished: _ }) => (Some(stamp), kept),
         None => (None, Fields::new()),
     };
     for (name, value) in kept.iter() {

@@ -13,19 +13,31 @@ use uuid::Uuid;
 use crate::connection::{Host, QUICK, Uri};
 use crate::domain::Accel;
 use crate::failure::Failure;
+use crate::guard::Guards;
+use crate::image::Sources;
 use crate::site::{Call, Class, Site};
+use crate::users::Users;
 
-/// The longest that an operation may take, once it has begun.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// The longest that an operation may take, once it has begun: images can be large, and lines slow.
+const PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Hosts with libvirt and QEMU.
 #[derive(Debug, Default)]
-pub struct LibvirtProvider {}
+pub struct LibvirtProvider {
+    sources: Sources,
+}
 
 impl LibvirtProvider {
     /// Knows the core kinds.
     pub fn new() -> LibvirtProvider {
         LibvirtProvider::default()
+    }
+
+    /// Lets images come from servers whose addresses are not public.
+    #[must_use]
+    pub fn with_private_sources(mut self) -> LibvirtProvider {
+        self.sources.private = true;
+        self
     }
 }
 
@@ -58,6 +70,10 @@ impl Provider for LibvirtProvider {
             catalog: Catalog::core(),
             accel,
             capability: Mutex::default(),
+            guards: Guards::default(),
+            users: Users::default(),
+            directory: host.directory.join("images"),
+            sources: self.sources,
         };
         let own = LibvirtHost {
             site: Arc::new(site),
@@ -100,7 +116,7 @@ impl LibvirtHost {
         work: fn(Call<'_>, Class, &Operation) -> Result<Option<ObservedObject>, Failure>,
     ) -> Result<Option<ObservedObject>, ProviderError> {
         let told = |failure: Failure| failure.told(&self.site.host);
-        let (class, _) = self.site.accept(operation).map_err(told)?;
+        let class = self.site.accept(operation).map_err(told)?;
         let what = format!("{} {}", operation.action.word(), operation.object.address);
         let all = Arc::clone(&self.all).read_owned().await;
         let turn = self.turn(operation.identity.uuid).lock_owned().await;
@@ -108,9 +124,23 @@ impl LibvirtHost {
         let call = self.host.call(&what, deadline, move |connect| {
             // They are kept to the end of the work, not of the waiting for it.
             let _turns = (all, turn);
-            work(Call { connect, site: &site }, class, &operation)
+            let call = Call { connect, site: &site };
+            // What the work could not do is told with what it left behind.
+            Ok(work(call, class, &operation).map_err(|failure| {
+                let object = look(call, class, &operation).ok().flatten();
+                (failure, object)
+            }))
         });
-        call.await.map_err(told)
+        match call.await.map_err(told)? {
+            Ok(object) => Ok(object),
+            Err((failure, object)) => {
+                let error = told(failure);
+                Err(match object {
+                    Some(object) => error.with_object(object),
+                    None => error,
+                })
+            }
+        }
     }
 }
 
@@ -142,6 +172,8 @@ fn look(
     match class {
         Class::Pool => call.look_pool(operation.identity.uuid),
         Class::Guest => call.look_guest(operation.identity.uuid),
+        Class::Network => call.look_network(operation.identity.uuid),
+        Class::Volume | Class::Image => call.look_volume(operation),
     }
 }
 
@@ -152,6 +184,14 @@ fn apply(
 ) -> Result<Option<ObservedObject>, Failure> {
     match class {
         Class::Pool => call.apply_pool(operation),
-        Class::Guest => call.apply_guest(operation),
+        Class::Guest => {
+            // Its disks may be others afterwards.
+            let applied = call.apply_guest(operation);
+            call.site.users.forget();
+            applied
+        }
+        Class::Network => call.apply_network(operation),
+        Class::Volume => call.apply_volume(operation),
+        Class::Image => call.apply_image(operation),
     }
 }

@@ -1,14 +1,19 @@
 //! Whose calls these are, and what every call has to hold.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use tcloud_model::kinds::HOLDS_DATA;
-use tcloud_model::{Address, Catalog, Name, Operation, OperationKind, Schema, Stamp};
+use tcloud_model::{Address, Catalog, Name, Operation, OperationKind, Stamp};
+use tcloud_provider::request;
 use uuid::Uuid;
 use virt::connect::Connect;
 
 use crate::domain::{Accel, Capability};
 use crate::failure::{Failure, quoted};
+use crate::guard::Guards;
+use crate::image::Sources;
+use crate::users::Users;
 
 /// A host and who uses it.
 pub(crate) struct Site {
@@ -22,6 +27,14 @@ pub(crate) struct Site {
     pub(crate) accel: Option<Accel>,
     /// What the host can run guests with, once it was asked.
     pub(crate) capability: Mutex<Option<Capability>>,
+    /// Who changes what.
+    pub(crate) guards: Guards,
+    /// What guests use of storage.
+    pub(crate) users: Users,
+    /// Where files may be kept for a while.
+    pub(crate) directory: PathBuf,
+    /// Where images may come from.
+    pub(crate) sources: Sources,
 }
 
 /// One call to a host, on a thread where it may block.
@@ -40,6 +53,12 @@ pub(crate) enum Class {
     Pool,
     /// A guest.
     Guest,
+    /// A network.
+    Network,
+    /// A volume, or a disk of a guest.
+    Volume,
+    /// An image.
+    Image,
 }
 
 impl Class {
@@ -48,6 +67,9 @@ impl Class {
         match kind {
             "pool" => Some(Class::Pool),
             "vm" => Some(Class::Guest),
+            "network" => Some(Class::Network),
+            "image" => Some(Class::Image),
+            kind if HOLDS_DATA.contains(&kind) => Some(Class::Volume),
             _ => None,
         }
     }
@@ -65,7 +87,7 @@ impl Site {
     }
 
     /// Checks what every operation has to hold, and finds its kind.
-    pub(crate) fn accept(&self, operation: &Operation) -> Result<(Class, &Schema), Failure> {
+    pub(crate) fn accept(&self, operation: &Operation) -> Result<Class, Failure> {
         let Operation { object, kind, identity, action, references } = operation;
         accept_name(&identity.name)?;
         references.iter().try_for_each(|(_, identity)| accept_name(&identity.name))?;
@@ -83,12 +105,17 @@ impl Site {
             | OperationKind::Migrate { stamp, .. } => Some(stamp),
             OperationKind::Delete | OperationKind::Unstamp => None,
         };
-        match stamp {
-            Some(stamp) if stamp.deployment != self.deployment => {
-                Failure::refused(format!("the stamp for {object} is of another deployment"))
-            }
-            _ => Ok((class, schema)),
+        if let Some(stamp) = stamp
+            && stamp.deployment != self.deployment
+        {
+            return Failure::refused(format!("the stamp for {object} is of another deployment"));
         }
+        if let OperationKind::Create { attributes, .. } | OperationKind::Update { attributes, .. } =
+            action
+        {
+            request::accept(schema, attributes).map_err(Failure::Refused)?;
+        }
+        Ok(class)
     }
 
     /// Refuses to touch what does not carry our stamp.

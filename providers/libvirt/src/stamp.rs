@@ -31,9 +31,17 @@ pub(crate) struct Note {
     /// What was asked for and cannot be read from the object: the image a disk was made from.
     #[serde(default, skip_serializing_if = "Fields::is_empty")]
     pub(crate) kept: Fields,
+    /// Whether the object is still being made. It was not finished if nobody makes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unfinished: bool,
 }
 
 impl Note {
+    /// The note of an object that is complete.
+    pub(crate) fn new(stamp: &Stamp, kept: Fields) -> Note {
+        Note { stamp: stamp.clone(), kept, unfinished: false }
+    }
+
     /// The note as a text.
     pub(crate) fn to_json(&self) -> String {
         match serde_json::to_string(self) {
@@ -142,13 +150,15 @@ pub(crate) fn seal(
     {
         old.undefine()?;
     }
-    if let Some(old) = by_uuid(connect, uuid)?
-        && old.get_usage_id()? != place.usage()
-    {
-        if Place::of_usage(&old.get_usage_id()?).is_none() {
-            return Failure::refused(format!("the secret {uuid} exists and is not ours"));
+    if let Some(old) = by_uuid(connect, uuid)? {
+        match definition(&old)? {
+            Some((Some(other), _)) if other == *place => {}
+            Some((Some(_), _)) => old.undefine()?,
+            Some((None, _)) => {
+                return Failure::refused(format!("the secret {uuid} exists and is not ours"));
+            }
+            None => {}
         }
-        old.undefine()?;
     }
     let xml = Element::new("secret")
         .attr("ephemeral", "no")
@@ -184,14 +194,20 @@ pub(crate) fn unseal(connect: &Connect, place: &Place) -> Result<(), Failure> {
 
 /// Reads a secret; `None` when it is not a stamp of ours.
 pub(crate) fn read(secret: &Secret) -> Result<Option<Sealed>, Failure> {
-    let Some(place) = Place::of_usage(&secret.get_usage_id()?) else { return Ok(None) };
+    let Some((Some(place), definition)) = definition(secret)? else { return Ok(None) };
+    let description = definition.content_at("description").unwrap_or_default();
+    let uuid = secret.get_uuid()?;
+    Ok(Note::from_json(&description).map(|note| Sealed { uuid, place, note }))
+}
+
+/// What a secret is of, if that is ours, and its definition; `None` when it is gone.
+///
+/// The binding's own call for the usage frees what libvirt still needs, so it is never made.
+fn definition(secret: &Secret) -> Result<Option<(Option<Place>, Element)>, Failure> {
     let Some(xml) = secret.get_xml_desc(0).or_absent()? else { return Ok(None) };
-    let description = Element::parse(&xml)?.content_at("description").unwrap_or_default();
-    let note = Note::from_json(&description);
-    Ok(match note {
-        Some(note) => Some(Sealed { uuid: secret.get_uuid()?, place, note }),
-        None => None,
-    })
+    let definition = Element::parse(&xml)?;
+    let usage = definition.content_at("usage/volume");
+    Ok(Some((usage.and_then(|usage| Place::of_usage(&usage)), definition)))
 }
 
 fn by_place(connect: &Connect, place: &Place) -> Result<Option<Secret>, Failure> {

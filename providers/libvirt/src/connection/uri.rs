@@ -85,16 +85,6 @@ impl Uri {
         Ok(Uri { transport, authority: authority.to_owned(), parameters })
     }
 
-    /// A parameter's value.
-    fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Where the socket of a local daemon is, when the URI says so.
-    pub(crate) fn socket(&self) -> Option<&str> {
-        self.parameter("socket")
-    }
-
     /// What libvirt opens. Over ssh nobody can be asked for a password or about a host key: what
     /// `ssh` cannot do by itself has to fail.
     pub(crate) fn to_libvirt(&self) -> String {

@@ -362,7 +362,7 @@ fn refused(error: super::DefineError) -> Failure {
 }
 
 fn note(stamp: &Stamp) -> Note {
-    Note { stamp: stamp.clone(), kept: Fields::new() }
+    Note::new(stamp, Fields::new())
 }
 
 /// The words of a running guest after a change: what waits for the next start is not in force yet.

@@ -11,6 +11,7 @@ use crate::failure::{Absent, Failure};
 use crate::firewall;
 use crate::site::Call;
 use crate::stamp::{self, Note, Place};
+use crate::volume;
 use crate::xml::Element;
 
 impl Call<'_> {
@@ -119,8 +120,15 @@ impl Call<'_> {
             Some("network") => Backing::Volume { pool: pool.to_owned(), volume: volume.to_owned() },
             _ => Backing::File(path),
         };
-        let format = xml.find("target/format").and_then(|format| format.get("type"));
-        let format = if format == Some("qcow2") { Format::Qcow2 } else { Format::Raw };
+        // What we made it as, if we did: a guest can write a header that makes libvirt, which looks
+        // into volumes, believe something else.
+        let place = Place::Volume(pool.to_owned(), volume.to_owned());
+        let kept = stamp::sealed_at(self.connect, &place)?.map(|sealed| sealed.note.kept);
+        let kept = kept.as_ref().and_then(|kept| kept.text("format"));
+        let format = match kept.or(volume::probed_format(&xml)) {
+            Some("qcow2") => Format::Qcow2,
+            _ => Format::Raw,
+        };
         Ok(Some(Source { backing, format }))
     }
 }

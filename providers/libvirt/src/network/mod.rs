@@ -1,0 +1,322 @@
+//! Networks. What `virNetworkUpdate` can do is done live; what would need the network to be taken
+//! down under its guests is refused here, and the plan says that it is made anew.
+//!
+//! The modules stand in reading order:
+//!
+//! * `write` – a definition from attributes, or changed in place; unknown parts are kept.
+//! * `read` – attributes from a definition.
+//! * `lease` – the addresses that guests are given, by their MAC (`lease::Reservation`).
+
+pub(crate) mod lease;
+mod read;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use tcloud_model::{Fields, ObservedObject, Operation, OperationKind, Stamp, Value};
+use uuid::Uuid;
+use virt::network::Network;
+use virt_sys::{
+    VIR_NETWORK_SECTION_IP_DHCP_RANGE, VIR_NETWORK_UPDATE_AFFECT_CONFIG,
+    VIR_NETWORK_UPDATE_AFFECT_LIVE, VIR_NETWORK_UPDATE_COMMAND_ADD_LAST,
+    VIR_NETWORK_UPDATE_COMMAND_DELETE, VIR_NETWORK_XML_INACTIVE,
+};
+
+use crate::failure::{Absent, Failure, quoted};
+use crate::shown::shown;
+use crate::site::{Call, shown_kind};
+use crate::stamp::{self, Note};
+use crate::xml::Element;
+
+pub(crate) use read::read;
+use write::write;
+
+/// VLANs of guests on a Linux bridge are known from this version on.
+const VLAN: u32 = 11_000_000;
+
+/// A network's two definitions; the live one only while it is active.
+#[derive(Debug)]
+pub(crate) struct Definitions {
+    /// What it is when it is next started.
+    pub(crate) persistent: Element,
+    /// What it is now.
+    pub(crate) live: Option<Element>,
+}
+
+impl Call<'_> {
+    /// Carries out an operation on a network.
+    pub(crate) fn apply_network(
+        &self,
+        operation: &Operation,
+    ) -> Result<Option<ObservedObject>, Failure> {
+        let Operation { identity, action, .. } = operation;
+        let _guard = self.site.guards.exclusive(&format!("network/{}", identity.name));
+        match action {
+            OperationKind::Create { attributes, stamp } => {
+                self.create_network(operation, attributes, stamp)?;
+            }
+            OperationKind::Update { attributes, stamp, .. } => {
+                let (network, _) = self.own_network(operation)?;
+                self.change_network(&network, attributes, stamp)?;
+            }
+            OperationKind::Delete => self.delete_network(operation)?,
+            OperationKind::Stamp { stamp, adopt } => {
+                let (network, persistent) = self.present_network(operation)?;
+                let (name, note) = (network.get_name()?, Note::of(&persistent));
+                let old = note.as_ref().map(|note| &note.stamp);
+                match adopt {
+                    true => self.site.check_adoptable("network", &name, old)?,
+                    false => self.site.check_ours("network", &name, old)?,
+                }
+                let kept = note.map(|note| note.kept).unwrap_or_default();
+                let note = Note::new(stamp, kept);
+                self.restamp(persistent, Some(&note))?;
+            }
+            OperationKind::Unstamp => {
+                if let Some(network) = self.network(identity.uuid)?
+                    && Note::of(&persistent(&network)?).is_some()
+                {
+                    let (_, persistent) = self.own_network(operation)?;
+                    self.restamp(persistent, None)?;
+                }
+            }
+            OperationKind::Migrate { .. } => return Failure::refused("a network does not move"),
+        }
+        self.look_network(identity.uuid)
+    }
+
+    /// A network as it is now.
+    pub(crate) fn look_network(&self, uuid: Uuid) -> Result<Option<ObservedObject>, Failure> {
+        let Some(network) = self.network(uuid)? else { return Ok(None) };
+        let live = network.is_active()?;
+        let Some(definitions) = Definitions::of(&network, live)? else { return Ok(None) };
+        Ok(Some(observed(&definitions, uuid)))
+    }
+
+    fn network(&self, uuid: Uuid) -> Result<Option<Network>, Failure> {
+        Network::lookup_by_uuid(self.connect, uuid).or_absent()
+    }
+
+    fn present_network(&self, operation: &Operation) -> Result<(Network, Element), Failure> {
+        match self.network(operation.identity.uuid)? {
+            Some(network) => {
+                let persistent = persistent(&network)?;
+                Ok((network, persistent))
+            }
+            None => self.site.missing("network", &operation.identity.name),
+        }
+    }
+
+    fn own_network(&self, operation: &Operation) -> Result<(Network, Element), Failure> {
+        let (network, persistent) = self.present_network(operation)?;
+        let note = Note::of(&persistent);
+        let stamp = note.as_ref().map(|note| &note.stamp);
+        self.site.check_ours("network", &network.get_name()?, stamp)?;
+        Ok((network, persistent))
+    }
+
+    fn create_network(
+        &self,
+        operation: &Operation,
+        attributes: &Fields,
+        stamp: &Stamp,
+    ) -> Result<(), Failure> {
+        let identity = &operation.identity;
+        let network = match self.network(identity.uuid)? {
+            Some(_) => {
+                let (network, _) = self.own_network(operation)?;
+                self.change_network(&network, attributes, stamp)?;
+                network
+            }
+            None => {
+                if let Some(other) =
+                    Network::lookup_by_name(self.connect, &identity.name).or_absent()?
+                {
+                    let note = Note::of(&persistent(&other)?);
+                    let stamp = note.as_ref().map(|note| &note.stamp);
+                    return self.site.taken("network", &identity.name, stamp);
+                }
+                self.check_vlan(attributes)?;
+                let mut definition = Element::new("network")
+                    .child(Element::new("name").text(&identity.name))
+                    .child(Element::new("uuid").text(identity.uuid));
+                write(&mut definition, identity.uuid, attributes)?;
+                let note = Note::new(stamp, attributes.clone());
+                stamp::put(&mut definition, Some(&note));
+                Network::define_xml(self.connect, &definition.write()?)?
+            }
+        };
+        if !network.is_active()? {
+            network.create()?;
+        }
+        if !network.get_autostart()? {
+            network.set_autostart(true)?;
+        }
+        Ok(())
+    }
+
+    /// On a bridge, older libvirt takes the tag and ignores it: guests would be in the wrong network.
+    fn check_vlan(&self, attributes: &Fields) -> Result<(), Failure> {
+        let version = self.connect.get_lib_version()?;
+        if attributes.number("vlan").is_none() || version >= VLAN {
+            return Ok(());
+        }
+        Failure::refused(format!(
+            "a VLAN tag on a bridge needs libvirt {}, and {} runs {}: use a bridge that is in the \
+             VLAN itself",
+            crate::connection::dotted(VLAN),
+            self.site.host,
+            crate::connection::dotted(version)
+        ))
+    }
+
+    /// Changes a network in place, without touching what its guests need.
+    fn change_network(
+        &self,
+        network: &Network,
+        attributes: &Fields,
+        stamp: &Stamp,
+    ) -> Result<(), Failure> {
+        let uuid = network.get_uuid()?;
+        let before = persistent(network)?;
+        let mut after = before.clone();
+        write(&mut after, uuid, attributes)?;
+        check_in_place(&read(&before), &read(&after))?;
+        self.change_ranges(network, &before, &after)?;
+        let note = Note::new(stamp, attributes.clone());
+        if Note::of(&before).as_ref() != Some(&note) {
+            // Read again, since the ranges are changed.
+            self.restamp(persistent(network)?, Some(&note))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the addresses that are given to anybody what they should be, at once.
+    fn change_ranges(
+        &self,
+        network: &Network,
+        before: &Element,
+        after: &Element,
+    ) -> Result<(), Failure> {
+        let (old, new) = (read::ranges(before), read::ranges(after));
+        let mut affect = VIR_NETWORK_UPDATE_AFFECT_CONFIG;
+        if network.is_active()? {
+            affect |= VIR_NETWORK_UPDATE_AFFECT_LIVE;
+        }
+        let change = |command, range: &Element| -> Result<(), Failure> {
+            let section = VIR_NETWORK_SECTION_IP_DHCP_RANGE;
+            Ok(network.update(command, section, -1, &range.write()?, affect).map(|_| ())?)
+        };
+        for range in old.iter().filter(|own| !new.contains(own)) {
+            change(VIR_NETWORK_UPDATE_COMMAND_DELETE, range)?;
+        }
+        for range in new.iter().filter(|own| !old.contains(own)) {
+            change(VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, range)?;
+        }
+        Ok(())
+    }
+
+    /// Defines a network again, with another stamp. What is active stays as it is.
+    fn restamp(&self, mut persistent: Element, note: Option<&Note>) -> Result<(), Failure> {
+        stamp::put(&mut persistent, note);
+        Network::define_xml(self.connect, &persistent.write()?)?;
+        Ok(())
+    }
+
+    fn delete_network(&self, operation: &Operation) -> Result<(), Failure> {
+        if self.network(operation.identity.uuid)?.is_none() {
+            return Ok(());
+        }
+        let (network, _) = self.own_network(operation)?;
+        if network.is_active()? {
+            let live = Element::parse(&network.get_xml_desc(0)?)?;
+            if let Some(users) = live.get("connections").filter(|users| *users != "0") {
+                return Failure::refused(format!(
+                    "network {} has {users} NICs of running guests in it: it is not taken down \
+                     under them",
+                    quoted(&network.get_name()?)
+                ));
+            }
+            network.destroy()?;
+        }
+        Ok(network.undefine()?)
+    }
+}
+
+impl Definitions {
+    /// Reads a network; `None` when it is gone by now.
+    pub(crate) fn of(network: &Network, live: bool) -> Result<Option<Definitions>, Failure> {
+        let persistent = network.get_xml_desc(VIR_NETWORK_XML_INACTIVE).or_absent()?;
+        let Some(persistent) = persistent else { return Ok(None) };
+        let live = match live {
+            true => network.get_xml_desc(0).or_absent()?,
+            false => None,
+        };
+        let live = live.map(|xml| Element::parse(&xml)).transpose()?;
+        Ok(Some(Definitions { persistent: Element::parse(&persistent)?, live }))
+    }
+}
+
+fn persistent(network: &Network) -> Result<Element, Failure> {
+    Ok(Element::parse(&network.get_xml_desc(VIR_NETWORK_XML_INACTIVE)?)?)
+}
+
+/// Refuses what libvirt could only do by taking the network down under its guests.
+fn check_in_place(before: &Fields, after: &Fields) -> Result<(), Failure> {
+    let mut names: Vec<&str> = before.iter().chain(after.iter()).map(|(name, _)| &**name).collect();
+    names.retain(|name| *name != "dhcp");
+    let lease = |fields: &Fields| fields.map("dhcp").and_then(|dhcp| dhcp.number("lease"));
+    let changed = names.into_iter().find(|name| before.get(name) != after.get(name));
+    let changed = changed.or_else(|| {
+        let (old, new) = (lease(before), lease(after));
+        (old.is_some() && new.is_some() && old != new).then_some("dhcp.lease")
+    });
+    match changed {
+        Some(name) => Failure::refused(format!(
+            "the {name} of a network cannot change under its guests: it has to be made anew"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A network as it is seen.
+pub(crate) fn observed(definitions: &Definitions, uuid: Uuid) -> ObservedObject {
+    let Definitions { persistent, live } = definitions;
+    let note = Note::of(persistent);
+    let asked = note.as_ref().map(|note| {
+        let mut definition = Element::new("network");
+        // What was asked was written once, so it can be written again.
+        let _ = write(&mut definition, uuid, &note.kept);
+        read(&definition)
+    });
+    let seen = |definition: &Element| match (&note, &asked) {
+        (Some(note), Some(asked)) if !note.kept.is_empty() => {
+            shown(&note.kept, asked, &read(definition))
+        }
+        _ => read(definition),
+    };
+    let next = seen(persistent);
+    let now = live.as_ref().map_or_else(|| next.clone(), seen);
+    let pending = match now == next {
+        true => Fields::new(),
+        false => now.difference(&next),
+    };
+    let stamp = note.map(|note| note.stamp);
+    ObservedObject {
+        kind: shown_kind(stamp.as_ref(), "network"),
+        name: persistent.content_at("name").unwrap_or_default().into(),
+        uuid: Some(uuid),
+        stamp,
+        attributes: now.compact().into(),
+        pending: pending.compact().into(),
+        written: None,
+        running: None,
+        kept: Vec::new(),
+    }
+}
+
+/// Whether a network of these attributes is one that libvirt gives addresses in.
+pub(crate) fn gives_addresses(definition: &Element) -> bool {
+    read(definition).get("mode") != Some(&Value::text("bridge"))
+}

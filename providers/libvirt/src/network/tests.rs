@@ -1,0 +1,105 @@
+//! What is written is read back, and what a person wrote stays.
+
+use super::write::write;
+use super::*;
+
+fn fields(json: &str) -> Fields {
+    serde_json::from_str(json).expect(json)
+}
+
+fn written(json: &str) -> Element {
+    let mut definition = Element::new("network");
+    write(&mut definition, Uuid::from_u128(0x1234_5678_9abc), &fields(json)).expect(json);
+    Element::parse(&definition.write().expect(json)).expect(json)
+}
+
+const OFFICE: &str = r#"{"cidr":{"$cidr":"10.213.0.0/24"},"mode":"nat",
+    "gateway":{"$ip":"10.213.0.1"},"mtu":1400,"max_rate":{"$rate":80000000},
+    "dhcp":{"range":{"$ip_range":["10.213.0.100","10.213.0.150"]},"lease":{"$duration":3600000}},
+    "dns":{"domain":"office.example","forward":[{"$ip":"9.9.9.9"}]},
+    "route":{"route-1":{"to":{"$cidr":"10.214.0.0/24"},"via":{"$ip":"10.213.0.2"}}}}"#;
+
+#[test]
+fn what_is_written_is_read_back() {
+    for json in [
+        OFFICE,
+        r#"{"cidr":{"$cidr":"10.1.0.0/16"},"mode":"routed","gateway":{"$ip":"10.1.0.1"},
+        "cidr6":{"$cidr":"fd00::/64"}}"#,
+        r#"{"cidr":{"$cidr":"10.1.0.0/30"},"mode":"isolated","gateway":{"$ip":"10.1.0.2"}}"#,
+    ] {
+        assert_eq!(read(&written(json)), fields(json));
+    }
+    let bridged = r#"{"cidr":{"$cidr":"10.1.0.0/16"},"mode":"bridge","bridge":"br0","vlan":42}"#;
+    assert_eq!(read(&written(bridged)), fields(r#"{"mode":"bridge","bridge":"br0","vlan":42}"#));
+}
+
+#[test]
+fn what_a_person_added_stays() {
+    let mut definition = Element::parse(
+        "<network><forward mode='nat' dev='eth1'><nat><port start='1' end='9'/></nat></forward>\
+         <bridge name='virbr7' stp='off'/><dns><host ip='10.1.0.9'><hostname>x</hostname></host>\
+         <forwarder domain='a.example' addr='1.1.1.1'/></dns>\
+         <ip address='10.1.0.1' netmask='255.255.255.0'><dhcp><host mac='52:54:00:00:00:01' \
+         ip='10.1.0.5'/></dhcp></ip></network>",
+    )
+    .expect("XML");
+    let asked = fields(
+        r#"{"cidr":{"$cidr":"10.1.0.0/24"},"mode":"nat",
+        "dhcp":{"range":{"$ip_range":["10.1.0.100","10.1.0.150"]}}}"#,
+    );
+    write(&mut definition, Uuid::nil(), &asked).expect("a network");
+    assert_eq!(definition.find("forward").and_then(|own| own.get("dev")), Some("eth1"));
+    assert!(definition.find("forward/nat/port").is_some());
+    assert_eq!(definition.find("bridge").and_then(|own| own.get("name")), Some("virbr7"));
+    assert!(definition.find("dns/host").is_some() && definition.find("dns/forwarder").is_some());
+    assert!(
+        definition.find("ip/dhcp/host").is_some() && definition.find("ip/dhcp/range").is_some()
+    );
+}
+
+#[test]
+fn only_what_is_live_changes_in_place() {
+    let base = read(&written(OFFICE));
+    let other = |from: &str, to: &str| read(&written(&OFFICE.replace(from, to)));
+    check_in_place(&base, &other("150", "151")).expect("a range can change");
+    let mut without = base.clone();
+    without.remove("dhcp");
+    check_in_place(&base, &without).expect("DHCP can go");
+    check_in_place(&without, &base).expect("DHCP can come");
+    for (from, to) in [
+        ("3600000", "7200000"),
+        ("1400", "1500"),
+        ("\"nat\"", "\"routed\""),
+        ("office.example", "b.example"),
+        ("10.213.0.2\"", "10.213.0.3\""),
+        ("80000000", "160000000"),
+    ] {
+        assert!(check_in_place(&base, &other(from, to)).is_err(), "{from} → {to}");
+    }
+}
+
+#[test]
+fn what_was_asked_is_seen_in_the_words_of_the_text() {
+    let json = r#"{"cidr":{"$cidr":"10.1.0.0/24"},"mode":"nat","max_rate":{"$rate":1001},
+        "route":{"rooms":{"to":{"$cidr":"10.2.0.0/24"},"via":{"$ip":"10.1.0.2"}}},
+        "allow":{"ssh":{"from":"any","ports":[{"$port":"22/tcp"}]}}}"#;
+    let mut persistent = written(json);
+    let stamp = serde_json::from_str(
+        r#"{"deployment":"00000000-0000-4000-8000-000000000001","address":"tenant.t.network.a",
+        "incarnation":0,"digest":"00000000000000000000000000000000","protect":false,
+        "create_first":false,"dependencies":[]}"#,
+    )
+    .expect("a stamp");
+    stamp::put(&mut persistent, Some(&Note::new(&stamp, fields(json))));
+    let definitions =
+        Definitions { persistent: persistent.clone(), live: Some(persistent.clone()) };
+    let uuid = Uuid::from_u128(0x1234_5678_9abc);
+    let seen = observed(&definitions, uuid);
+    assert_eq!(*seen.attributes, fields(json));
+    assert!(seen.pending.is_empty());
+    let mut live = persistent.clone();
+    live.put(Element::new("mtu").attr("size", 9000));
+    let seen = observed(&Definitions { persistent, live: Some(live) }, uuid);
+    assert_eq!(seen.attributes.get("mtu"), Some(&Value::Int(9000)));
+    assert_eq!(seen.pending.get("mtu"), Some(&Value::None));
+}

@@ -1,0 +1,190 @@
+//! A volume's attributes. Its format is what we made it as, if we did: libvirt looks into volumes,
+//! and a guest can write a header that makes a raw one look like something else.
+
+use tcloud_model::{Fields, ObservedObject, Stamp, Value};
+use uuid::Uuid;
+
+use super::{Found, of_key};
+use crate::site::shown_kind;
+use crate::stamp::Sealed;
+use crate::xml::Element;
+
+/// The pool that a volume lies in.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    /// Its name on the host.
+    pub(crate) name: String,
+    /// Its UUID.
+    pub(crate) uuid: Uuid,
+    /// Its stamp, if it has one.
+    pub(crate) stamp: Option<Stamp>,
+}
+
+/// What a qcow2 file without any data occupies, at most.
+const EMPTY_QCOW2: u64 = 256 << 10;
+
+/// A volume as it is seen; `None` while it is not finished.
+pub(crate) fn observed(
+    xml: &Element,
+    home: &Home,
+    sealed: Option<&Sealed>,
+    deployment: Uuid,
+) -> Option<ObservedObject> {
+    if sealed.is_some_and(|sealed| sealed.note.unfinished) {
+        return None;
+    }
+    let name = xml.content_at("name").unwrap_or_default();
+    let kept = sealed.map(|sealed| &sealed.note.kept);
+    let stamp = sealed.map(|sealed| sealed.note.stamp.clone());
+    let kind = shown_kind(stamp.as_ref(), "volume");
+    let mut fields = kept.cloned().unwrap_or_default();
+    let is_image = kind == "image";
+    if !is_image {
+        let owner = stamp.as_ref().map_or(deployment, |stamp| stamp.deployment);
+        fields.insert("size", Value::Bytes(shown_size(xml, sealed)));
+        fields.insert(
+            "pool",
+            match &home.stamp {
+                Some(stamp) if stamp.deployment == owner => Value::Ref(stamp.address.clone()),
+                _ => Value::text(&home.name),
+            },
+        );
+        fields.insert("encrypted", Value::Bool(xml.find("target/encryption").is_some()));
+        if fields.get("format").is_none()
+            && let Some(format @ ("qcow2" | "raw")) = probed_format(xml)
+        {
+            fields.insert("format", Value::text(format));
+        }
+    }
+    Some(ObservedObject {
+        kind,
+        uuid: Some(sealed.map_or_else(|| of_key(home.uuid, &name), |sealed| sealed.uuid)),
+        name: name.into(),
+        written: (!is_image).then(|| written(xml)),
+        stamp,
+        attributes: fields.compact().into(),
+        pending: Fields::new().into(),
+        running: None,
+        kept: Vec::new(),
+    })
+}
+
+/// What an adopted volume is remembered as.
+pub(super) fn kept_of(found: &Found) -> Fields {
+    let format = probed_format(&found.xml).filter(|format| ["qcow2", "raw"].contains(format));
+    format.map(|format| ("format".into(), Value::text(format))).into_iter().collect()
+}
+
+fn bytes(xml: &Element, name: &str) -> Option<u64> {
+    xml.content_at(name)?.parse().ok()
+}
+
+/// The size that libvirt believes.
+pub(crate) fn capacity(xml: &Element) -> u64 {
+    bytes(xml, "capacity").unwrap_or_default()
+}
+
+/// The format that libvirt believes; block devices are as they are.
+pub(crate) fn probed_format(xml: &Element) -> Option<&str> {
+    let format = xml.find("target/format").and_then(|format| format.get("type"));
+    match xml.get("type") {
+        Some("file") | None => format,
+        _ => Some("raw"),
+    }
+}
+
+/// How large it is. A raw one is as large as its file, whatever its content pretends.
+pub(super) fn size(xml: &Element, sealed: Option<&Sealed>) -> u64 {
+    let kept = sealed.and_then(|sealed| sealed.note.kept.text("format"));
+    match (kept, bytes(xml, "physical")) {
+        (Some("raw"), Some(physical)) if probed_format(xml) != Some("raw") => physical,
+        _ => capacity(xml),
+    }
+}
+
+/// How much libvirt may round a size up.
+pub(super) fn grain(xml: &Element) -> u64 {
+    if xml.get("type") == Some("block") { 128 << 20 } else { 512 }
+}
+
+/// The size in the words of the text, if it is only rounded.
+fn shown_size(xml: &Element, sealed: Option<&Sealed>) -> u64 {
+    let now = size(xml, sealed);
+    let asked = sealed.and_then(|sealed| sealed.note.kept.number("size"));
+    match asked {
+        Some(asked) if asked <= now && now - asked < grain(xml) => asked,
+        _ => now,
+    }
+}
+
+/// The bytes that were really written to it, as far as the file system knows.
+fn written(xml: &Element) -> u64 {
+    let allocated = bytes(xml, "allocation").unwrap_or_default();
+    match probed_format(xml) {
+        Some("qcow2") if allocated <= EMPTY_QCOW2 => 0,
+        _ => allocated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn volume(kind: &str, format: &str, capacity: u64, allocation: u64) -> Element {
+        let xml = format!(
+            "<volume type='{kind}'><name>v</name><capacity unit='bytes'>{capacity}</capacity>\
+             <allocation unit='bytes'>{allocation}</allocation><physical unit='bytes'>1024</physical>\
+             <target><path>/p/v</path><format type='{format}'/></target></volume>"
+        );
+        Element::parse(&xml).expect("XML")
+    }
+
+    fn home() -> Home {
+        Home { name: "default".into(), uuid: Uuid::nil(), stamp: None }
+    }
+
+    fn sealed(kept: &str) -> Sealed {
+        let note = crate::stamp::Note::from_json(&format!(
+            r#"{{"deployment":"00000000-0000-4000-8000-000000000001","address":"tenant.t.volume.v",
+            "incarnation":0,"digest":"00000000000000000000000000000000","protect":true,
+            "create_first":false,"dependencies":[],"kept":{kept}}}"#
+        ));
+        let place = crate::stamp::Place::Volume("default".into(), "v".into());
+        Sealed { uuid: Uuid::from_u128(7), place, note: note.expect("a note") }
+    }
+
+    #[test]
+    fn a_header_that_a_guest_wrote_changes_nothing() {
+        let sealed = sealed(r#"{"format":"raw","size":{"$bytes":1024}}"#);
+        let xml = volume("file", "qcow2", 1 << 60, 4096);
+        let seen = observed(&xml, &home(), Some(&sealed), Uuid::nil()).expect("a volume");
+        assert_eq!(seen.attributes.text("format"), Some("raw"));
+        assert_eq!(seen.attributes.number("size"), Some(1024));
+    }
+
+    #[test]
+    fn an_empty_volume_has_nothing_written() {
+        let seen = |xml| observed(&xml, &home(), None, Uuid::nil()).and_then(|own| own.written);
+        assert_eq!(seen(volume("file", "qcow2", 1 << 30, 200_704)), Some(0));
+        assert_eq!(seen(volume("file", "qcow2", 1 << 30, 1 << 20)), Some(1 << 20));
+        assert_eq!(seen(volume("file", "raw", 1 << 30, 0)), Some(0));
+        assert_eq!(seen(volume("file", "raw", 1 << 30, 4_096)), Some(4_096));
+    }
+
+    #[test]
+    fn a_rounded_size_is_the_one_that_was_asked_for() {
+        let sealed = sealed(r#"{"format":"qcow2","size":{"$bytes":1000}}"#);
+        let size = |xml: &Element| shown_size(xml, Some(&sealed));
+        assert_eq!(size(&volume("file", "qcow2", 1_024, 0)), 1_000);
+        assert_eq!(size(&volume("file", "qcow2", 2_048, 0)), 2_048);
+        assert_eq!(size(&volume("file", "qcow2", 512, 0)), 512);
+    }
+
+    #[test]
+    fn what_is_not_finished_is_not_seen() {
+        let mut sealed = sealed("{}");
+        sealed.note.unfinished = true;
+        let xml = volume("file", "qcow2", 1, 0);
+        assert_eq!(observed(&xml, &home(), Some(&sealed), Uuid::nil()), None);
+    }
+}
