@@ -17,6 +17,7 @@
 //! * [`observed`] – what the hypervisors run ([`ObservedState`]).
 //! * [`record`] – what tcloud last did ([`State`], [`Record`]).
 //! * [`sharing`] – saves memory while many values are read.
+//! * [`parallel`] – independent work on several threads.
 //! * [`operation`] – one thing asked of a provider ([`Operation`]).
 
 pub mod address;
@@ -29,6 +30,7 @@ pub mod kinds;
 pub mod name;
 pub mod observed;
 pub mod operation;
+pub mod parallel;
 pub mod record;
 pub mod schema;
 pub mod sharing;

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tcloud_model::{
     Address, Assigned, AttrPath, Catalog, Check, Deployment, DesiredGraph, Diagnostic, Digest,
-    Evaluator, Fields, FileId, Name, Output, Severity, Sources, Span, codes, sharing,
+    Evaluator, Fields, FileId, Name, Output, Severity, Sources, Span, codes, parallel, sharing,
 };
-use tcloud_syntax::ast;
+use tcloud_syntax::{Parsed, ast};
 
 use crate::eval::{Bounds, Collected, Eval, InstanceId, State, Variable};
 use crate::shapes::Shapes;
@@ -135,7 +135,7 @@ fn read_all(
         }
     };
     paths.sort();
-    let mut files = Vec::with_capacity(paths.len());
+    let mut read = Vec::with_capacity(paths.len());
     for path in paths {
         let id = sources.next_id();
         let bytes = world.read(&path).map_err(|error| {
@@ -153,9 +153,7 @@ fn read_all(
         match text {
             Ok(text) => {
                 sources.add(&path, text);
-                let parsed = tcloud_syntax::parse(id, text);
-                diagnostics.extend(parsed.diagnostics);
-                files.push(parsed.file);
+                read.push(id);
             }
             Err(problem) => {
                 // What is text before the trouble is kept, so that its place can be shown.
@@ -167,7 +165,14 @@ fn read_all(
             }
         }
     }
-    files
+    let texts: Vec<_> = read.into_iter().map(|id| (id, &*sources.file(id).text)).collect();
+    let parsed = tcloud_syntax::parse_all(&texts, parallel::threads()).into_iter();
+    parsed
+        .map(|Parsed { file, diagnostics: found }| {
+            diagnostics.extend(found);
+            file
+        })
+        .collect()
 }
 
 /// Values for parameters that the program does not have.

@@ -1,6 +1,8 @@
 //! Reads a whole file: splits it into items and puts their trees together.
 
-use tcloud_model::{Diagnostic, FileId, Span, codes};
+use std::num::NonZero;
+
+use tcloud_model::{Diagnostic, FileId, Span, codes, parallel};
 
 use crate::ast::{Bad, Expr, File, Statement};
 use crate::build::{Builder, Known};
@@ -25,16 +27,51 @@ pub(crate) const MAX_REPORTS: usize = 500;
 /// Reads a file. It never fails: mistakes become diagnostics and `Bad` nodes. The text is one that
 /// [`decode`](crate::decode) gave; spans count in 32 bits, so it is shorter than 4 GiB.
 pub fn parse(file: FileId, text: &str) -> Parsed {
-    let mut parsed = Parsed::default();
-    characters::check(file, text, &mut parsed.diagnostics);
-    let hidden = parsed.diagnostics.len();
-    for item in split(text) {
-        read_item(&mut parsed, hidden, text, &item, file);
-        limit(&mut parsed.diagnostics);
-    }
-    parsed.diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
-    parsed
+    parse_all(&[(file, text)], NonZero::<usize>::MIN).pop().unwrap_or_default()
 }
+
+/// Reads several files, see [`parse`], on so many threads. Their number changes nothing but the
+/// time: a thread reads runs of items, and where these end depends on the text alone.
+pub fn parse_all(texts: &[(FileId, &str)], threads: NonZero<usize>) -> Vec<Parsed> {
+    let mut all = Vec::with_capacity(texts.len());
+    let mut runs = Vec::new();
+    for (at, (file, text)) in texts.iter().enumerate() {
+        let mut hidden = Vec::new();
+        characters::check(*file, text, &mut hidden);
+        let mut reader = Reader::new(*file, text, &hidden);
+        let mut items = split(text).into_iter().peekable();
+        // Only the first item that says something may be `in …`; it is read before the others.
+        while !reader.has_begun()
+            && let Some(item) = items.next()
+        {
+            reader.item(&item);
+        }
+        all.push(reader.parsed);
+        while let Some(first) = items.next() {
+            let end = first.range.start + RUN;
+            let mut run = vec![first];
+            run.extend(std::iter::from_fn(|| items.next_if(|item| item.range.end <= end)));
+            runs.push((at, Reader { begun: true, ..Reader::new(*file, text, &hidden) }, run));
+        }
+    }
+    let read = parallel::map(threads, runs, |(at, mut reader, run)| {
+        run.iter().for_each(|item| reader.item(item));
+        reader.parsed.diagnostics.drain(..reader.hidden);
+        (at, reader.parsed)
+    });
+    for (at, Parsed { file, diagnostics }) in read {
+        all[at].file.statements.extend(file.statements);
+        all[at].diagnostics.extend(diagnostics);
+        limit(&mut all[at].diagnostics);
+    }
+    for parsed in &mut all {
+        parsed.diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
+    }
+    all
+}
+
+/// How many bytes of items a thread reads at once.
+const RUN: usize = 32 << 10;
 
 /// Leaves out what nobody would read, and says so.
 fn limit(diagnostics: &mut Vec<Diagnostic>) {
@@ -49,59 +86,89 @@ fn limit(diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-fn read_item(parsed: &mut Parsed, hidden: usize, text: &str, item: &Item, file: FileId) {
-    let source = text.get(item.range.clone()).unwrap_or("");
-    let place = Place { file, base: item.range.start, inserted: &[] };
-    if let Some(at) = item.too_deep {
-        let at = at - item.range.start;
-        let whole = place.span(0, source.len());
-        let statement = too_deep(place.span(at, at + 1), whole, &mut parsed.diagnostics);
-        parsed.file.statements.push(statement);
-        return;
-    }
-    let known = Known { hidden, before: parsed.diagnostics.len() };
-    if !item.sound {
-        read_repaired(parsed, known, text, item, file);
-        return;
-    }
-    let statements = parsed.file.statements.len();
-    build(parsed, source, place, known);
-    let mistakes = parsed.diagnostics.len() - known.before;
-    if item.askew && mistakes > 0 {
-        // Perhaps two lost braces hide each other: the reading with fewer mistakes counts.
-        let plain = parsed.file.statements.split_off(statements);
-        let reported = parsed.diagnostics.split_off(known.before);
-        read_repaired(parsed, known, text, item, file);
-        if parsed.diagnostics.len() - known.before > mistakes {
-            parsed.file.statements.truncate(statements);
-            parsed.file.statements.extend(plain);
-            parsed.diagnostics.truncate(known.before);
-            parsed.diagnostics.extend(reported);
-        }
-    }
+/// Reads items of one file.
+struct Reader<'t> {
+    file: FileId,
+    text: &'t str,
+    parsed: Parsed,
+    /// How many diagnostics concern the file's characters; they are the first ones.
+    hidden: usize,
+    /// Whether these items stand below others.
+    begun: bool,
 }
 
-fn read_repaired(parsed: &mut Parsed, known: Known, text: &str, item: &Item, file: FileId) {
-    let room = MAX_REPORTS.saturating_sub(parsed.diagnostics.len());
-    let repaired = repair(file, text, item, room);
-    parsed.diagnostics.extend(repaired.diagnostics);
-    let place = Place { file, base: item.range.start, inserted: &repaired.inserted };
-    build(parsed, &repaired.text, place, known);
-}
+impl<'t> Reader<'t> {
+    fn new(file: FileId, text: &'t str, hidden: &[Diagnostic]) -> Reader<'t> {
+        let parsed = Parsed { diagnostics: hidden.to_vec(), ..Parsed::default() };
+        Reader { file, text, parsed, hidden: hidden.len(), begun: false }
+    }
 
-/// Parses balanced text and adds its statements to the tree.
-fn build(parsed: &mut Parsed, source: &str, place: Place<'_>, known: Known) {
-    let Parsed { file: tree, diagnostics } = parsed;
-    match grammar::item(source) {
-        Ok(nodes) => {
-            let first = tree.statements.is_empty() && tree.scope.is_none();
-            let mut builder = Builder::new(source, place, diagnostics, known);
-            tree.statements.extend(builder.item(nodes));
-            builder.keep_scope(&mut tree.scope, first);
-        }
-        Err(grammar::TooDeep) => {
+    fn has_begun(&self) -> bool {
+        let File { scope, statements } = &self.parsed.file;
+        self.begun || scope.is_some() || !statements.is_empty()
+    }
+
+    fn item(&mut self, item: &Item) {
+        self.read(item);
+        limit(&mut self.parsed.diagnostics);
+    }
+
+    fn read(&mut self, item: &Item) {
+        let source = self.text.get(item.range.clone()).unwrap_or("");
+        let place = Place { file: self.file, base: item.range.start, inserted: &[] };
+        let Parsed { file: tree, diagnostics } = &mut self.parsed;
+        if let Some(at) = item.too_deep {
+            let at = at - item.range.start;
             let whole = place.span(0, source.len());
-            tree.statements.push(too_deep(place.span(0, 0), whole, diagnostics));
+            tree.statements.push(too_deep(place.span(at, at + 1), whole, diagnostics));
+            return;
+        }
+        let known = Known { hidden: self.hidden, before: diagnostics.len() };
+        if !item.sound {
+            self.repaired(known, item);
+            return;
+        }
+        let statements = tree.statements.len();
+        self.build(source, place, known);
+        let mistakes = self.parsed.diagnostics.len() - known.before;
+        if item.askew && mistakes > 0 {
+            // Perhaps two lost braces hide each other: the reading with fewer mistakes counts.
+            let plain = self.parsed.file.statements.split_off(statements);
+            let reported = self.parsed.diagnostics.split_off(known.before);
+            self.repaired(known, item);
+            let Parsed { file: tree, diagnostics } = &mut self.parsed;
+            if diagnostics.len() - known.before > mistakes {
+                tree.statements.truncate(statements);
+                tree.statements.extend(plain);
+                diagnostics.truncate(known.before);
+                diagnostics.extend(reported);
+            }
+        }
+    }
+
+    fn repaired(&mut self, known: Known, item: &Item) {
+        let room = MAX_REPORTS.saturating_sub(self.parsed.diagnostics.len());
+        let repaired = repair(self.file, self.text, item, room);
+        self.parsed.diagnostics.extend(repaired.diagnostics);
+        let base = item.range.start;
+        let place = Place { file: self.file, base, inserted: &repaired.inserted };
+        self.build(&repaired.text, place, known);
+    }
+
+    /// Parses balanced text and adds its statements to the tree.
+    fn build(&mut self, source: &str, place: Place<'_>, known: Known) {
+        let first = !self.has_begun();
+        let Parsed { file: tree, diagnostics } = &mut self.parsed;
+        match grammar::item(source) {
+            Ok(nodes) => {
+                let mut builder = Builder::new(source, place, diagnostics, known);
+                tree.statements.extend(builder.item(nodes));
+                builder.keep_scope(&mut tree.scope, first);
+            }
+            Err(grammar::TooDeep) => {
+                let whole = place.span(0, source.len());
+                tree.statements.push(too_deep(place.span(0, 0), whole, diagnostics));
+            }
         }
     }
 }

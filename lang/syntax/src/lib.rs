@@ -11,7 +11,7 @@
 //! * `parse` – the grammar (`grammar.pest`) over one item; the only file that knows pest.
 //! * `build` – from the grammar's nodes to the tree ([`ast`]); `literal` reads numbers, amounts and
 //!   addresses, `explain` says why a piece fits nothing, [`habits`] knows other tools.
-//! * `file` – puts the items of a file together ([`parse()`], [`parse_expression`]).
+//! * `file` – puts the items of a file together ([`parse()`], [`parse_all`], [`parse_expression`]).
 //! * [`compose`] – makes a text from values that come from outside.
 //! * `format` – writes a text in its usual form ([`format()`]).
 
@@ -31,6 +31,6 @@ mod repair;
 mod scan;
 
 pub use characters::{MAX_FILE_SIZE, decode};
-pub use file::{Parsed, parse, parse_expression};
+pub use file::{Parsed, parse, parse_all, parse_expression};
 pub use format::format;
 pub use items::MAX_NESTING;
