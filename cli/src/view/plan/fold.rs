@@ -1,8 +1,8 @@
 //! Folding many equal rows into one, so that a plan of thousands of creations can be read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::row::{CREATE, Row};
+use super::row::{CREATE, Folded, Row};
 use tcloud_model::{Address, Name};
 use tcloud_report::text;
 
@@ -18,13 +18,13 @@ const GROUP: usize = 3;
 
 /// What rows have in common that may stand in one line. Creations and deletions are equal; other
 /// changes only when the same happens.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Likeness {
+#[derive(PartialEq, Eq, Hash)]
+struct Likeness<'p> {
     rank: u8,
     /// `None` for every kind.
-    kind: Option<Name>,
+    kind: Option<&'p Name>,
     /// `None` for every tenant; `Some(None)` for what belongs to none.
-    tenant: Option<Option<Address>>,
+    tenant: Option<Option<&'p Address>>,
     phrases: Vec<String>,
 }
 
@@ -39,21 +39,21 @@ enum Reach {
     All,
 }
 
-impl Likeness {
-    fn of(row: &Row, reach: Reach) -> Likeness {
+impl<'p> Likeness<'p> {
+    fn of(row: &Row<'p>, reach: Reach) -> Likeness<'p> {
         let alike = row.rank == CREATE || row.word == "delete";
         Likeness {
             rank: row.rank,
-            kind: (!alike || reach == Reach::Kind).then(|| row.kind.clone()),
-            tenant: (reach != Reach::All).then(|| row.tenant.clone()),
-            phrases: if alike { Vec::new() } else { row.phrases.clone() },
+            kind: (!alike || reach == Reach::Kind).then(|| row.kind()),
+            tenant: (reach != Reach::All).then_some(row.tenant),
+            phrases: if alike { Vec::new() } else { row.phrases() },
         }
     }
 }
 
 /// Folds rows that were merged. They are sorted by rank and stay so.
-pub(super) fn fold(rows: Vec<Row>) -> Vec<Row> {
-    let foldable = rows.iter().filter(|row| row.details.is_empty()).count();
+pub(super) fn fold(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
+    let foldable = rows.iter().filter(|row| !row.is_dangerous()).count();
     if foldable <= CROWDED {
         return fold_to(rows, Reach::Kind, MANY);
     }
@@ -62,14 +62,14 @@ pub(super) fn fold(rows: Vec<Row>) -> Vec<Row> {
 }
 
 /// Puts rows about one address together that differ only in the host.
-pub(super) fn merge(rows: Vec<Row>) -> Vec<Row> {
-    let mut merged: Vec<Row> = Vec::with_capacity(rows.len());
+pub(super) fn merge(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
+    let mut merged: Vec<Row<'_>> = Vec::with_capacity(rows.len());
     for row in rows {
         match merged.last_mut() {
             Some(last)
-                if row.details.is_empty()
-                    && (last.rank, &last.name) == (row.rank, &row.name)
-                    && last.phrases == row.phrases =>
+                if !row.is_dangerous()
+                    && (last.rank, last.address()) == (row.rank, row.address())
+                    && last.phrases() == row.phrases() =>
             {
                 last.hosts.extend(row.hosts);
                 last.objects += row.objects;
@@ -80,23 +80,22 @@ pub(super) fn merge(rows: Vec<Row>) -> Vec<Row> {
     merged
 }
 
-fn fold_to(rows: Vec<Row>, reach: Reach, more_than: usize) -> Vec<Row> {
-    let mut groups: BTreeMap<Likeness, Sum> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.details.is_empty()) {
-        groups.entry(Likeness::of(row, reach)).or_default().add(row);
+fn fold_to(rows: Vec<Row<'_>>, reach: Reach, more_than: usize) -> Vec<Row<'_>> {
+    let mut groups: HashMap<Likeness<'_>, Sum<'_>> = HashMap::new();
+    for row in rows.iter().filter(|row| !row.is_dangerous()) {
+        groups.entry(Likeness::of(row, reach)).or_default().add(row, reach);
     }
     groups.retain(|_, sum| sum.rows > more_than);
-    let mut begun: BTreeSet<Likeness> = BTreeSet::new();
     let mut folded = Vec::new();
     for row in rows {
-        let likeness = row.details.is_empty().then(|| Likeness::of(&row, reach));
-        match likeness.and_then(|likeness| groups.get_key_value(&likeness)) {
+        let likeness = (!row.is_dangerous()).then(|| Likeness::of(&row, reach));
+        match likeness.and_then(|likeness| Some((groups.get_mut(&likeness)?, likeness))) {
             None => folded.push(row),
-            Some((likeness, sum)) => {
-                if begun.insert(likeness.clone()) {
-                    folded.push(sum.row(row, likeness));
-                }
-            }
+            // The first one stands for all, and takes what is said of them.
+            Some((sum, likeness)) => match std::mem::take(sum) {
+                Sum { rows: 0, .. } => {}
+                sum => folded.push(sum.row(row, likeness)),
+            },
         }
     }
     folded
@@ -104,50 +103,52 @@ fn fold_to(rows: Vec<Row>, reach: Reach, more_than: usize) -> Vec<Row> {
 
 /// What a folded row says.
 #[derive(Default)]
-struct Sum {
+struct Sum<'p> {
     rows: usize,
-    kinds: BTreeMap<Name, usize>,
-    tenants: BTreeSet<Option<Address>>,
+    kinds: BTreeMap<&'p Name, usize>,
+    tenants: HashSet<Option<&'p Address>>,
+    /// Where one kind is folded in one tenant there is room for names.
     names: Vec<String>,
 }
 
-impl Sum {
-    fn add(&mut self, row: &Row) {
+impl<'p> Sum<'p> {
+    fn add(&mut self, row: &Row<'p>, reach: Reach) {
         self.rows += 1;
         match &row.folded {
-            Some(kinds) => {
-                for (kind, number) in kinds {
-                    *self.kinds.entry(kind.clone()).or_default() += number;
+            Some(all) => {
+                for (kind, number) in &all.kinds {
+                    *self.kinds.entry(kind).or_default() += number;
                 }
             }
-            None => *self.kinds.entry(row.kind.clone()).or_default() += row.objects,
+            None => *self.kinds.entry(row.kind()).or_default() += row.objects,
         }
-        self.tenants.insert(row.tenant.clone());
-        let short = row.name.rsplit_once('.').map_or(row.name.as_str(), |(_, name)| name);
-        self.names.push(short.to_owned());
+        self.tenants.insert(row.tenant);
+        if reach == Reach::Kind {
+            let name = row.name();
+            let short = name.rsplit_once('.').map_or(name.as_str(), |(_, name)| name);
+            self.names.push(short.to_owned());
+        }
     }
 
-    fn row(&self, first: Row, likeness: &Likeness) -> Row {
+    fn row(self, first: Row<'p>, likeness: Likeness<'p>) -> Row<'p> {
         let Likeness { rank: _, kind, tenant, phrases } = likeness;
         let name = match tenant {
             Some(Some(tenant)) => tenant.to_string(),
             Some(None) => "shared".to_owned(),
             None => format!("in {} tenants", self.tenants.len()),
         };
-        let mut kinds: Vec<(&Name, usize)> = self.kinds.iter().map(|(k, n)| (k, *n)).collect();
-        kinds.sort_by_key(|(kind, number)| (std::cmp::Reverse(*number), (*kind).clone()));
+        let mut kinds: Vec<(&Name, usize)> = self.kinds.iter().map(|(k, n)| (*k, *n)).collect();
+        kinds.sort_by_key(|(kind, number)| (std::cmp::Reverse(*number), *kind));
         let mut said: Vec<String> =
             kinds.iter().map(|(kind, number)| text::count(*number, text::noun(kind))).collect();
         match (kind, &phrases[..], &self.names[..]) {
-            // One kind in one tenant: there is room for names.
-            (Some(_), [], [one, others @ ..]) if tenant.is_some() => {
+            (Some(_), [], [one, others @ ..]) => {
                 said[0].push_str(&format!(": {one}"));
                 said.extend(others.iter().cloned());
             }
-            _ => said.extend(phrases.iter().cloned()),
+            _ => said.extend(phrases),
         }
-        let folded = Some(self.kinds.clone());
-        let tenant = tenant.clone().flatten();
-        Row { name, tenant, phrases: said, hosts: Vec::new(), cause: None, folded, ..first }
+        let folded = Some(Folded { name, phrases: said, kinds: self.kinds });
+        Row { tenant: tenant.flatten(), hosts: Vec::new(), folded, ..first }
     }
 }

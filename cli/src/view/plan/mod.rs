@@ -83,7 +83,7 @@ impl PlanView<'_> {
         }
         let new = new_attributes(plan);
         let row = |(at, change)| Row::of(change, new.get(&at).copied());
-        let mut rows: Vec<Row> = (0..).zip(&plan.changes).map(row).collect();
+        let mut rows: Vec<Row<'_>> = (0..).zip(&plan.changes).map(row).collect();
         rows.sort_by_key(|row| row.rank);
         let rows = fold::merge(rows);
         let rows = if self.everything { rows } else { fold::fold(rows) };

@@ -20,83 +20,108 @@ const COLUMN: usize = 36;
 /// The most that an address takes, so that something is left for the rest.
 const NAME: usize = 54;
 
-/// One change.
-pub(super) struct Row {
+/// One change, or many that are alike. Its words are made when they are asked for: of thousands of
+/// creations only a few lines are shown.
+pub(super) struct Row<'p> {
+    /// The change, the first one of many.
+    pub(super) change: &'p Change,
+    /// The attributes that a new object gets.
+    pub(super) new: Option<&'p Fields>,
     /// Where it stands among the others: worst first.
     pub(super) rank: u8,
     pub(super) word: &'static str,
     pub(super) tone: Tone,
-    /// The address, or what stands for many of them.
-    pub(super) name: String,
-    pub(super) kind: Name,
-    pub(super) tenant: Option<Address>,
-    /// What happens, most important first.
-    pub(super) phrases: Vec<String>,
+    pub(super) tenant: Option<&'p Address>,
     /// The hosts on which it happens, where that is worth a word.
-    pub(super) hosts: Vec<String>,
-    pub(super) cause: Option<Position>,
-    /// Why and what stays, for what is dangerous; a dangerous row is never folded.
-    pub(super) details: Vec<(String, Option<Position>)>,
+    pub(super) hosts: Vec<&'p Address>,
     /// For how many objects it stands, which differ in their host.
     pub(super) objects: usize,
-    /// For a row that stands for many: how many of each kind.
-    pub(super) folded: Option<BTreeMap<Name, usize>>,
+    /// For a row that stands for many.
+    pub(super) folded: Option<Folded<'p>>,
 }
 
-impl Row {
+/// What a row says that stands for many.
+pub(super) struct Folded<'p> {
+    /// What stands for their addresses.
+    pub(super) name: String,
+    pub(super) phrases: Vec<String>,
+    /// How many of each kind.
+    pub(super) kinds: BTreeMap<&'p Name, usize>,
+}
+
+impl<'p> Row<'p> {
     /// The row of a change; `new` are the attributes that a new object gets.
-    pub(super) fn of(change: &Change, new: Option<&Fields>) -> Row {
+    pub(super) fn of(change: &'p Change, new: Option<&'p Fields>) -> Row<'p> {
         let (rank, word, tone) = class(change);
-        let cause = change.causes.first().cloned();
-        let dangerous = rank <= POWER_CYCLE;
-        let mut row = Row {
-            rank,
-            word,
-            tone,
-            name: change.object.address.to_string(),
-            kind: change.kind.clone(),
-            tenant: change.object.address.tenant().cloned(),
-            phrases: phrases(change, new),
-            hosts: match (dangerous, change.action) {
-                (false, Action::Create | Action::Delete) => vec![host_name(&change.object.host)],
-                _ => Vec::new(),
-            },
-            cause: None,
-            details: Vec::new(),
-            objects: 1,
-            folded: None,
+        let hosts = match change.action {
+            Action::Create | Action::Delete if rank > POWER_CYCLE => vec![&change.object.host],
+            _ => Vec::new(),
         };
-        if dangerous {
-            row.details.push((because(change), cause));
-            row.details.extend(consequence(change).map(|text| (text, None)));
-        } else {
-            row.cause = cause;
+        let tenant = change.object.address.tenant();
+        Row { change, new, rank, word, tone, tenant, hosts, objects: 1, folded: None }
+    }
+
+    pub(super) fn address(&self) -> &'p Address {
+        &self.change.object.address
+    }
+
+    pub(super) fn kind(&self) -> &'p Name {
+        &self.change.kind
+    }
+
+    /// Whether it says why and what stays; then it is never folded.
+    pub(super) fn is_dangerous(&self) -> bool {
+        self.rank <= POWER_CYCLE
+    }
+
+    /// The address, or what stands for many of them.
+    pub(super) fn name(&self) -> String {
+        self.folded.as_ref().map_or_else(|| self.address().to_string(), |all| all.name.clone())
+    }
+
+    /// What happens, most important first.
+    pub(super) fn phrases(&self) -> Vec<String> {
+        match &self.folded {
+            Some(all) => all.phrases.clone(),
+            None => phrases(self.change, self.new),
         }
-        row
+    }
+
+    /// Why and what stays, for what is dangerous.
+    fn details(&self) -> Vec<(String, Option<&'p Position>)> {
+        if !self.is_dangerous() {
+            return Vec::new();
+        }
+        let mut details = vec![(because(self.change), self.change.causes.first())];
+        details.extend(consequence(self.change).map(|text| (text, None)));
+        details
     }
 
     /// The lines of the row, each at most [`WIDTH`] columns wide.
     pub(super) fn render(&self, palette: Palette, name_width: usize) -> String {
         let word = palette.paint(self.tone, &pad(self.word, WORD - 1));
-        let mut phrases = self.phrases.clone();
+        let mut phrases = self.phrases();
         if !self.hosts.is_empty() {
-            phrases.push(format!("on {}", self.hosts.join(" and ")));
+            let hosts: Vec<String> = self.hosts.iter().map(|host| host_name(host)).collect();
+            phrases.push(format!("on {}", hosts.join(" and ")));
         }
-        let short = shorten_middle(&self.name, NAME);
+        let cause = self.change.causes.first();
+        let cause = cause.filter(|_| !self.is_dangerous() && self.folded.is_none());
+        let short = shorten_middle(&self.name(), NAME);
         let mut name = pad(&short, name_width);
-        let forms = self.cause.as_ref().map(places).unwrap_or_default();
+        let forms = cause.map(places).unwrap_or_default();
         let right = forms.last().map_or(0, |form| 2 + width(form));
         if width(&name) + width(&phrases.join(", ")) + right > WIDTH - 2 - WORD - 2 {
             // What happens matters more than where its column begins.
             name = short;
         }
         let room = WIDTH - 2 - WORD - width(&name) - 2;
-        let rest = spread(room, &phrases, self.cause.as_ref(), palette);
+        let rest = spread(room, &phrases, cause, palette);
         let mut text = format!("  {word} {name}  {rest}");
         text.truncate(text.trim_end().len());
-        for (detail, cause) in &self.details {
+        for (detail, cause) in self.details() {
             let room = WIDTH - 2 - WORD;
-            let rest = spread(room, std::slice::from_ref(detail), cause.as_ref(), palette);
+            let rest = spread(room, &[detail], cause, palette);
             text.push('\n');
             text.push_str(&" ".repeat(2 + WORD));
             text.push_str(&rest);
@@ -107,8 +132,8 @@ impl Row {
 }
 
 /// How wide the column of names is, for these rows.
-pub(super) fn name_width(rows: &[Row]) -> usize {
-    rows.iter().map(|row| width(&row.name)).max().unwrap_or(0).clamp(8, COLUMN)
+pub(super) fn name_width(rows: &[Row<'_>]) -> usize {
+    rows.iter().map(|row| width(&row.name())).max().unwrap_or(0).clamp(8, COLUMN)
 }
 
 /// The least that is left of what happens beside where it comes from.
