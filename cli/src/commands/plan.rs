@@ -6,11 +6,11 @@ use tcloud_planner::Goal;
 use tcloud_planner::plan::Plan as Planned;
 
 use super::Context;
-use super::prepare::{Prepared, goal, prepare, wishes};
+use super::prepare::{Prepared, goal, load, wishes};
 use crate::arguments::{self, Consent};
 use crate::failure::{Exit, Outcome};
 use crate::plan_file;
-use crate::session::{self, Access, Project};
+use crate::session::{self, Project};
 use crate::view::layout::quote;
 use crate::view::plan::{Next, PlanView};
 
@@ -18,10 +18,9 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     let project = Project::open(context.path(arguments.path.as_ref()))?;
     let goal = if arguments.destroy { Goal::Destroy } else { goal(&arguments.run.scope) };
     let wishes = wishes(&arguments.run, goal);
-    let Prepared { text, engine, .. } = prepare(&project, &arguments.run, Access::Read, context)?;
-    let (loaded, observed) = tokio::join!(engine.load(), engine.observe());
+    let (Prepared { text, engine }, loaded) = load(&project, &arguments.run, context).await?;
+    let observed = engine.observe().await;
     engine.shutdown().await;
-    let loaded = loaded?;
     let plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
     if let Some(path) = &arguments.out {
         let file = plan_file::of(plan.clone(), &loaded.heads);
@@ -47,7 +46,10 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     if arguments.exit_code {
         session::complete(&observed)?;
     }
-    Ok(exit(&plan, arguments.exit_code))
+    let exit = exit(&plan, arguments.exit_code);
+    // The process ends now. Taking half a million objects apart would only keep the user waiting.
+    std::mem::forget((text, loaded, observed, plan));
+    Ok(exit)
 }
 
 /// The exit code: with `--exit-code`, what there is to do.

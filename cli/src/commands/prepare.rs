@@ -2,6 +2,7 @@
 
 use tcloud_engine::Engine;
 use tcloud_planner::{Goal, Wishes};
+use tcloud_state::{Loaded, Selection};
 
 use super::Context;
 use crate::arguments::{Consent, Run, Scope};
@@ -27,6 +28,30 @@ pub(super) fn prepare(
     let store = project.store(&run.inputs, access)?;
     let engine = project.engine(&text.program, store, run.parallelism.get());
     Ok(Prepared { text, engine })
+}
+
+/// Prepares for only looking, and reads what is remembered while the text is compiled.
+pub(super) async fn load(
+    project: &Project,
+    run: &Run,
+    context: &Context,
+) -> Result<(Prepared, Loaded), Failure> {
+    let store = project.store(&run.inputs, Access::Read);
+    let reading = store.as_ref().ok().cloned();
+    let reading = tokio::spawn(async move {
+        match reading {
+            Some(store) => Some(store.load(&Selection::All).await),
+            None => None,
+        }
+    });
+    // What is wrong with the text is said first.
+    let text = project.program(&run.inputs, context)?;
+    let engine = project.engine(&text.program, store?, run.parallelism.get());
+    let loaded = match reading.await {
+        Ok(Some(loaded)) => loaded?,
+        Ok(None) | Err(_) => engine.load().await?,
+    };
+    Ok((Prepared { text, engine }, loaded))
 }
 
 /// What a run is for, unless it is to destroy.
