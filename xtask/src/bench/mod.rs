@@ -5,6 +5,7 @@ mod report;
 mod rival;
 mod shape;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,12 +24,16 @@ pub(crate) struct Options {
     /// How often each is measured; the median counts
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// The largest number of resources that terraform plans (it needs a core-minute for 10,000)
+    /// The largest reference load that terraform plans (it needs a core-minute for 10,000)
     #[arg(long, default_value_t = 5_000)]
     rival_plan: usize,
-    /// The largest number of resources that terraform applies (it needs 13 minutes for 5,000)
+    /// The largest reference load that terraform applies, once (it needs 13 minutes for 5,000)
     #[arg(long, default_value_t = 1_000)]
     rival_apply: usize,
+    /// The longest chain and the most pairs that terraform plans and applies (it needs three
+    /// minutes to apply a chain of 800, and one to plan 2,000 pairs)
+    #[arg(long, default_value_t = 0)]
+    rival_shapes: usize,
     /// Plan this many resources once, for the memory that it takes
     #[arg(long)]
     largest: Option<usize>,
@@ -42,18 +47,18 @@ struct Bench<'a> {
     tcloud: PathBuf,
     directory: &'a Path,
     options: &'a Options,
-    report: Report,
+    report: RefCell<Report>,
 }
 
 /// Runs every measurement and writes `target/bench.json`.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     build(root)?;
     let directory = tempfile::tempdir().map_err(|error| format!("no directory: {error}"))?;
-    let mut bench = Bench {
+    let bench = Bench {
         tcloud: root.join("target/release/tcloud"),
         directory: directory.path(),
         options,
-        report: Report::default(),
+        report: RefCell::default(),
     };
     bench.parsing(root)?;
     let mut sizes = options.sizes.clone();
@@ -68,8 +73,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     if let Some(size) = options.largest {
         bench.largest(size)?;
     }
-    bench.report.exponents();
-    bench.report.write(&root.join("target/bench.json"))
+    let mut report = bench.report.into_inner();
+    report.exponents();
+    report.write(&root.join("target/bench.json"))
 }
 
 /// Builds what is measured, with the optimisations of a release.
@@ -88,7 +94,7 @@ fn build(root: &Path) -> Result<(), String> {
 
 impl Bench<'_> {
     /// Megabytes per second of the parser alone.
-    fn parsing(&mut self, root: &Path) -> Result<(), String> {
+    fn parsing(&self, root: &Path) -> Result<(), String> {
         let file = self.directory.join("parse.tcloud");
         let text = Shape::Reference.tcloud(100_000);
         std::fs::write(&file, &text).map_err(|error| format!("cannot write: {error}"))?;
@@ -96,61 +102,84 @@ impl Bench<'_> {
         let runs = self.repeat(|| measure::command(&[program.as_os_str(), file.as_os_str()]))?;
         let mut line = Line::new("parse", "reference", 100_000, &runs);
         line.megabytes_per_second = Some(text.len() as f64 / 1e6 / line.seconds);
-        self.report.add(line);
+        self.report.borrow_mut().add(line);
         Ok(())
     }
 
     /// Plan of everything, apply, plan of nothing to do – ours and terraform's in turn.
-    fn shape(&mut self, shape: Shape, size: usize) -> Result<(), String> {
+    fn shape(&self, shape: Shape, size: usize) -> Result<(), String> {
         let ours = self.directory.join(format!("{}-{size}", shape.word()));
         make(&ours, "main.tcloud", &shape.tcloud(size))?;
-        let (plan, apply) = (["plan", "--quiet"], ["apply", "--yes", "--quiet"]);
-        let mut lines = Vec::new();
-        lines.push(("plan-all", self.repeat(|| self.tcloud(&ours, &plan))?));
-        let mut applied = Vec::new();
-        for _ in 0..self.options.runs {
-            clean(&ours)?;
-            applied.push(self.tcloud(&ours, &apply)?);
+        let (plans, applies) = self.rival(shape, size);
+        let theirs = self.directory.join(format!("terraform-{}-{size}", shape.word()));
+        if plans || applies {
+            make(&theirs, "main.tf", &shape.terraform(size))?;
+            rival::init(&theirs)?;
         }
-        lines.push(("apply", applied));
-        lines.push(("plan-nothing", self.repeat(|| self.tcloud(&ours, &plan))?));
-        let rival = self.rival(shape, size)?;
-        for (name, runs) in lines {
-            let mut line = Line::new(name, shape.word(), size, &runs);
-            line.rival(rival.iter().find(|(own, _)| *own == name).map(|(_, runs)| &runs[..]));
-            self.report.add(line);
-        }
+        self.in_turn(
+            ("plan-all", shape, size),
+            || self.tcloud(&ours, &["plan", "--quiet"]),
+            || plans.then(|| rival::plan(&theirs)).transpose(),
+        )?;
+        let mut applied = false;
+        self.in_turn(
+            ("apply", shape, size),
+            || {
+                clean(&ours)?;
+                self.tcloud(&ours, &["apply", "--yes", "--quiet"])
+            },
+            || {
+                // Once is enough of what takes minutes.
+                let now = applies && !std::mem::replace(&mut applied, true);
+                now.then(|| rival::apply(&theirs)).transpose()
+            },
+        )?;
+        self.in_turn(
+            ("plan-nothing", shape, size),
+            || self.tcloud(&ours, &["plan", "--quiet"]),
+            || applies.then(|| rival::plan(&theirs)).transpose(),
+        )?;
         std::fs::remove_dir_all(&ours).map_err(|error| format!("cannot remove: {error}"))
     }
 
+    /// Measures ours and theirs in turn, so that a machine that slows down does so for both.
+    fn in_turn(
+        &self,
+        (name, shape, size): (&'static str, Shape, usize),
+        ours: impl Fn() -> Result<Measured, String>,
+        mut theirs: impl FnMut() -> Result<Option<Measured>, String>,
+    ) -> Result<(), String> {
+        let (mut own, mut rival) = (Vec::new(), Vec::new());
+        for _ in 0..self.options.runs.max(1) {
+            own.push(ours()?);
+            rival.extend(theirs()?);
+        }
+        let mut line = Line::new(name, shape.word(), size, &own);
+        line.rival(&rival);
+        self.report.borrow_mut().add(line);
+        Ok(())
+    }
+
     /// One plan of many resources, for its memory.
-    fn largest(&mut self, size: usize) -> Result<(), String> {
+    fn largest(&self, size: usize) -> Result<(), String> {
         let ours = self.directory.join("largest");
         make(&ours, "main.tcloud", &Shape::Reference.tcloud(size))?;
         // A bench may be larger than what a project of people would ever be.
         make(&ours, "tcloud.toml", "[limits]\nfile_size = 1000000000\nresources = 10000000\n")?;
         let run = self.tcloud(&ours, &["plan", "--quiet"])?;
-        self.report.add(Line::new("plan-all", "reference", size, &[run]));
+        self.report.borrow_mut().add(Line::new("plan-all", "reference", size, &[run]));
         Ok(())
     }
 
-    fn rival(
-        &self,
-        shape: Shape,
-        size: usize,
-    ) -> Result<Vec<(&'static str, Vec<Measured>)>, String> {
-        if size > self.options.rival_plan || !rival::is_there() {
-            return Ok(Vec::new());
-        }
-        let theirs = self.directory.join(format!("terraform-{}-{size}", shape.word()));
-        make(&theirs, "main.tf", &shape.terraform(size))?;
-        rival::init(&theirs)?;
-        let mut lines = vec![("plan-all", self.repeat(|| rival::plan(&theirs))?)];
-        if size <= self.options.rival_apply {
-            lines.push(("apply", vec![rival::apply(&theirs)?]));
-            lines.push(("plan-nothing", self.repeat(|| rival::plan(&theirs))?));
-        }
-        Ok(lines)
+    /// Whether terraform plans this load, and whether it applies it.
+    fn rival(&self, shape: Shape, size: usize) -> (bool, bool) {
+        let Options { rival_plan, rival_apply, rival_shapes, .. } = self.options;
+        let (plan, apply) = match shape {
+            Shape::Reference => (*rival_plan, *rival_apply),
+            Shape::Chain | Shape::Pairs => (*rival_shapes, *rival_shapes),
+        };
+        let is_there = rival::is_there();
+        (is_there && size <= plan, is_there && size <= apply)
     }
 
     fn tcloud(&self, directory: &Path, arguments: &[&str]) -> Result<Measured, String> {

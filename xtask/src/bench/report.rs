@@ -69,8 +69,10 @@ impl Line {
     }
 
     /// Adds terraform's runs, if there were any.
-    pub(super) fn rival(&mut self, runs: Option<&[Measured]>) {
-        let Some(runs) = runs else { return };
+    pub(super) fn rival(&mut self, runs: &[Measured]) {
+        if runs.is_empty() {
+            return;
+        }
         let (seconds, peak_mb) = (median(runs, |run| run.seconds), median(runs, |run| run.peak_mb));
         self.terraform_seconds = Some(seconds);
         self.terraform_peak_mb = Some(peak_mb);
@@ -115,8 +117,14 @@ impl Report {
                 .filter(|line| (line.name, line.shape) == (name, shape))
                 .map(|line| ((line.resources as f64).ln(), line.seconds.ln()))
                 .collect();
-            if let Some(exponent) = slope(&points) {
-                crate::say(&format!("{name:12} {shape:10} grows with exponent {exponent:.2}"));
+            if let (Some(exponent), [.., before, last]) = (slope(&points), &points[..]) {
+                let (size, time) = (last.0 - before.0, last.1 - before.1);
+                crate::say(&format!(
+                    "{name:12} {shape:10} grows with exponent {exponent:.2}; \
+                     {:.1} times the time for the last {:.1} times the resources",
+                    time.exp(),
+                    size.exp()
+                ));
                 self.exponents.push(Exponent { name, shape, exponent });
             }
         }
