@@ -98,7 +98,8 @@ impl<'t> Printer<'t> {
     ) -> String {
         let inner = self.inner(node);
         match inner.as_slice() {
-            [only] if self.opened(node, &inner) => {
+            // Brackets whose content is too long for the line are opened, as the author may do it.
+            [only] if self.opened(node, &inner) || self.is_long_condition(only) => {
                 let inside = self.value(only, indent + 1, 2 * (indent + 1));
                 format!("{open}\n{}{inside}\n{}{close}", pad(indent + 1), pad(indent))
             }
@@ -143,9 +144,17 @@ impl<'t> Printer<'t> {
         Some(out)
     }
 
+    /// Whether something that the author wrote on one line is a condition of several parts.
+    fn is_long_condition(&self, node: &Node<'t>) -> bool {
+        let joins = |part: &Node<'t>| matches!(part.text(), "&&" | "||");
+        node.rule() == Rule::expr && self.flat(node).is_some() && self.inner(node).iter().any(joins)
+    }
+
     /// Operands and operators; where the author began a new line, one begins before the operator.
+    /// A condition on one line that is too long begins one before each of its parts.
     fn chain(&self, node: &Node<'t>, indent: usize, column: usize) -> String {
         let parts = self.inner(node);
+        let too_long = self.is_long_condition(node);
         let style = Style { flat: false, indent };
         let mut out = String::new();
         let mut inside = indent;
@@ -159,8 +168,9 @@ impl<'t> Printer<'t> {
             match part.rule() {
                 // `in` cannot begin a line: it would be read as a statement.
                 Rule::op if part.text() != "in" => {
-                    let broken =
-                        newline(before, Some(part)) || newline(Some(part), parts.get(number + 1));
+                    let broken = newline(before, Some(part))
+                        || newline(Some(part), parts.get(number + 1))
+                        || (too_long && matches!(part.text(), "&&" | "||"));
                     if broken {
                         inside = indent + 1;
                         out.push_str(&format!("\n{}{} ", pad(inside), part.text()));
