@@ -8,6 +8,7 @@ use crate::ast::{Bad, Expr, File, Statement};
 use crate::build::{Builder, Known};
 use crate::characters;
 use crate::items::{Item, MAX_NESTING, split};
+use crate::scan::MAX_TEXT_DEPTH;
 use crate::parse as grammar;
 use crate::place::Place;
 use crate::repair::repair;
@@ -120,7 +121,10 @@ impl<'t> Reader<'t> {
         if let Some(at) = item.too_deep {
             let at = at - item.range.start;
             let whole = place.span(0, source.len());
-            tree.statements.push(too_deep(place.span(at, at + 1), whole, diagnostics));
+            let span = place.span(at, at + 1);
+            let text = source.as_bytes().get(at) == Some(&b'"');
+            let report = if text { texts_too_deep } else { too_deep };
+            tree.statements.push(report(span, whole, diagnostics));
             return;
         }
         let known = Known { hidden: self.hidden, before: diagnostics.len() };
@@ -178,6 +182,16 @@ fn too_deep(at: Span, whole: Span, diagnostics: &mut Vec<Diagnostic>) -> Stateme
         .push(Diagnostic::error(codes::E0006, at, "brackets are nested too deeply").help(format!(
             "at most {MAX_NESTING} levels are allowed; give parts names with `let`"
         )));
+    Statement::Bad(Bad { name: None, span: whole })
+}
+
+fn texts_too_deep(at: Span, whole: Span, diagnostics: &mut Vec<Diagnostic>) -> Statement {
+    diagnostics.push(
+        Diagnostic::error(codes::E0006, at, "texts stand in texts too deeply").help(format!(
+            "at most {MAX_TEXT_DEPTH} levels of `${{…}}` with a text are allowed; give the inner \
+             ones names with `let`"
+        )),
+    );
     Statement::Bad(Bad { name: None, span: whole })
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Item {
     /// A closing brace is not indented as the line with its partner. Perhaps two mistakes hide
     /// each other; when something else is wrong too, they do.
     pub(crate) askew: bool,
-    /// The first bracket that stands too deep.
+    /// The first bracket or text that stands too deep.
     pub(crate) too_deep: Option<usize>,
 }
 
@@ -72,6 +72,9 @@ impl Splitter<'_> {
                 self.open.push(Open { byte: self.bytes[at], line: self.line });
             }
             Event::Close(at) => self.close(at, self.bytes[at]),
+            Event::DeepText(at) => {
+                self.current.too_deep.get_or_insert(at);
+            }
             Event::OpenText { .. }
             | Event::OpenInterpolation { .. }
             | Event::FlatText(_)

@@ -2,7 +2,7 @@
 //! not closed. One pass over bytes; everything inside texts and comments is skipped.
 
 /// How deep `${…}` with texts in them may stand in each other before it counts as a mistake.
-const MAX_TEXT_DEPTH: usize = 16;
+pub(crate) const MAX_TEXT_DEPTH: usize = 16;
 
 /// How far the end of a text in another tool's form is looked for.
 const MAX_HEREDOC_LINES: usize = 1000;
@@ -34,6 +34,8 @@ pub(crate) enum Event {
         /// The quote that closes the text.
         end: usize,
     },
+    /// A text stands too deep in texts, at its opening quote.
+    DeepText(usize),
     /// `/* … */` or `<<EOF … EOF`, which the language does not have.
     Foreign {
         /// Its first byte.
@@ -92,11 +94,15 @@ impl<'t> Scan<'t> {
         let line_end = self.line_end(at);
         let line = self.bytes.get(..line_end).unwrap_or(&[]);
         match text_end(line, at, raw, 0) {
-            Some(end) => {
+            Ok(end) => {
                 self.at = end;
                 None
             }
-            None => {
+            Err(Unclosed::TooDeep(deep)) => {
+                self.at = self.before_closers(at + 1, line_end);
+                Some(Event::DeepText(deep))
+            }
+            Err(Unclosed::Open) => {
                 if let Some((at, end)) = open_interpolation(line, at, raw) {
                     self.at = end + 1;
                     return Some(Event::OpenInterpolation { at, end });
@@ -279,12 +285,21 @@ fn is_raw(bytes: &[u8], at: usize) -> bool {
     at >= 1 && bytes.get(at - 1) == Some(&b'r') && !letter(2) && !(minus && letter(3))
 }
 
+/// Why a text has no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unclosed {
+    /// It is not closed on its line.
+    Open,
+    /// A text in it, which begins at this quote, stands too deep to be looked at.
+    TooDeep(usize),
+}
+
 /// The end of a text in quotes that begins at `at`; the bytes end with its line.
-fn text_end(line: &[u8], at: usize, raw: bool, depth: usize) -> Option<usize> {
+fn text_end(line: &[u8], at: usize, raw: bool, depth: usize) -> Result<usize, Unclosed> {
     let mut to = at + 1;
     while let Some(byte) = line.get(to) {
         match byte {
-            b'"' => return Some(to + 1),
+            b'"' => return Ok(to + 1),
             b'\\' if !raw => to += 2,
             b'$' if !raw && line.get(to + 1) == Some(&b'{') => {
                 to = interpolation_end(line, to + 1, depth + 1)?;
@@ -292,7 +307,7 @@ fn text_end(line: &[u8], at: usize, raw: bool, depth: usize) -> Option<usize> {
             _ => to += 1,
         }
     }
-    None
+    Err(Unclosed::Open)
 }
 
 /// Where `${` begins, and the quote that closes the text, when only the `}` is missing; the bytes
@@ -333,7 +348,7 @@ pub(crate) fn code_end(bytes: &[u8], start: usize, end: usize) -> usize {
 }
 
 /// The end of `{…}` after a dollar sign; it has to close on its line.
-fn interpolation_end(bytes: &[u8], at: usize, depth: usize) -> Option<usize> {
+fn interpolation_end(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Unclosed> {
     let mut open = 0_usize;
     let mut to = at;
     while let Some(byte) = bytes.get(to) {
@@ -342,19 +357,20 @@ fn interpolation_end(bytes: &[u8], at: usize, depth: usize) -> Option<usize> {
             b'}' => {
                 open -= 1;
                 if open == 0 {
-                    return Some(to + 1);
+                    return Ok(to + 1);
                 }
             }
             b'"' if depth < MAX_TEXT_DEPTH => {
                 to = text_end(bytes, to, is_raw(bytes, to), depth)?;
                 continue;
             }
-            b'"' | b'\n' => return None,
+            b'"' => return Err(Unclosed::TooDeep(to)),
+            b'\n' => return Err(Unclosed::Open),
             _ => {}
         }
         to += 1;
     }
-    None
+    Err(Unclosed::Open)
 }
 
 /// Statements that begin with a word of the language and have no body that must follow.

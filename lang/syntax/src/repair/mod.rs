@@ -113,6 +113,8 @@ impl Repair<'_> {
                 self.report_open_interpolation(at, end);
                 self.edits.push((end, Edit::Insert("}".to_owned())));
             }
+            // Such an item is not repaired.
+            Event::DeepText(_) => {}
             Event::FlatText(at) => self.report_flat_text(at),
             Event::Foreign { at, end } => self.foreign(at, end),
         }
