@@ -262,7 +262,7 @@ pub(crate) fn after_value(before: &str, text: &str) -> Reason {
     let word = &text[..text.find(|c: char| c.is_whitespace()).unwrap_or(text.len())];
     let joined = format!("{}{word}", before.trim_end());
     let amount = before.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'_');
-    if amount && literal::read(&joined).is_ok_and(|_| literal::read(before.trim_end()).is_ok()) {
+    if amount && [&format!("1{word}"), before.trim_end()].iter().all(|t| literal::read(t).is_ok()) {
         return Reason::new(
             codes::E0020,
             0..word.len(),

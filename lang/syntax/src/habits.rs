@@ -6,6 +6,18 @@ use tcloud_model::{Diagnostic, Name, Span, codes};
 
 use crate::ast::{Expr, ExprKind, Ident, TemplatePart};
 
+/// The words that begin or join statements and expressions, and those that are values: with such a
+/// name, what refers to it could not be read.
+const RESERVED: [&str; 22] = [
+    "adopt", "assert", "check", "component", "defaults", "else", "existing", "false", "fn", "for",
+    "forget", "if", "in", "let", "moved", "output", "param", "then", "true", "type", "use", "where",
+];
+
+/// Whether a word belongs to the language and cannot be a name.
+pub(crate) fn is_reserved(word: &str) -> bool {
+    RESERVED.binary_search(&word).is_ok()
+}
+
 /// A block in another tool's form.
 pub(crate) struct BlockHabit {
     pub(crate) diagnostic: Diagnostic,

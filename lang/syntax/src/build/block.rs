@@ -124,6 +124,7 @@ impl<'t> Builder<'t, '_> {
     pub(super) fn check_name(&mut self, name: &Ident) {
         let quoted = name.span.length() > name.name.len();
         if Name::is_word(&name.name) && !quoted {
+            self.check_reserved(name);
             return;
         }
         if quoted && Name::is_word(&name.name) {
@@ -145,6 +146,17 @@ impl<'t> Builder<'t, '_> {
         });
     }
 
+    /// Reports a word of the language where a name should be.
+    pub(super) fn check_reserved(&mut self, name: &Ident) {
+        if habits::is_reserved(&name.name) {
+            let message = format!("`{0}` is a word of the language and cannot be a name", name.name);
+            self.report(
+                Diagnostic::error(codes::E0012, name.span, message)
+                    .help(format!("choose another name, such as `{0}-1`", name.name)),
+            );
+        }
+    }
+
     /// `for n in 1..=3`
     pub(super) fn repeat(&mut self, node: Node<'t>, depth: usize) -> Repeat {
         let span = self.node_span(&node);
@@ -158,36 +170,25 @@ impl<'t> Builder<'t, '_> {
         Repeat { first, second, over, span }
     }
 
-    /// `component name { … }`
-    pub(super) fn component(
+    /// `component name { … }` or `check name { … }`
+    pub(super) fn named_body(
         &mut self,
         node: Node<'t>,
         doc: Option<Arc<str>>,
         depth: usize,
     ) -> Statement {
-        let (start, span) = (node.start(), self.node_span(&node));
+        let (rule, start, span) = (node.rule(), node.start(), self.node_span(&node));
         let head = self.head(node, depth);
-        let Some(name) = self.only_name(&head, "component") else {
+        let what = if rule == Rule::check_s { "check" } else { "component" };
+        let Some(name) = self.only_name(&head, what) else {
             return self.bad_range(span, None);
         };
         let (head, body) = (self.span(start, head.end), head.body);
-        Statement::Component(Box::new(Component { doc, name, body, head, span }))
-    }
-
-    /// `check name { … }`
-    pub(super) fn check(
-        &mut self,
-        node: Node<'t>,
-        doc: Option<Arc<str>>,
-        depth: usize,
-    ) -> Statement {
-        let (start, span) = (node.start(), self.node_span(&node));
-        let head = self.head(node, depth);
-        let Some(name) = self.only_name(&head, "check") else {
-            return self.bad_range(span, None);
-        };
-        let (head, body) = (self.span(start, head.end), head.body);
-        Statement::Check(Box::new(Check { doc, name, body, head, span }))
+        if rule == Rule::check_s {
+            Statement::Check(Box::new(Check { doc, name, body, head, span }))
+        } else {
+            Statement::Component(Box::new(Component { doc, name, body, head, span }))
+        }
     }
 
     fn only_name(&mut self, head: &Head, what: &str) -> Option<Ident> {

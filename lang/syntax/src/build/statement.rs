@@ -101,8 +101,7 @@ impl<'t> Builder<'t, '_> {
         match node.rule() {
             Rule::attr => Statement::Attribute(self.attribute(node, depth)),
             Rule::block | Rule::existing_s | Rule::defaults_s => self.block(node, doc, depth),
-            Rule::component_s => self.component(node, doc, depth),
-            Rule::check_s => self.check(node, doc, depth),
+            Rule::component_s | Rule::check_s => self.named_body(node, doc, depth),
             Rule::if_s => self.condition(node, depth),
             Rule::bad_head => self.bad_head(node, doc, depth),
             Rule::let_s => self.let_statement(node, depth),
@@ -160,6 +159,7 @@ impl<'t> Builder<'t, '_> {
         let span = self.node_span(&node);
         let mut parts = node.into_children();
         let name = self.next_ident(&mut parts);
+        self.check_reserved(&name);
         let (ty, value) = self.type_and_value(parts, depth);
         let value = value.unwrap_or_else(|| self.bad_expression(self.text.len(), self.text.len()));
         Statement::Let(Box::new(Let { name, ty, value, span }))
@@ -169,6 +169,7 @@ impl<'t> Builder<'t, '_> {
         let span = self.node_span(&node);
         let mut parts = node.into_children();
         let name = self.next_ident(&mut parts);
+        self.check_reserved(&name);
         let (ty, value) = self.type_and_value(parts, depth);
         let value = value.unwrap_or_else(|| self.bad_expression(self.text.len(), self.text.len()));
         Statement::Output(Box::new(Output { doc, name, ty, value, span }))
@@ -178,6 +179,7 @@ impl<'t> Builder<'t, '_> {
         let span = self.node_span(&node);
         let mut parts = node.into_children();
         let name = self.next_ident(&mut parts);
+        self.check_reserved(&name);
         let (ty, default) = self.type_and_value(parts, depth);
         let ty = ty.unwrap_or_else(|| {
             let message = format!("param `{}` has no type", name.name);
@@ -211,6 +213,7 @@ impl<'t> Builder<'t, '_> {
         let span = self.node_span(&node);
         let mut parts = node.into_children().peekable();
         let name = parts.next().map_or_else(|| self.word_at(0), |word| self.ident(&word));
+        self.check_reserved(&name);
         let mut params = Vec::new();
         let mut last: Option<usize> = None;
         while let Some(part) = parts.next_if(|part| part.rule() == Rule::fparam) {
@@ -218,6 +221,7 @@ impl<'t> Builder<'t, '_> {
             last = Some(part.end());
             let mut inner = part.into_children();
             let param = self.next_ident(&mut inner);
+            self.check_reserved(&param);
             let ty = inner.next().map(|ty| self.type_expr(ty, depth + 1));
             params.extend(ty.map(|ty| (param, ty)));
         }
