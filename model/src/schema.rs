@@ -79,6 +79,8 @@ pub struct Attribute {
     /// never set is left alone.
     #[serde(default)]
     pub default: Option<Value>,
+    /// The smallest value that can be meant, for types with an order.
+    pub least: Option<Value>,
     /// What changing it does.
     pub cost: Cost,
     /// Whether the planner gives it a value when the text does not (an address, a MAC).
@@ -198,6 +200,7 @@ impl Attribute {
             doc: doc.to_owned(),
             required: false,
             default: None,
+            least: None,
             cost: Cost::Always(Impact::None),
             assigned: false,
             steering: false,
@@ -214,6 +217,12 @@ impl Attribute {
     /// Has a default.
     pub fn default(mut self, value: Value) -> Attribute {
         self.default = Some(value);
+        self
+    }
+
+    /// A smaller value is a mistake.
+    pub fn at_least(mut self, value: Value) -> Attribute {
+        self.least = Some(value);
         self
     }
 

@@ -69,6 +69,9 @@ fn describe(text: &mut String, attribute: &Attribute, indent: usize, palette: Pa
     if let Some(default) = &attribute.default {
         notes.push(format!("default {default}"));
     }
+    if let Some(least) = &attribute.least {
+        notes.push(format!("{least} or more"));
+    }
     if attribute.assigned {
         notes.push("given by tcloud when not set".to_owned());
     }

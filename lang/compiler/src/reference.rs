@@ -131,7 +131,7 @@ fn attributes(text: &mut String, heading: &str, attributes: &[Attribute]) {
     let rows = attributes.iter().map(|attribute| {
         vec![
             format!("`{}`", attribute.name),
-            format!("`{}`", shown_type(&attribute.ty)),
+            bounded_type(attribute),
             default(attribute),
             if attribute.steering { "–".to_owned() } else { cost(attribute) },
             first_paragraph(&attribute.doc),
@@ -165,6 +165,15 @@ fn shown_type(ty: &Type) -> String {
             _ => ty.to_string(),
         },
         _ => ty.to_string(),
+    }
+}
+
+/// The type, and the smallest value when there is one.
+fn bounded_type(attribute: &Attribute) -> String {
+    let ty = shown_type(&attribute.ty);
+    match &attribute.least {
+        Some(least) => format!("`{ty}`, `{least}` or more"),
+        None => format!("`{ty}`"),
     }
 }
 

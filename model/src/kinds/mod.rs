@@ -35,6 +35,9 @@ pub fn core() -> Vec<Schema> {
 /// The kinds whose objects hold data that cannot be made again.
 pub const HOLDS_DATA: [&str; 2] = ["volume", "disk"];
 
+/// The least memory or storage that can be meant; a smaller size has lost its unit.
+const MIB: Value = Value::Bytes(1 << 20);
+
 fn schema(kind: &str, role: Role, doc: &str, example: &str) -> Schema {
     Schema {
         kind: Name::new(kind),

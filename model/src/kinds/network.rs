@@ -70,6 +70,7 @@ fn attributes() -> Vec<Attribute> {
         )
         .steering(),
         Attribute::new("max_rate", Type::Rate, "The most that all its guests may use together.")
+            .at_least(Value::Rate(8_000))
             .cost(Impact::RecreateKeep),
         admits("Who outside may open connections to its guests, from `allow`."),
         reaches("Where in `guarded` its guests may send what needs no answer."),
@@ -112,6 +113,7 @@ fn blocks() -> Vec<Block> {
                     .required()
                     .cost(Impact::Live),
                 Attribute::new("lease", Type::Duration, "How long one is given for.")
+                    .at_least(Value::Duration(120_000))
                     .default(Value::Duration(3_600_000))
                     .cost(Impact::RecreateKeep),
             ],

@@ -1,6 +1,6 @@
 //! Sites, zones and hosts: where things can run.
 
-use super::schema;
+use super::{MIB, schema};
 use crate::schema::{Attribute, Block, Role, Schema};
 use crate::{Impact, Type, Value};
 
@@ -71,13 +71,15 @@ pub(super) fn host() -> Schema {
                 "What the machine has. Without it, the hypervisor is asked.",
                 vec![
                     Attribute::new("vcpus", Type::int(1, 100_000), "Logical CPUs.").required(),
-                    Attribute::new("memory", Type::Bytes, "Memory.").required(),
+                    Attribute::new("memory", Type::Bytes, "Memory.").required().at_least(MIB),
                 ]),
             Block::single("overcommit", "How many times over it may be given to guests.", vec![
                 Attribute::new("vcpus", Type::Float, "Virtual CPUs for each logical CPU.")
-                    .default(Value::Float(4.0)),
+                    .default(Value::Float(4.0))
+                    .at_least(Value::Float(0.1)),
                 Attribute::new("memory", Type::Float, "Guest memory for each byte of memory.")
-                    .default(Value::Float(1.0)),
+                    .default(Value::Float(1.0))
+                    .at_least(Value::Float(0.1)),
             ]),
             Block::single("reserve", "What the host keeps for itself.", vec![
                 Attribute::new("memory", Type::Bytes, "Memory.").default(Value::Bytes(0)),

@@ -1,6 +1,6 @@
 //! Pools, images and volumes: where data lives.
 
-use super::schema;
+use super::{MIB, schema};
 use crate::schema::{Attribute, Cost, Role, Schema};
 use crate::{Impact, Type, Value};
 
@@ -24,6 +24,7 @@ pub(super) fn pool() -> Schema {
                 "The class that volumes ask for: `nvme`, `hdd`.").steering(),
             Attribute::new("capacity", Type::Bytes,
                 "What may be used of it on each host. Without it, the hypervisor is asked.")
+                .at_least(MIB)
                 .cost(Impact::None),
             Attribute::new("hosts", Type::list(Type::reference(&["host"])),
                 "The hosts that have it. Without it, all hosts of the site.").steering(),
@@ -90,6 +91,7 @@ pub(super) fn volume_attributes() -> Vec<Attribute> {
              its file system. It cannot shrink: a smaller size makes it anew, without its data. \
              Needed unless it is made from an image that has `min_disk`.",
         )
+        .at_least(MIB)
         .costs(Cost::Direction { grow: Impact::LiveGuest, shrink: Impact::RecreateLose }),
         Attribute::new("pool", Type::reference(&["pool"]), "The pool that it lies in.")
             .cost(Impact::RecreateLose),

@@ -1,8 +1,8 @@
 //! Virtual machines with their disks and NICs, and flavors.
 
 use super::network::{admits, allow, reaches};
-use super::schema;
 use super::storage::volume_attributes;
+use super::{MIB, schema};
 use crate::schema::{Attribute, Block, Cost, Role, Schema};
 use crate::{Field, Impact, Name, Type, Value};
 
@@ -22,7 +22,7 @@ pub(super) fn flavor() -> Schema {
     .inside(&["site", "tenant"])
     .attributes(vec![
         Attribute::new("vcpus", Type::int(1, 512), "Virtual CPUs.").required(),
-        Attribute::new("memory", Type::Bytes, "Memory.").required(),
+        Attribute::new("memory", Type::Bytes, "Memory.").required().at_least(MIB),
     ])
 }
 
@@ -78,6 +78,7 @@ fn size_attributes() -> Vec<Attribute> {
             "Memory.\n\nMore can be added while it runs, up to \
             `max_memory`.",
         )
+        .at_least(MIB)
         .costs(within("max_memory")),
         Attribute::new(
             "max_vcpus",
@@ -87,6 +88,7 @@ fn size_attributes() -> Vec<Attribute> {
         )
         .cost(Impact::PowerCycle),
         Attribute::new("max_memory", Type::Bytes, "How much memory it can be given while it runs.")
+            .at_least(MIB)
             .cost(Impact::PowerCycle),
     ]
 }
@@ -342,7 +344,9 @@ fn nic_attributes() -> Vec<Attribute> {
         )
         .default(Value::text("virtio"))
         .cost(Impact::PowerCycle),
-        Attribute::new("max_rate", Type::Rate, "The most that it may use.").cost(Impact::Live),
+        Attribute::new("max_rate", Type::Rate, "The most that it may use.")
+            .at_least(Value::Rate(8_000))
+            .cost(Impact::Live),
         Attribute::new(
             "filter",
             Type::Bool,

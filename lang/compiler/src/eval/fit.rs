@@ -203,7 +203,10 @@ fn mismatch(ty: &Type, value: &Value, subject: &str) -> Box<Misfit> {
         (Type::Int { min, max }, Value::Int(number)) => misfit(
             codes::E0204,
             format!("{subject} is {number}, {}", bounds(*min, *max)),
-            &format!("write a number {}", bounds(*min, *max).replacen("allowed: ", "", 1)),
+            &match (min, max) {
+                (Some(min), Some(max)) => format!("write a number from {min} to {max}"),
+                _ => format!("write a number: {}", bounds(*min, *max)),
+            },
         ),
         (Type::OneOf(texts), Value::Text(text)) => {
             let list: Vec<String> = texts.iter().map(|text| format!("\"{text}\"")).collect();

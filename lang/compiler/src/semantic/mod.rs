@@ -4,6 +4,7 @@
 mod addresses;
 mod attachment;
 mod facts;
+mod least;
 mod machine;
 mod names;
 mod openings;
@@ -41,6 +42,7 @@ pub(crate) fn check(
         addresses::check,
         vlan::check,
         names::check,
+        least::check,
         machine::check,
         attachment::check,
         quota::check,
