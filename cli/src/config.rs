@@ -36,11 +36,13 @@ pub(crate) struct Limits {
     pub(crate) files: usize,
     /// The most resources.
     pub(crate) resources: usize,
+    /// The most steps of evaluation, beside those that each resource allows for.
+    pub(crate) steps: u64,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { file_size: 16 << 20, files: 100_000, resources: 1_000_000 }
+        Limits { file_size: 16 << 20, files: 100_000, resources: 1_000_000, steps: 10_000_000 }
     }
 }
 

@@ -33,7 +33,9 @@ pub struct Settings {
 pub struct Limits {
     /// Bytes of one file.
     pub file_bytes: usize,
-    /// Steps of evaluation: about one for each part of an expression and each value made.
+    /// Steps of evaluation: about one for each part of an expression and each value made. Each
+    /// resource allows for a thousand more, so that large programs have what they need and small
+    /// ones that explode end within seconds.
     pub steps: u64,
     /// Resources, with NICs and other nested blocks that have names.
     pub resources: usize,
@@ -41,7 +43,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { file_bytes: 16 << 20, steps: 500_000_000, resources: 4_000_000 }
+        Limits { file_bytes: 16 << 20, steps: 10_000_000, resources: 1_000_000 }
     }
 }
 
@@ -142,7 +144,7 @@ fn read_all(
             let message = format!("this file cannot be read: {error}");
             Box::new(
                 Diagnostic::error(codes::E0309, Span::new(id, 0, 0), message)
-                    .help("repair the file, or take it out of the project"),
+                    .help(format!("repair {path}, or take it out of the project")),
             )
         });
         let limit = settings.limits.file_bytes;

@@ -29,6 +29,9 @@ struct Pass<'p> {
     bindings: Vec<(&'p Name, Value)>,
 }
 
+/// How many steps of evaluation each resource allows for.
+const STEPS_EACH: u64 = 1_000;
+
 impl<'p> Eval<'p> {
     /// How many blocks stand in an instance, with those that `defaults` add.
     pub(super) fn child_count(&self, id: InstanceId) -> u32 {
@@ -137,6 +140,7 @@ impl<'p> Eval<'p> {
         if self.state.addressed + kept.len() > self.bounds.resources {
             return Err(self.too_many(block.head));
         }
+        self.bounds.steps = self.bounds.steps.saturating_add(kept.len() as u64 * STEPS_EACH);
         let first = self.state.next();
         for pass in kept {
             self.instance(id, child, block, pass);
@@ -144,7 +148,7 @@ impl<'p> Eval<'p> {
         Ok(first..self.state.next())
     }
 
-    fn too_many(&mut self, at: Span) -> Stop {
+    pub(super) fn too_many(&mut self, at: Span) -> Stop {
         let message = format!("more than {} resources", self.bounds.resources);
         self.report(
             Diagnostic::error(codes::E0406, at, message)

@@ -193,7 +193,8 @@ impl<'p> Eval<'p> {
                 )
                 .label("stopped here")
                 .help(
-                    "look for repetitions inside repetitions, and for texts or lists that double",
+                    "look for repetitions inside repetitions, and for texts or lists that double; \
+                     the limit is a setting",
                 ),
             );
         }
