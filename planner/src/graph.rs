@@ -12,6 +12,8 @@ use petgraph::visit::EdgeRef;
 pub(crate) enum Strength {
     /// Tidy: what goes away goes before what it used changes.
     Tidy,
+    /// Roomy: on a full host, what goes away goes before what takes its room comes.
+    Room,
     /// Careful: who held something lets go of it before it goes away.
     Release,
     /// As stamps remember it. Stamps of different runs may disagree with each other and the text.
@@ -60,7 +62,7 @@ impl Graph {
         if let Some(sequence) = self.sequence() {
             return Ok(self.finish(sequence));
         }
-        for weakest in [Strength::Tidy, Strength::Release, Strength::Stored] {
+        for weakest in [Strength::Tidy, Strength::Room, Strength::Release, Strength::Stored] {
             self.open_circles(weakest);
             if let Some(sequence) = self.sequence() {
                 return Ok(self.finish(sequence));

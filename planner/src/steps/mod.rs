@@ -1,6 +1,7 @@
 //! From changes to steps: what is asked of whom, in which order.
 
 mod ask;
+mod room;
 
 use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{Address, Diagnostic, ObjectId};
@@ -92,6 +93,7 @@ pub(crate) fn steps(
         builder.needs(draft, &mut graph);
         builder.releases(draft, &mut graph);
     }
+    builder.room(&mut graph);
     for (mover, node) in &builder.restamps {
         if let Some(moved) = builder.parts[*mover].made() {
             graph.before(moved, *node, Strength::Hard);
