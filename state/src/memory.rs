@@ -168,11 +168,13 @@ impl Store for MemoryStore {
     async fn append(&self, run: Uuid, batch: &[Append]) -> Result<(), StoreError> {
         let mut inner = self.inner();
         batch.iter().try_for_each(|append| inner.check(run, append))?;
+        // All or nothing: an entry that cannot follow leaves what was there as it was.
+        let mut folded = inner.folded.clone();
+        let mut entries = batch.iter().flat_map(|append| &append.entries);
+        entries.try_for_each(|sealed| folded.add(&sealed.entry)).map_err(damaged)?;
+        inner.folded = folded;
         for Append { scope, generation, after: _, entries } in batch {
-            for sealed in entries {
-                inner.folded.add(&sealed.entry).map_err(damaged)?;
-                inner.add(scope, *generation, sealed);
-            }
+            entries.iter().for_each(|sealed| inner.add(scope, *generation, sealed));
         }
         Ok(())
     }

@@ -36,6 +36,7 @@ on_every_store! {
     an_older_generation_cannot_write
     a_writer_that_lost_its_place_cannot_write
     one_refused_scope_refuses_the_whole_batch
+    an_entry_that_cannot_follow_leaves_nothing_behind
     a_second_run_is_told_who_holds_the_scope
     scopes_are_granted_all_or_none
     an_expired_lease_is_taken_over
@@ -105,6 +106,27 @@ async fn a_failed_step_remembers_what_was_found_instead(store: AnyStore) {
     let loaded = store.load(&Selection::All).await.expect("loaded");
     assert_eq!(loaded.state.records.get(&x), Some(&*record(&x, 4)));
     assert!(loaded.intents.is_empty());
+}
+
+async fn an_entry_that_cannot_follow_leaves_nothing_behind(store: AnyStore) {
+    let mut run = begin(&store, &["tenant.a", "tenant.b"]).await;
+    run.create(0, "tenant.a.vm.x", 1).await;
+    let before = store.load(&Selection::All).await.expect("loaded");
+    let all = Filter { details: true, ..Filter::default() };
+    let history = store.history(&all).await.expect("read");
+    let (y, z) = (object("tenant.a.vm.y"), object("tenant.b.vm.z"));
+    let never_intended = run.outcome(7, StepResult::Done, Remembered::Planned);
+    let batch = [
+        (scope("tenant.a"), Body::Intent(create(1, &y, 2))),
+        (scope("tenant.b"), Body::Intent(create(2, &z, 3))),
+        (scope("tenant.b"), run.outcome(2, StepResult::Done, Remembered::Planned)),
+        (scope("tenant.b"), never_intended),
+    ];
+    let batch = batch.map(|(scope, body)| (scope, run.entry(body)));
+    let error = run.writer.append(batch.into()).await.expect_err("nobody intended it");
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    assert_eq!(store.load(&Selection::All).await.expect("loaded"), before);
+    assert_eq!(store.history(&all).await.expect("read"), history);
 }
 
 async fn an_object_may_move_from_one_scope_to_another(store: AnyStore) {
