@@ -123,6 +123,19 @@ pub(crate) fn order(block: &Block, plan: &Plan) -> Result<(), String> {
     Ok(())
 }
 
+/// Everything that waits, and for what: `create B after create A`, each line one of all.
+pub(crate) fn waits(block: &Block, plan: &Plan) -> Result<(), String> {
+    let name = |step: &Step| {
+        let address = step_address(step).filter(|address| !is_ground(address))?;
+        Some(format!("{} {address}", verb(step)?))
+    };
+    let found = plan.steps.iter().flat_map(|step| {
+        let before = step.after.iter().map(|before| &plan.steps[before.0 as usize]);
+        before.filter_map(move |before| Some(format!("{} after {}", name(step)?, name(before)?)))
+    });
+    same(&lines(block), &found.collect())
+}
+
 fn verb(step: &Step) -> Option<&'static str> {
     step.operation.as_ref().map(|operation| operation.action.word())
 }

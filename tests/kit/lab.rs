@@ -119,19 +119,26 @@ impl Lab {
         Ok(Planned { plan: Arc::new(plan), program, sources })
     }
 
-    /// Carries out a plan.
+    /// Carries out a plan. When the step on the object with the address `stop` begins, the run is
+    /// asked to stop.
     ///
     /// # Errors
     /// When it cannot be begun.
-    pub fn apply(&self, planned: &Planned) -> Result<Applied, ApplyError> {
+    pub fn apply(&self, planned: &Planned, stop: Option<&str>) -> Result<Applied, ApplyError> {
         let plan = planned.plan.clone();
+        let stop_at = stop.map(str::to_owned);
         let applied = self.with_engine(planned.program.graph(), |engine| async move {
             let (sender, mut receiver) = mpsc::channel(64);
-            let (_stopper, stop) = watch::channel(Stop::No);
+            let (stopper, stop) = watch::channel(Stop::No);
             let control = Control { events: sender, stop };
             let listening = tokio::spawn(async move {
                 let mut events = Vec::new();
                 while let Some(event) = receiver.recv().await {
+                    if let ApplyEvent::StepStarted { object, .. } = &event
+                        && stop_at.as_ref().is_some_and(|at| object.address.to_string() == *at)
+                    {
+                        stopper.send_replace(Stop::Drain);
+                    }
                     events.push(event);
                 }
                 events

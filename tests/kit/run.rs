@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tcloud_compiler::Variable;
 use tcloud_model::{Address, AttrPath, Diagnostic, Fields, Name, Value};
 use tcloud_planner::{Goal, Wishes};
-use tcloud_provider_sim::{Control, Fault, How};
+use tcloud_provider_sim::{Control, Fault, How, Latency};
 
 use crate::expect;
 use crate::lab::{Applied, Lab, Planned};
@@ -38,6 +38,7 @@ fn step(lab: &mut Lab, block: &Block) -> Result<(), String> {
         "plan" => expect::changes(block, &plan(lab, block)?.plan),
         "drift" => expect::drift(block, &plan(lab, block)?.plan),
         "decisions" => expect::decisions(block, &plan(lab, block)?.plan),
+        "waits" => expect::waits(block, &plan(lab, block)?.plan),
         "refused" => refused(lab, block),
         "apply" => apply(lab, block),
         "world" => block.lines().try_for_each(|line| expect::world(lab, line)),
@@ -92,9 +93,14 @@ pub fn in_words(diagnostics: &[Diagnostic]) -> String {
 fn apply(lab: &Lab, block: &Block) -> Result<(), String> {
     let wishes = wishes(block)?;
     let planned = plan(lab, block)?;
-    let applied = lab.apply(&planned).map_err(|error| format!("{error}: {error:?}"))?;
+    let stop = block.values("stop").next();
+    let applied =
+        lab.apply(&planned, stop).map_err(|error| format!("{error}: {error:?}"))?;
     expect::order_of_events(&planned.plan, &applied.events)?;
-    if block.has("fails") {
+    if applied.account.interrupted != stop.is_some() {
+        return Err("it was stopped, or was not, against what is expected".to_owned());
+    }
+    if block.has("fails") || stop.is_some() {
         return expect::account(block, &applied.account);
     }
     succeeded(&applied)?;
@@ -121,7 +127,7 @@ fn succeeded(applied: &Applied) -> Result<(), String> {
 fn refused(lab: &Lab, block: &Block) -> Result<(), String> {
     let planned = plan(lab, block)?;
     let before = expect::dump(lab)?;
-    match lab.apply(&planned) {
+    match lab.apply(&planned, None) {
         Ok(_) => return Err("it was applied without consent".to_owned()),
         Err(tcloud_engine::ApplyError::NeedsDecision) => {}
         Err(error) => return Err(format!("it was refused for another reason: {error}")),
@@ -149,6 +155,7 @@ fn by_hand(lab: &Lab, line: &str) -> Result<(), String> {
         ["foreign", kind, name, "on", host] => {
             control(lab, host)?.make(kind, name, &foreign(kind)?, None).map_err(|e| e.to_string())
         }
+        ["slow", time] => slow(lab, time),
         ["fail", address, operation, how] => fail(lab, address, operation, how, 1),
         ["fail", address, operation, how, times] => {
             fail(lab, address, operation, how, times.parse().map_err(|_| "times is a number")?)
@@ -189,6 +196,20 @@ fn fail(lab: &Lab, address: &str, operation: &str, how: &str, times: u32) -> Res
     for host in lab.hosts() {
         let mut control = control(lab, &host.to_string())?;
         control.break_with(&fault).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+/// Every call to a host takes so long.
+fn slow(lab: &Lab, time: &str) -> Result<(), String> {
+    let Value::Duration(milliseconds) = literal(time)? else {
+        return Err(format!("{time} is no length of time"));
+    };
+    let milliseconds = u32::try_from(milliseconds).map_err(|error| error.to_string())?;
+    let latency = Latency { operation: None, kind: None, milliseconds, jitter: 0 };
+    for host in lab.hosts() {
+        let mut control = control(lab, &host.to_string())?;
+        control.set_latencies(&[latency.clone()]).map_err(|error| error.to_string())?;
     }
     Ok(())
 }
