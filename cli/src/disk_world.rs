@@ -10,6 +10,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use tcloud_compiler::{World, WorldError};
 
 use crate::config::{self, Limits};
+use crate::trust;
 
 /// How many directories deep a project may be.
 const DEEPEST: usize = 64;
@@ -67,20 +68,19 @@ impl DiskWorld {
                 continue;
             }
             let path = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-            if kind.is_dir() {
-                // A directory with settings of its own is a project of its own.
-                if !entry.path().join(config::FILE).exists() {
-                    self.walk(&path, depth + 1, found)?;
-                }
-            } else if name.ends_with(".tcloud") && !name.ends_with(".test.tcloud") {
-                // Leaving it out silently would take down what it declares.
-                if !kind.is_file() {
-                    let what = if kind.is_symlink() { "a symbolic link" } else { "not a file" };
-                    return Err(WorldError(format!(
-                        "{path} is {what}; only regular files are read"
-                    )));
-                }
+            let may_be_read = kind.is_dir() || name.ends_with(".tcloud");
+            if may_be_read && trust::is_open_to_all(&entry.metadata().map_err(failed)?) {
+                return Err(WorldError(format!(
+                    "everybody may write to {path}; take that away: chmod o-w"
+                )));
+            }
+            // Links, pipes and directories with such a name are found too, and then cannot be read:
+            // leaving them out silently would take down what they are thought to declare.
+            if name.ends_with(".tcloud") && !name.ends_with(".test.tcloud") {
                 found.insert(path);
+            } else if kind.is_dir() && !entry.path().join(config::FILE).exists() {
+                // A directory with settings of its own is a project of its own.
+                self.walk(&path, depth + 1, found)?;
             }
             if found.len() > self.limits.files {
                 return Err(WorldError(format!(
@@ -109,7 +109,7 @@ impl World for DiskWorld {
         let failed = |error: io::Error| WorldError(words(&error));
         let mut file = File::from(self.open(path).map_err(failed)?);
         if !file.metadata().map_err(failed)?.is_file() {
-            return Err(WorldError("it is not a regular file".to_owned()));
+            return Err(WorldError("it is a directory, a pipe or a device, and no file".to_owned()));
         }
         let mut bytes = Vec::new();
         let most = self.limits.file_size;
@@ -137,6 +137,7 @@ fn words(error: &io::Error) -> String {
         (_, Some(rustix::io::Errno::LOOP)) => {
             "it is a symbolic link; only regular files are read".to_owned()
         }
+        (_, Some(rustix::io::Errno::NXIO)) => "it is a socket or a device, and no file".to_owned(),
         (_, Some(rustix::io::Errno::NOTDIR)) => {
             "a part of the path is not a directory of the project".to_owned()
         }
@@ -197,8 +198,14 @@ mod tests {
     fn links_and_pipes_among_the_sources_are_errors() {
         let root = project();
         symlink("b.tcloud", root.path().join("c.tcloud")).expect("linked");
-        let error = world(root.path()).files().expect_err("a link");
-        assert_eq!(error.0, "c.tcloud is a symbolic link; only regular files are read");
+        std::fs::create_dir(root.path().join("d.tcloud")).expect("made");
+        let world = DiskWorld::new(root.path(), Limits::default());
+        let files = world.files().expect("they are found");
+        assert!(["c.tcloud", "d.tcloud"].iter().all(|own| files.contains(&(*own).to_owned())));
+        let error = world.read("c.tcloud").expect_err("a link");
+        assert_eq!(error.0, "it is a symbolic link; only regular files are read");
+        let error = world.read("d.tcloud").expect_err("a directory");
+        assert_eq!(error.0, "it is a directory, a pipe or a device, and no file");
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Drop for Interrupts {
 }
 
 /// Waits for Ctrl-C or a polite request to end. False when signals cannot be heard.
-async fn signal() -> bool {
+pub(crate) async fn signal() -> bool {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return tokio::signal::ctrl_c().await.is_ok();

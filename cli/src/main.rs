@@ -13,6 +13,7 @@ mod plan_file;
 mod secrets;
 mod session;
 mod terminal;
+mod trust;
 mod value;
 mod variables;
 mod view;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         }
     };
     panic::explain();
+    trust::close_new_files();
     let worker = std::thread::Builder::new().stack_size(STACK).spawn(move || run(arguments));
     match worker.map(std::thread::JoinHandle::join) {
         Ok(Ok(exit)) => exit,

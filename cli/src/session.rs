@@ -16,13 +16,14 @@ use tcloud_state::{LocalProcesses, MemoryStore, SqliteStore, Store};
 
 use crate::arguments::Inputs;
 use crate::commands::Context;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure};
 use crate::secrets::LocalSecrets;
+use crate::trust;
 use crate::variables;
 use crate::view::diagnostics;
-use crate::view::layout::{count, list};
+use crate::view::layout::{count, list, quote};
 
 /// The directory below a project's root for what tcloud itself keeps.
 const OWN: &str = ".tcloud";
@@ -46,6 +47,9 @@ pub(crate) enum SessionError {
     /// The directory is not there.
     #[error("{} is not a directory", .0.display())]
     NoDirectory(PathBuf),
+    /// Whoever uses the machine could have written what it says.
+    #[error("everybody may write to {}", .0.display())]
+    OpenToAll(PathBuf),
     /// There is nothing to work on.
     #[error("there is no .tcloud file in {}", .0.display())]
     NoText(PathBuf),
@@ -68,6 +72,12 @@ impl Project {
     pub(crate) fn open(root: PathBuf) -> Result<Project, Failure> {
         if !root.is_dir() {
             return Err(SessionError::NoDirectory(root).into());
+        }
+        for path in [root.clone(), root.join(config::FILE)] {
+            if path.metadata().is_ok_and(|metadata| trust::is_open_to_all(&metadata)) {
+                let help = format!("chmod -R o-w {}", quote(&root.display().to_string()));
+                return Err(Failure::from(SessionError::OpenToAll(path)).help(help));
+            }
         }
         let config = Config::load(&root)?;
         let deployment = Deployment::new(&config.deployment);
@@ -92,6 +102,7 @@ impl Project {
         settings.catalog = Arc::clone(&self.catalog);
         settings.variables = variables::read(inputs)?;
         settings.limits.resources = self.config.limits.resources;
+        settings.limits.steps = self.config.limits.steps;
         settings.limits.file_bytes =
             usize::try_from(self.config.limits.file_size).unwrap_or(usize::MAX);
         let compiled = compile(world, &settings);

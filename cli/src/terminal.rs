@@ -52,6 +52,9 @@ pub(crate) enum QuestionError {
     /// There is nobody to ask.
     #[error("there is no terminal to ask at")]
     NoTerminal,
+    /// Ctrl-C instead of an answer.
+    #[error("stopped; nothing was changed")]
+    Stopped,
     /// The terminal could not be read.
     #[error("the answer cannot be read")]
     Read(#[source] io::Error),
@@ -110,16 +113,21 @@ impl Terminal {
         self.interactive
     }
 
-    /// Asks, and gives the answer without blanks around it; empty at the end of the input.
-    pub(crate) fn ask(&self, question: &str) -> Result<String, QuestionError> {
+    /// Puts a question, if there is a person; [`answer`] waits for what they say.
+    pub(crate) fn question(&self, question: &str) -> Result<(), QuestionError> {
         if !self.interactive {
             return Err(QuestionError::NoTerminal);
         }
         self.err.borrow_mut().print(question);
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer).map_err(QuestionError::Read)?;
-        Ok(answer.trim().to_owned())
+        Ok(())
     }
+}
+
+/// The next line that a person types, without blanks around it; empty at the end of the input.
+pub(crate) fn answer() -> Result<String, QuestionError> {
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(QuestionError::Read)?;
+    Ok(answer.trim().to_owned())
 }
 
 fn is_dumb() -> bool {

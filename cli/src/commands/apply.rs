@@ -16,6 +16,7 @@ use crate::interrupt::Interrupts;
 use crate::plan_file;
 use crate::session::{self, Access, Project};
 use crate::terminal::escape;
+use crate::trust;
 use crate::view::account;
 use crate::view::plan::{Next, PlanView};
 
@@ -32,6 +33,7 @@ struct Manner {
 pub(super) async fn apply(arguments: arguments::Apply, context: &Context) -> Outcome {
     let arguments::Apply { path, yes, json, run } = arguments;
     let manner = Manner { command: "apply", yes, json };
+    trust::warn_root(&context.terminal);
     let path = context.path(path.as_ref());
     if path.is_file() {
         return saved(path, &run, &manner, context).await;
@@ -43,6 +45,7 @@ pub(super) async fn apply(arguments: arguments::Apply, context: &Context) -> Out
 pub(super) async fn destroy(arguments: arguments::Destroy, context: &Context) -> Outcome {
     let arguments::Destroy { path, yes, json, run } = arguments;
     let manner = Manner { command: "destroy", yes, json };
+    trust::warn_root(&context.terminal);
     fresh(context.path(path.as_ref()), &run, Goal::Destroy, &manner, context).await
 }
 
@@ -64,13 +67,13 @@ async fn fresh(
     let observed = engine.observe().await;
     let mut plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
     show(&plan, Some(&observed), manner, context);
-    let agreed = !plan.is_empty() && agree(&plan, &mut wishes, manner, context)?;
+    let agreed = !plan.is_empty() && agree(&plan, &mut wishes, manner, context).await?;
     if agreed {
         plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
     }
     let file = plan_file::of(plan, &loaded.heads);
     if !agreed {
-        confirm(&file.plan, manner, context)?;
+        confirm(&file.plan, manner, context).await?;
     }
     let exit = carry_out(file, &project, &engine, &interrupts, manner, context).await?;
     session::complete(&observed)?;
@@ -98,12 +101,12 @@ async fn saved(path: PathBuf, run: &Run, manner: &Manner, context: &Context) -> 
             .help("plan again with --allow, or apply without a plan file")
             .exit(Exit::Decision));
     }
-    confirm(&file.plan, manner, context)?;
+    confirm(&file.plan, manner, context).await?;
     carry_out(file, &project, &engine, &interrupts, manner, context).await
 }
 
 /// Asks whether to go on, unless nothing that anybody could miss is touched.
-fn confirm(plan: &Plan, manner: &Manner, context: &Context) -> Result<(), Failure> {
+async fn confirm(plan: &Plan, manner: &Manner, context: &Context) -> Result<(), Failure> {
     let touches = plan.steps.iter().any(|step| step.operation.is_some());
     if manner.yes || !touches {
         return Ok(());
@@ -112,7 +115,7 @@ fn confirm(plan: &Plan, manner: &Manner, context: &Context) -> Result<(), Failur
         "destroy" => "Take all of this down?",
         _ => "Apply this plan?",
     };
-    consent::confirm(question, &context.terminal)
+    consent::confirm(question, &context.terminal).await
 }
 
 fn show(plan: &Plan, observed: Option<&ObservedState>, manner: &Manner, context: &Context) {
@@ -130,7 +133,7 @@ fn show(plan: &Plan, observed: Option<&ObservedState>, manner: &Manner, context:
 }
 
 /// Gets every open decision agreed to. True when the plan has to be made again with that consent.
-fn agree(
+async fn agree(
     plan: &Plan,
     wishes: &mut Wishes,
     manner: &Manner,
@@ -143,7 +146,7 @@ fn agree(
     if manner.yes {
         return Err(consent::refusal(&open));
     }
-    consent::decide(&open, &context.terminal)?;
+    consent::decide(&open, &context.terminal).await?;
     for decision in open {
         match decision.kind {
             DecisionKind::DataLoss => wishes.allow_data_loss.insert(decision.address.clone()),

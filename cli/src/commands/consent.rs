@@ -4,12 +4,13 @@ use tcloud_model::Address;
 use tcloud_planner::plan::{Decision, DecisionKind};
 
 use crate::failure::{Exit, Failure};
-use crate::terminal::{QuestionError, Terminal, Tone, escape};
+use crate::interrupt;
+use crate::terminal::{self, QuestionError, Terminal, Tone, escape};
 use crate::view::plan;
 
 /// Asks for every open decision, by name. Gives those that were agreed to, all of them, or a
 /// failure that says what to pass.
-pub(super) fn decide(open: &[&Decision], terminal: &Terminal) -> Result<(), Failure> {
+pub(super) async fn decide(open: &[&Decision], terminal: &Terminal) -> Result<(), Failure> {
     if !terminal.is_interactive() {
         return Err(refusal(open));
     }
@@ -25,7 +26,7 @@ pub(super) fn decide(open: &[&Decision], terminal: &Terminal) -> Result<(), Fail
             escape(&decision.message),
             terminal.error_palette.paint(Tone::Strong, &name),
         );
-        let answer = terminal.ask(&question)?;
+        let answer = ask(&question, terminal).await?;
         if answer != name && answer != decision.address.to_string() {
             return Err(Failure::new(format!("`{name}` was not agreed to; nothing was changed"))
                 .help(decision.help.clone())
@@ -45,13 +46,27 @@ pub(super) fn refusal(open: &[&Decision]) -> Failure {
 }
 
 /// Asks whether to go on.
-pub(super) fn confirm(question: &str, terminal: &Terminal) -> Result<(), Failure> {
-    match terminal.ask(&format!("\n{question} Type `yes`: ")) {
+pub(super) async fn confirm(question: &str, terminal: &Terminal) -> Result<(), Failure> {
+    match ask(&format!("\n{question} Type `yes`: "), terminal).await {
         Ok(answer) if answer == "yes" => Ok(()),
-        Ok(_) => Err(Failure::new("nothing was changed")),
+        Ok(_) => Err(Failure::new("not agreed to; nothing was changed")),
         Err(QuestionError::NoTerminal) => Err(Failure::from(QuestionError::NoTerminal)
             .help("pass --yes to apply without being asked")),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks, and waits for the answer or for Ctrl-C, whatever else listens to it.
+async fn ask(question: &str, terminal: &Terminal) -> Result<String, QuestionError> {
+    terminal.question(question)?;
+    tokio::select! {
+        answer = tokio::task::spawn_blocking(terminal::answer) => {
+            answer.unwrap_or_else(|error| Err(QuestionError::Read(error.into())))
+        }
+        _ = interrupt::signal() => {
+            terminal.complain("");
+            Err(QuestionError::Stopped)
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Following a run: its events become progress on the terminal or lines of JSON.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tcloud_engine::{ApplyEvent, Control, Finding};
 use tcloud_model::ObjectId;
@@ -27,10 +28,12 @@ pub(super) async fn follow<T>(
     listener: &mut Listener<'_>,
 ) -> T {
     tokio::pin!(work);
+    let mut second = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
             biased;
             Some(event) = events.recv() => listener.hear(&event),
+            _ = second.tick() => listener.progress.draw(),
             result = &mut work => {
                 while let Ok(event) = events.try_recv() {
                     listener.hear(&event);

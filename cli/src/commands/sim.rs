@@ -10,7 +10,7 @@ use super::Context;
 use crate::arguments::{self, SimCommand};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::session;
-use crate::terminal::escape;
+use crate::terminal::{self, escape};
 use crate::value;
 use crate::view::layout::table;
 
@@ -281,10 +281,8 @@ fn calls(hosts: &Hosts, host: &str, context: &Context) -> Outcome {
 
 fn reset(hosts: &Hosts, only: Option<&str>, yes: bool, context: &Context) -> Outcome {
     if !yes {
-        let answer = context
-            .terminal
-            .ask("Everything on the simulated hosts is deleted. Type `yes` to go on: ");
-        match answer {
+        let question = "Everything on the simulated hosts is deleted. Type `yes` to go on: ";
+        match context.terminal.question(question).and_then(|()| terminal::answer()) {
             Ok(answer) if answer == "yes" => {}
             Ok(_) => return Err(Failure::new("nothing was deleted")),
             Err(error) => return Err(Failure::from(error).help("pass --yes")),

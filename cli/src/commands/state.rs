@@ -115,7 +115,7 @@ async fn forget(
         .collect();
     let number = count(changes.len(), "record");
     if !yes {
-        consent::confirm(&format!("Drop {number} of {address}?"), &context.terminal)?;
+        consent::confirm(&format!("Drop {number} of {address}?"), &context.terminal).await?;
     }
     let engine = project.engine_without_hosts(project.store(inputs, Access::Write)?);
     change_with(project, &engine, "state forget", Why::Forget, changes, context).await?;
@@ -144,7 +144,8 @@ async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Contex
     }
     let summary = format!("{} to write, {removed} to remove", count(written, "record"));
     if !yes && removed > 0 {
-        consent::confirm(&format!("Rebuild what is remembered ({summary})?"), &context.terminal)?;
+        consent::confirm(&format!("Rebuild what is remembered ({summary})?"), &context.terminal)
+            .await?;
     }
     change_with(project, &engine, "state rebuild", Why::Rebuild, changes, context).await?;
     context.terminal.line(&format!("Rebuilt: {summary}."));

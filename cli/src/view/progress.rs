@@ -1,13 +1,13 @@
-//! What is going on while a plan is applied: on a terminal one bar and the steps that run, readable
-//! with thousands of steps; elsewhere one line for each step that ended.
+//! What is going on while a plan is applied: on a terminal one bar and the steps that have run
+//! longest, in a few lines however many steps there are; elsewhere one line for each step that ended.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::terminal::{Terminal, Tone, escape};
-use crate::view::layout::{count, shorten_end};
+use crate::view::layout::count;
 
 /// How many running steps are shown.
 const RUNNING: usize = 6;
@@ -50,10 +50,17 @@ impl Ended {
 pub(crate) struct Progress<'a> {
     terminal: &'a Terminal,
     screen: Option<Screen>,
-    /// By the order in which they began.
-    running: BTreeMap<u64, (u32, String)>,
+    /// By the order in which they began: the slowest are the first.
+    running: BTreeMap<u64, Running>,
     begun: u64,
     failed: usize,
+}
+
+/// A step that runs.
+struct Running {
+    step: u32,
+    text: String,
+    since: Instant,
 }
 
 struct Screen {
@@ -76,7 +83,7 @@ impl Screen {
         whole.enable_steady_tick(Duration::from_millis(250));
         let lines = (0..=RUNNING).map(|_| {
             let line = bars.add(ProgressBar::new_spinner());
-            if let Ok(style) = ProgressStyle::with_template("  {msg}") {
+            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
                 line.set_style(style);
             }
             line
@@ -95,23 +102,21 @@ impl<'a> Progress<'a> {
 
     /// A step began.
     pub(crate) fn began(&mut self, step: u32, text: String) {
-        self.running.insert(self.begun, (step, text));
+        self.running.insert(self.begun, Running { step, text, since: Instant::now() });
         self.begun += 1;
         self.draw();
     }
 
     /// A step is tried again.
     pub(crate) fn again(&mut self, step: u32, why: &str) {
-        let text =
-            self.running.values().find(|(own, _)| *own == step).map(|(_, text)| text.clone());
-        if let Some(text) = text {
-            self.say(&format!("  again    {text}: {}", escape(why)));
+        if let Some(running) = self.running.values().find(|running| running.step == step) {
+            self.say(&format!("  again    {}: {}", running.text, escape(why)));
         }
     }
 
     /// A step ended; `text` says what it was about, `why` why it did not do what it should.
     pub(crate) fn ended(&mut self, step: u32, how: Ended, text: &str, why: Option<&str>) {
-        self.running.retain(|_, (own, _)| *own != step);
+        self.running.retain(|_, running| running.step != step);
         if matches!(how, Ended::Failed | Ended::Unknown) {
             self.failed += 1;
         }
@@ -144,16 +149,18 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn draw(&self) {
+    /// Draws again, also when nothing happened: time passes.
+    pub(crate) fn draw(&self) {
         let Some(screen) = &self.screen else { return };
-        let shown = self.running.values().take(RUNNING).map(|(_, text)| text.clone());
-        let mut texts: Vec<String> = shown.collect();
+        let shown = self.running.values().take(RUNNING);
+        let mut texts: Vec<String> = shown
+            .map(|running| format!("{:>9}  {}", passed(running.since.elapsed()), running.text))
+            .collect();
         if self.running.len() > RUNNING {
-            texts.push(format!("and {} more", self.running.len() - RUNNING));
+            texts.push(format!("{:11}and {} more", "", self.running.len() - RUNNING));
         }
         for (at, line) in screen.lines.iter().enumerate() {
-            let text = texts.get(at).map(String::as_str).unwrap_or_default();
-            line.set_message(shorten_end(text, 90));
+            line.set_message(texts.get(at).cloned().unwrap_or_default());
         }
         let failed = if self.failed == 0 {
             String::new()
@@ -164,5 +171,25 @@ impl<'a> Progress<'a> {
             )
         };
         screen.whole.set_message(failed);
+    }
+}
+
+/// How long something has taken: `7 s`, `12 min`.
+fn passed(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_told_in_two_units() {
+        assert_eq!(passed(Duration::from_millis(900)), "0 s");
+        assert_eq!(passed(Duration::from_secs(119)), "119 s");
+        assert_eq!(passed(Duration::from_secs(120)), "2 min");
     }
 }

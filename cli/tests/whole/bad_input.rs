@@ -1,10 +1,10 @@
 //! Input that is wrong, hostile or damaged: it is refused with a code and a place, in bounded time
 //! and memory, without a panic, and nothing of it reaches the terminal unescaped.
 
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::project::{Ended, Project};
 
@@ -29,7 +29,7 @@ tenant a {
 }
 ";
 
-fn guest(keys: &str) -> Project {
+pub(crate) fn guest(keys: &str) -> Project {
     Project::with(GUEST.replace('$', keys))
 }
 
@@ -40,7 +40,7 @@ fn is_unsafe(c: char) -> bool {
 }
 
 /// Runs a command to its end, whatever that is; its output is safe and it took no age.
-fn ended(project: &Project, arguments: &[&str]) -> Ended {
+pub(crate) fn ended(project: &Project, arguments: &[&str]) -> Ended {
     let ended = project.ended(arguments);
     for text in [&ended.out, &ended.err] {
         let raw = text.chars().find(|c| is_unsafe(*c));
@@ -51,7 +51,7 @@ fn ended(project: &Project, arguments: &[&str]) -> Ended {
 }
 
 /// Runs a command that fails with these words.
-fn fails(project: &Project, arguments: &[&str], code: i32, words: &str) {
+pub(crate) fn fails(project: &Project, arguments: &[&str], code: i32, words: &str) {
     let Ended { code: own, out, err, took: _ } = ended(project, arguments);
     assert_eq!(own, Some(code), "{arguments:?}\n{out}\n{err}");
     assert!(err.contains(words), "{arguments:?} does not say `{words}`:\n{err}");
@@ -112,14 +112,21 @@ fn files_outside_of_the_project_and_things_that_are_no_files_are_not_read() {
 
 #[test]
 fn a_source_that_is_no_regular_file_is_an_error_and_not_left_out() {
+    let refused_as = |project: &Project, words| {
+        refused(project, "E0309", "more.tcloud:1:1");
+        fails(project, &["check"], 1, words);
+    };
     let pipe = guest("");
     make_pipe(&pipe.path().join("more.tcloud"));
-    refused(&pipe, "E0309", ".:1:1");
+    refused_as(&pipe, "it is a directory, a pipe or a device, and no file");
     for target in ["/etc/passwd", "/dev/zero", "nowhere", "more.tcloud", "main.tcloud"] {
         let project = guest("");
         symlink(target, project.path().join("more.tcloud")).expect("linked");
-        refused(&project, "E0309", ".:1:1");
+        refused_as(&project, "it is a symbolic link; only regular files are read");
     }
+    let directory = guest("");
+    std::fs::create_dir(directory.path().join("more.tcloud")).expect("made");
+    refused_as(&directory, "it is a directory, a pipe or a device, and no file");
     let name = Project::with("");
     name.write("a\u{1b}[2K\u{202e}.tcloud", "tenant");
     assert_eq!(ended(&name, &["check"]).code, Some(1));
@@ -162,7 +169,7 @@ fn enormous_and_deeply_nested_texts_are_refused_quickly() {
         (repeat("[", 100_000, ""), "E0006", "1:109"),
         (repeat("-", 50_000, ""), "E0006", "1:9"),
         (repeat("1 + ", 50_000, ""), "E0006", "1:9"),
-        (repeat("\"${", 50_000, "}\""), "E0006", "1:614"),
+        (repeat("\"${", 50_000, "}\""), "E0006", "1:57"),
         ("tenant a { ".repeat(300), "E0006", "1:1110"),
     ]);
 }
@@ -202,6 +209,13 @@ fn numbers_that_cannot_be_meant_are_refused() {
         (sized("1e400, memory = 1GiB"), "E0021", "2:18"),
         (sized("08, memory = 1GiB"), "E0021", "2:18"),
         (sized("1, memory = 1_000_000_000TiB"), "E0021", "2:30"),
+        (sized("1, memory = 1_000_000_000 TiB"), "E0020", "2:44"),
+        (sized("1, memory = 0MiB"), "E0204", "2:30"),
+        (sized("1, memory = 1B"), "E0204", "2:30"),
+        (sized("1, memory = 1023KiB"), "E0204", "2:30"),
+        (sized("1, memory = 0"), "E0202", "2:30"),
+        (sized("1, memory = 1GiB, disk root { size = 0GiB }"), "E0204", "2:55"),
+        (sized("1, memory = 1GiB, max_memory = 0B"), "E0204", "2:49"),
         (sized("1, vcpus = 2, memory = 1GiB"), "E0105", "2:21"),
         (network("10.0.0.0/33"), "E0022", "2:31"),
         (network("10.0.0.256/24"), "E0022", "2:29"),
@@ -217,6 +231,17 @@ fn numbers_that_cannot_be_meant_are_refused() {
 }
 
 #[test]
+fn words_of_the_language_are_no_names() {
+    all_refused([
+        ("tenant let {}\n", "E0012", "1:8"),
+        ("tenant a { vm check { vcpus = 1, memory = 1GiB } }\n", "E0012", "1:15"),
+        ("let if = 1\noutput o: Int = if\n", "E0012", "1:5"),
+        ("param for: Int = 1\n", "E0012", "1:7"),
+        ("component use {}\n", "E0012", "1:11"),
+    ]);
+}
+
+#[test]
 fn small_texts_that_explode_are_stopped() {
     let doubling = (1..60).map(|n| format!("let a{n} = \"${{a{0}}}${{a{0}}}\"\n", n - 1));
     let doubling = format!(
@@ -225,13 +250,17 @@ fn small_texts_that_explode_are_stopped() {
     );
     let many = "tenant a {\n  network n for i in 1..=10_000_000 { cidr = 10.0.0.0/24 }\n}\n";
     let endless = "let x = [for i in 0..=9223372036854775807 : i]\noutput o: Int = x[0]\n";
+    let nested = "let x = [for a in 1..=100_000 : [for b in 1..=100_000 : a * b]]\noutput o: Int = x[0][0]\n";
     let itself = "component c {\n  c d {}\n}\n\ntenant t {\n  c x {}\n}\n";
+    let start = Instant::now();
     all_refused([
         (doubling.as_str(), "E0406", "22:11"),
         (many, "E0406", "2:22"),
         (endless, "E0406", "1:19"),
+        (nested, "E0406", "1:61"),
         (itself, "E0404", "1:11"),
     ]);
+    assert!(start.elapsed() < BOUND, "ten refusals take {:?}", start.elapsed());
 }
 
 #[test]
@@ -304,25 +333,6 @@ fn a_damaged_simulated_host_is_one_that_does_not_answer() {
     }
     fails(&project, &["plan", "--exit-code"], 1, "site.s.host.h");
     fails(&project, &["apply", "--yes"], 1, "site.s.host.h");
-}
-
-#[test]
-fn a_place_that_cannot_be_written_to_is_told() {
-    let project = guest("");
-    project.write(".tcloud", "a file where the directory should be");
-    fails(&project, &["apply", "--yes"], 1, ".tcloud");
-    let project = guest("");
-    fails(&project, &["apply", "--yes", "--state", "sqlite:/proc/nowhere/state.db"], 1, "/proc/");
-
-    let project = guest("");
-    let locked = std::fs::Permissions::from_mode(0o555);
-    std::fs::set_permissions(project.path(), locked).expect("locked");
-    let may_write_all_the_same = std::fs::write(project.path().join("probe"), "").is_ok();
-    if !may_write_all_the_same {
-        fails(&project, &["apply", "--yes"], 1, ".tcloud");
-    }
-    let open = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(project.path(), open).expect("unlocked");
 }
 
 #[test]
@@ -405,14 +415,4 @@ fn what_hosts_and_people_call_things_reaches_no_terminal() {
     }
     project.run(&["sim", "unreachable", host, "--why", evil], 0);
     fails(&project, &["plan", "--exit-code"], 1, host);
-}
-
-#[test]
-fn without_a_home_and_with_another_language_nothing_is_different() {
-    let project = guest("");
-    let mut command = project.command(&["plan"]);
-    command.env_clear().env("LANG", "C");
-    let bare = command.output().expect("tcloud runs");
-    assert_eq!(bare.status.code(), Some(0), "{}", String::from_utf8_lossy(&bare.stderr));
-    assert_eq!(String::from_utf8_lossy(&bare.stdout), project.run(&["plan"], 0));
 }

@@ -1,0 +1,59 @@
+//! The console at a terminal: answers, completion, history.
+
+use crate::project::Project;
+use crate::terminal::{CTRL_C, CTRL_D, Session};
+
+const TOWN: &str = "\
+site s {
+  host h { provider = \"sim\", capacity { vcpus = 8, memory = 32GiB } }
+}
+
+tenant a {
+  vm w { vcpus = 1, memory = 3GiB }
+}
+";
+
+const UP: &str = "\u{1b}[A";
+
+/// Whether a line of the screen is this one.
+fn has_line(screen: &str, line: &str) -> bool {
+    screen.lines().any(|own| own.trim_end() == line)
+}
+
+fn lines(screen: &str, line: &str) -> usize {
+    screen.lines().filter(|own| own.trim_end() == line).count()
+}
+
+#[test]
+fn a_person_gets_answers_completion_and_what_they_typed_before() {
+    let project = Project::with(TOWN);
+    let session = Session::start(&project, &["console"]);
+    session.wait_for("> ");
+    session.send("1 + 2\r");
+    session.wait("answer", |screen| has_line(screen, "3"));
+    session.send("tenant.a.vm.w.mem\t");
+    session.wait_for("> tenant.a.vm.w.memory");
+    session.send(" * 2\r");
+    session.wait("answer", |screen| has_line(screen, "6GiB"));
+    session.send("nonsense\r");
+    session.wait_for("E0");
+    session.send(&format!("{UP}{UP}\r"));
+    session.wait("second answer", |screen| lines(screen, "6GiB") == 2);
+    session.send("1 + 4");
+    session.wait_for("> 1 + 4");
+    session.send(CTRL_C);
+    session.wait("new prompt", |screen| screen.lines().last().map(str::trim) == Some(">"));
+    session.send("10 + 4\r");
+    session.wait("answer after Ctrl-C", |screen| has_line(screen, "14"));
+    session.send(CTRL_D);
+    let left = session.left();
+    assert_eq!(left.code, Some(0), "{}", left.screen);
+    assert!(!has_line(&left.screen, "5"), "{}", left.screen);
+
+    let session = Session::start(&project, &["console"]);
+    session.wait_for("> ");
+    session.send(&format!("{UP}{UP}\r"));
+    session.wait("answer of before", |screen| has_line(screen, "6GiB"));
+    session.send(":quit\r");
+    assert_eq!(session.left().code, Some(0));
+}

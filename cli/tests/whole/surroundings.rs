@@ -1,0 +1,205 @@
+//! Machines that are not as they should be: read-only and full disks, directories that everybody may
+//! write, no home, an odd umask, root.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::bad_input::{ended, fails, guest};
+use crate::project::Project;
+
+/// Runs a shell script in a mount namespace of its own, in the project. `$tcloud` is the binary.
+fn in_namespace(project: &Project, script: &str) -> (Option<i32>, String) {
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-euc"])
+        .arg(format!("exec 2>&1\n{script}"))
+        .current_dir(project.path())
+        .env("tcloud", env!("CARGO_BIN_EXE_tcloud"))
+        .env_remove("TCLOUD_STATE")
+        .output()
+        .expect("unshare runs: this test needs namespaces");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let said = text(&output.stdout);
+    assert!(!said.contains("BUG") && !said.contains("panicked"), "{said}");
+    (output.status.code(), said)
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("it is there").permissions().mode()
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    let permissions = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(path, permissions).expect("set");
+}
+
+#[test]
+fn a_place_that_cannot_be_written_to_is_told() {
+    let project = guest("");
+    project.write(".tcloud", "a file where the directory should be");
+    fails(&project, &["apply", "--yes"], 1, ".tcloud");
+    let project = guest("");
+    fails(&project, &["apply", "--yes", "--state", "sqlite:/proc/nowhere/state.db"], 1, "/proc/");
+}
+
+#[test]
+fn a_read_only_disk_is_told_and_reading_goes_on() {
+    let read_only = "mount --bind . . && mount -o remount,bind,ro . && cd \"$PWD\"\n";
+    let project = guest("");
+    let (code, said) = in_namespace(&project, &format!("{read_only} $tcloud apply --yes"));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("Read-only file system"), "{said}");
+    assert!(!project.path().join(".tcloud").exists());
+
+    project.run(&["apply", "--yes"], 0);
+    let before = project.ours();
+    project.edit("main.tcloud", "vcpus = 1", "vcpus = 2");
+    let (code, said) = in_namespace(&project, &format!("{read_only} $tcloud apply --yes"));
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(project.ours(), before);
+    let (code, said) = in_namespace(&project, &format!("{read_only} $tcloud check"));
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_full_disk_is_told_and_with_room_the_next_run_goes_on() {
+    for kibibytes in [4, 40, 64, 96, 128, 160, 200, 300] {
+        let project = guest("");
+        let script = format!(
+            "mkdir .tcloud && mount -t tmpfs -o size={kibibytes}k none .tcloud
+            code=0; $tcloud apply --yes || code=$?
+            echo \"first: $code\"
+            mount -o remount,size=50m .tcloud
+            $tcloud apply --yes
+            $tcloud plan --exit-code
+            echo 'at last:'; $tcloud sim list"
+        );
+        let (code, said) = in_namespace(&project, &script);
+        assert_eq!(code, Some(0), "{kibibytes} KiB: {said}");
+        let (first, _) = said.split_once("first: ").expect("it was tried");
+        println!("{kibibytes} KiB: {first}");
+        if kibibytes < 200 {
+            assert!(said.contains("first: 1"), "{kibibytes} KiB: {said}");
+        }
+        let (_, hosts) = said.split_once("at last:").expect("the second apply went well");
+        assert_eq!(hosts.matches("tenant.a.vm.w").count(), 1, "{kibibytes} KiB: {said}");
+    }
+}
+
+#[test]
+fn what_everybody_may_write_is_not_carried_out() {
+    let project = guest("");
+    project.write("tenants/b.tcloud", "tenant b {}\n");
+    for (path, words) in [
+        ("", "everybody may write to ."),
+        ("tcloud.toml", "everybody may write to ./tcloud.toml"),
+        ("main.tcloud", "everybody may write to main.tcloud"),
+        ("tenants", "everybody may write to tenants"),
+        ("tenants/b.tcloud", "everybody may write to tenants/b.tcloud"),
+    ] {
+        let path = project.path().join(path);
+        let before = mode(&path);
+        for open in [0o777, 0o1777, 0o666 | before] {
+            set_mode(&path, open);
+            for command in [&["check"][..], &["plan"], &["apply", "--yes"]] {
+                fails(&project, command, 1, words);
+                fails(&project, command, 1, "o-w");
+            }
+        }
+        set_mode(&path, before);
+    }
+    assert!(!project.path().join(".tcloud").exists(), "nothing was done");
+    project.run(&["check"], 0);
+}
+
+#[test]
+fn no_umask_makes_files_that_everybody_may_write() {
+    let project = guest("");
+    let output = Command::new("sh")
+        .args(["-euc", "umask 000; $tcloud plan --out p.tcloud-plan; $tcloud apply --yes; $tcloud init new"])
+        .env("tcloud", env!("CARGO_BIN_EXE_tcloud"))
+        .current_dir(project.path())
+        .output()
+        .expect("sh runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut found = 0;
+    let mut below = vec![project.path().to_owned()];
+    while let Some(directory) = below.pop() {
+        for entry in std::fs::read_dir(directory).expect("listed") {
+            let path = entry.expect("an entry").path();
+            assert_eq!(mode(&path) & 0o002, 0, "{}", path.display());
+            found += 1;
+            if path.is_dir() {
+                below.push(path);
+            }
+        }
+    }
+    assert!(found > 8, "the plan, the state, the hosts and the new project: {found}");
+    project.run(&["plan", "--exit-code"], 0);
+}
+
+#[test]
+fn root_is_warned_where_something_is_changed() {
+    let project = guest("");
+    let warning = "this runs as root";
+    let run = |command: &str| in_namespace(&project, &format!("$tcloud {command}"));
+    let (code, said) = run("plan");
+    assert!(code == Some(0) && !said.contains(warning), "{said}");
+    let (code, said) = run("apply --yes");
+    assert!(code == Some(0) && said.matches(warning).count() == 1, "{said}");
+    let (code, said) = run("--quiet destroy --yes");
+    assert!(code == Some(0) && !said.contains(warning), "{said}");
+}
+
+#[test]
+fn without_a_home_and_with_another_language_nothing_is_different() {
+    let project = guest("");
+    let mut command = project.command(&["plan"]);
+    command.env_clear().env("LANG", "C");
+    let bare = command.output().expect("tcloud runs");
+    assert_eq!(bare.status.code(), Some(0), "{}", String::from_utf8_lossy(&bare.stderr));
+    assert_eq!(String::from_utf8_lossy(&bare.stdout), project.run(&["plan"], 0));
+}
+
+#[test]
+fn an_empty_file_declares_nothing() {
+    let project = Project::with("");
+    let checked = ended(&project, &["check"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.err);
+    project.run(&["plan", "--exit-code"], 0);
+    project.run(&["apply", "--yes"], 0);
+    assert!(!project.path().join(".tcloud/sim").exists(), "no host was asked");
+}
+
+#[test]
+fn a_line_of_a_gibibyte_is_not_even_read() {
+    let project = Project::with("let x = \"");
+    let file = std::fs::OpenOptions::new().write(true).open(project.path().join("main.tcloud"));
+    file.and_then(|file| file.set_len(1 << 30)).expect("it is made longer");
+    fails(&project, &["check"], 1, "E0309");
+    fails(&project, &["apply", "--yes"], 1, "limits.file_size");
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_one_version_or_an_error() {
+    let project = guest("");
+    let path = project.path().join("main.tcloud");
+    let text = std::fs::read_to_string(&path).expect("read");
+    let other = text.replace("tenant a", "tenant other") + &"// more\n".repeat(20_000);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                std::fs::write(&path, &other).expect("written");
+                std::fs::write(&path, &text).expect("written");
+            }
+        });
+        let all: Vec<_> = (0..40).map(|_| ended(&project, &["check"])).collect();
+        done.store(true, Ordering::Relaxed);
+        for one in all {
+            let told = one.code == Some(0) || one.code == Some(1) && one.err.contains("main.tcloud");
+            assert!(told, "{:?} {}", one.code, one.err);
+        }
+    });
+}
