@@ -42,7 +42,7 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { file_size: 16 << 20, files: 100_000, resources: 1_000_000, steps: 10_000_000 }
+        Limits { file_size: 16 << 20, files: 100_000, resources: 1_000_000, steps: 5_000_000 }
     }
 }
 

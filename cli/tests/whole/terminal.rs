@@ -38,6 +38,15 @@ struct Seen {
     screen: vt100::Parser,
 }
 
+impl Seen {
+    /// The rows of the screen. A row that the next one goes on from is a row all the same: bars fill
+    /// theirs up to the edge.
+    fn text(&self) -> String {
+        let rows: Vec<String> = self.screen.screen().rows(0, COLUMNS).collect();
+        rows.join("\n").trim_end_matches('\n').to_owned()
+    }
+}
+
 /// How a run at a terminal ended.
 pub(crate) struct Left {
     pub(crate) code: Option<i32>,
@@ -98,7 +107,7 @@ impl Session {
         let start = Instant::now();
         let mut seen = self.seen();
         loop {
-            let text = seen.screen.screen().contents();
+            let text = seen.text();
             if is_so(&text) {
                 return text;
             }
@@ -136,7 +145,7 @@ impl Session {
             }
             if start.elapsed() > BOUND {
                 let _ = self.child.kill();
-                panic!("it does not end:\n{}", self.seen().screen.screen().contents());
+                panic!("it does not end:\n{}", self.seen().text());
             }
             std::thread::sleep(Duration::from_millis(20));
         };
@@ -144,7 +153,7 @@ impl Session {
         let seen = self.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
         Left {
             code: status.code(),
-            screen: seen.screen.screen().contents(),
+            screen: seen.text(),
             raw: String::from_utf8_lossy(&seen.raw).into_owned(),
         }
     }

@@ -43,7 +43,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { file_bytes: 16 << 20, steps: 10_000_000, resources: 1_000_000 }
+        Limits { file_bytes: 16 << 20, steps: 5_000_000, resources: 1_000_000 }
     }
 }
 
