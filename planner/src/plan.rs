@@ -263,6 +263,24 @@ pub struct Summary {
 }
 
 impl Plan {
+    /// A plan with nothing in it.
+    pub fn empty(deployment: Deployment) -> Plan {
+        Plan {
+            deployment,
+            configuration: None,
+            changes: Vec::new(),
+            drift: Vec::new(),
+            decisions: Vec::new(),
+            steps: Vec::new(),
+            usage: Vec::new(),
+            pending: Vec::new(),
+            outputs: Vec::new(),
+            unchanged: 0,
+            foreign: 0,
+            unchecked: Vec::new(),
+        }
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()

@@ -19,18 +19,9 @@ pub(crate) fn refresh(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let desired = input.evaluator.desired();
     let facts = Facts::gather(input, desired)?;
     let mut plan = Plan {
-        deployment: input.deployment.clone(),
         configuration: desired.digest,
-        changes: Vec::new(),
-        drift: Vec::new(),
-        decisions: Vec::new(),
-        steps: Vec::new(),
-        usage: Vec::new(),
-        pending: Vec::new(),
-        outputs: Vec::new(),
-        unchanged: 0,
         foreign: facts.foreign.len(),
-        unchecked: Vec::new(),
+        ..Plan::empty(input.deployment.clone())
     };
     for known in &facts.known {
         if !known.answered {

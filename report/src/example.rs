@@ -36,20 +36,7 @@ fn attribute(path: &str, values: [Value; 2], impact: Impact, line: u32) -> Attri
 
 /// A plan with nothing in it.
 pub(crate) fn empty() -> Plan {
-    Plan {
-        deployment: Deployment::new("rz-mitte"),
-        configuration: None,
-        changes: Vec::new(),
-        drift: Vec::new(),
-        decisions: Vec::new(),
-        steps: Vec::new(),
-        usage: Vec::new(),
-        pending: Vec::new(),
-        outputs: Vec::new(),
-        unchanged: 0,
-        foreign: 0,
-        unchecked: Vec::new(),
-    }
+    Plan::empty(Deployment::new("rz-mitte"))
 }
 
 /// A change with nothing special about it.

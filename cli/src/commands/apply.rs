@@ -33,7 +33,6 @@ struct Manner {
 pub(super) async fn apply(arguments: arguments::Apply, context: &Context) -> Outcome {
     let arguments::Apply { path, yes, json, run } = arguments;
     let manner = Manner { command: "apply", yes, json };
-    trust::warn_root(&context.terminal);
     let path = context.path(path.as_ref());
     if path.is_file() {
         return saved(path, &run, &manner, context).await;
@@ -45,7 +44,6 @@ pub(super) async fn apply(arguments: arguments::Apply, context: &Context) -> Out
 pub(super) async fn destroy(arguments: arguments::Destroy, context: &Context) -> Outcome {
     let arguments::Destroy { path, yes, json, run } = arguments;
     let manner = Manner { command: "destroy", yes, json };
-    trust::warn_root(&context.terminal);
     fresh(context.path(path.as_ref()), &run, Goal::Destroy, &manner, context).await
 }
 
@@ -58,6 +56,7 @@ async fn fresh(
     context: &Context,
 ) -> Outcome {
     let project = Project::open(root)?;
+    trust::warn_root(&context.terminal);
     let mut wishes = wishes(run, goal);
     let Prepared { text, engine } = prepare(&project, run, Access::Write, context)?;
     let interrupts = Interrupts::listen();
@@ -87,6 +86,7 @@ async fn saved(path: PathBuf, run: &Run, manner: &Manner, context: &Context) -> 
             .help("what is wanted and what is allowed is said to `tcloud plan --out`"));
     }
     let project = Project::open(context.path(None))?;
+    trust::warn_root(&context.terminal);
     let file = plan_file::load(&path, &project.deployment)?;
     let Prepared { text, engine } = prepare(&project, run, Access::Write, context)?;
     if file.plan.configuration != text.program.desired().digest {

@@ -248,18 +248,5 @@ impl Steps {
 }
 
 pub(crate) fn empty() -> Plan {
-    Plan {
-        deployment: deployment(),
-        configuration: None,
-        changes: Vec::new(),
-        drift: Vec::new(),
-        decisions: Vec::new(),
-        steps: Vec::new(),
-        usage: Vec::new(),
-        pending: Vec::new(),
-        outputs: Vec::new(),
-        unchanged: 0,
-        foreign: 0,
-        unchecked: Vec::new(),
-    }
+    Plan::empty(deployment())
 }

@@ -1,10 +1,9 @@
-//! Words and forms of other tools, and how tcloud says the same. What is wrong by its form alone
-//! is reported by the parser; for what is a valid text but hardly meant – `count = 3`, `var.env` –
-//! the compiler asks here when it does not know an attribute or a name.
+//! Words that cannot be names, and forms of other tools that are wrong by their form alone. What is a
+//! valid text but hardly meant – `count = 3`, `var.env` – is the compiler's to tell.
 
 use tcloud_model::{Diagnostic, Name, Span, codes};
 
-use crate::ast::{Expr, ExprKind, Ident, TemplatePart};
+use crate::ast::Ident;
 
 /// The words that begin or join statements and expressions, and those that are values: with such a
 /// name, what refers to it could not be read.
@@ -112,56 +111,6 @@ pub(crate) fn type_name(word: &str) -> Option<&'static str> {
         "number" | "int" | "integer" => Some("Int"),
         "bool" | "boolean" => Some("Bool"),
         "float" | "double" => Some("Float"),
-        _ => None,
-    }
-}
-
-/// What an attribute of another tool is called here, as a help text; for names that no kind has.
-pub fn attribute(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "count" => "repeat a block in its head: `vm web for n in 1..=3 { … }`",
-        "for_each" => "repeat a block in its head: `vm web for key, value in map { … }`",
-        "depends_on" => "references order by themselves; for order alone write `after = [ref]`",
-        "lifecycle" => {
-            "write its parts as attributes: `protect`, `create_first`, `ignore`, `replace_when`"
-        }
-        "prevent_destroy" => "write `protect = true`",
-        "create_before_destroy" => "write `create_first = true`",
-        "ignore_changes" => "write `ignore = [attribute]`",
-        "replace_triggered_by" => "write `replace_when = [value]`",
-        "provisioner" | "connection" => "set guests up with `cloud_init = { … }`",
-        "vcpu" | "cpu" | "cpus" | "cores" => "the number of processors is `vcpus`",
-        "ram" | "mem" => "the size of the memory is `memory`",
-        "tags" => "write `labels = { … }`",
-        _ => return None,
-    })
-}
-
-/// What the first word of a path in another tool means here, as a help text; for words that are
-/// not declared.
-pub fn name(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "var" => "parameters are used by their names: `env`, not `var.env`",
-        "local" => "values named with `let` are used by their names: `x`, not `local.x`",
-        "each" => "the variables of `for key, value in map` are used by their names",
-        "count" => "the variable of `for n in 1..=3` is used by its name",
-        "data" => "existing objects are used by kind and name: `network.lan`",
-        "module" => "components are used by their name and that of the instance",
-        "path" | "terraform" => "`file(\"…\")` reads a file of the project",
-        "null" | "nil" | "undefined" => {
-            "to leave an attribute unset, do not write it; `if cond { attr = value }` sets it sometimes"
-        }
-        _ => return None,
-    })
-}
-
-/// The expression of a text that is nothing but `"${expression}"`.
-pub fn lone_interpolation(expr: &Expr) -> Option<&Expr> {
-    match &expr.kind {
-        ExprKind::Template(parts) => match parts.as_slice() {
-            [TemplatePart::Expr(inner)] => Some(inner),
-            _ => None,
-        },
         _ => None,
     }
 }

@@ -215,9 +215,12 @@ pub(crate) fn consent(decision: &Decision) -> String {
 /// What the plan comes to, in one sentence.
 fn sentence(plan: &Plan) -> String {
     if plan.is_empty() && plan.changes.is_empty() {
-        return match plan.unchecked.is_empty() {
-            true => "Nothing to do: what runs is what the text says.".to_owned(),
-            false => "Nothing to do, as far as could be checked.".to_owned(),
+        return match (plan.unchecked.is_empty(), plan.pending.is_empty()) {
+            (true, true) => "Nothing to do: what runs is what the text says.".to_owned(),
+            (true, false) => "Nothing to do until what waits is stopped and started; with restart = \"now\" in \
+                              its block, an apply does it."
+                .to_owned(),
+            (false, _) => "Nothing to do, as far as could be checked.".to_owned(),
         };
     }
     let summary = plan.summary();

@@ -61,20 +61,7 @@ fn change(text: &str, action: Action, impact: Impact, attributes: Vec<AttributeC
 }
 
 fn empty() -> Plan {
-    Plan {
-        deployment: Deployment::new("rz-mitte"),
-        configuration: None,
-        changes: Vec::new(),
-        drift: Vec::new(),
-        decisions: Vec::new(),
-        steps: Vec::new(),
-        usage: Vec::new(),
-        pending: Vec::new(),
-        outputs: Vec::new(),
-        unchanged: 102,
-        foreign: 0,
-        unchecked: Vec::new(),
-    }
+    Plan { unchanged: 102, ..Plan::empty(Deployment::new("rz-mitte")) }
 }
 
 fn with(changes: Vec<Change>) -> Plan {
@@ -200,6 +187,11 @@ fn nothing_to_do_is_one_sentence() {
         show(&empty()),
         "rz-mitte\n\n  102 unchanged\n\nNothing to do: what runs is what the text says.\n"
     );
+    let waiting = Plan { pending: musterhausen().pending, ..empty() };
+    let shown = show(&waiting);
+    assert!(shown.contains("1 guest waits for a stop and start:\n"), "{shown}");
+    let last = shown.lines().last().unwrap_or_default();
+    assert!(last.starts_with("Nothing to do until") && last.len() <= 100, "{last}");
 }
 
 #[test]

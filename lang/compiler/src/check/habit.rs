@@ -8,23 +8,20 @@ use crate::tree::Block;
 /// A block of another tool: `variable env { … }`.
 pub(crate) fn block(block: &Block) -> Option<Diagnostic> {
     let name = block.name.as_ref().map_or("NAME", |name| name.name.as_str());
-    let (word, ours) = match block.kind.name.as_str() {
-        "resource" | "data" => ("resource", format!("KIND {name} {{ … }}")),
-        "variable" => ("variable", format!("param {name}: String")),
-        "locals" => ("locals", "let NAME = …".to_owned()),
-        "module" => ("module", format!("COMPONENT {name} {{ … }}")),
-        "terraform" | "provider" => ("provider", "provider = \"…\"` in a `host".to_owned()),
-        "dynamic" => ("dynamic", format!("{name} LABEL for x in xs {{ … }}")),
-        "lifecycle" => ("lifecycle", "protect = true".to_owned()),
-        "provisioner" => ("provisioner", "cloud_init = { … }".to_owned()),
+    let ours = match block.kind.name.as_str() {
+        "resource" => format!("KIND {name} {{ … }}"),
+        "data" => format!("existing KIND {name} {{ … }}"),
+        "variable" => format!("param {name}: String"),
+        "locals" => "let NAME = …".to_owned(),
+        "module" => format!("COMPONENT {name} {{ … }}"),
+        "terraform" | "provider" => "provider = \"…\"` in a `host".to_owned(),
+        "dynamic" => format!("{name} LABEL for x in xs {{ … }}"),
+        "lifecycle" => "protect = true".to_owned(),
+        "provisioner" => "cloud_init = { … }".to_owned(),
         _ => return None,
     };
     let message = format!("tcloud has no `{}` blocks", block.kind.name);
-    let help = match word {
-        "data" => format!("what others made is `existing {ours}`"),
-        _ => format!("write `{ours}`"),
-    };
-    Some(Diagnostic::error(codes::E0010, block.head, message).help(help))
+    Some(Diagnostic::error(codes::E0010, block.head, message).help(format!("write `{ours}`")))
 }
 
 /// An attribute of another tool: `count = 3`.
@@ -36,6 +33,9 @@ pub(crate) fn attribute(name: &Ident) -> Option<Diagnostic> {
         "prevent_destroy" => "protect = true",
         "create_before_destroy" => "create_first = true",
         "ignore_changes" => "ignore = [memory]",
+        "cpu" | "cpus" | "cores" => "vcpus = 2",
+        "ram" | "mem" => "memory = 4GiB",
+        "tags" => "labels = { … }",
         "replace_triggered_by" => "replace_when = [image.debian-12]",
         _ => return None,
     };
