@@ -109,7 +109,9 @@ impl World for DiskWorld {
         let failed = |error: io::Error| WorldError(words(&error));
         let mut file = File::from(self.open(path).map_err(failed)?);
         if !file.metadata().map_err(failed)?.is_file() {
-            return Err(WorldError("it is a directory, a pipe or a device, and no file".to_owned()));
+            return Err(WorldError(
+                "it is a directory, a pipe or a device, and no file".to_owned(),
+            ));
         }
         let mut bytes = Vec::new();
         let most = self.limits.file_size;

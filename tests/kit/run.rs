@@ -94,8 +94,7 @@ fn apply(lab: &Lab, block: &Block) -> Result<(), String> {
     let wishes = wishes(block)?;
     let planned = plan(lab, block)?;
     let stop = block.values("stop").next();
-    let applied =
-        lab.apply(&planned, stop).map_err(|error| format!("{error}: {error:?}"))?;
+    let applied = lab.apply(&planned, stop).map_err(|error| format!("{error}: {error:?}"))?;
     expect::order_of_events(&planned.plan, &applied.events)?;
     if applied.account.interrupted != stop.is_some() {
         return Err("it was stopped, or was not, against what is expected".to_owned());

@@ -4,11 +4,11 @@
 
 mod adopt;
 mod bad_input;
+mod console;
 mod crash;
 mod examples;
-mod console;
-mod project;
 mod progress;
+mod project;
 mod prompts;
 mod surroundings;
 mod terminal;

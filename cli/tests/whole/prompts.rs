@@ -117,10 +117,10 @@ fn the_whole_address_agrees_as_well() {
 
 #[test]
 fn destroying_asks_as_well() {
-    let project = Project::with(TOWN.replace("  volume archive { size = 10GiB }\n", "").replace(
-        "    disk archive { volume = volume.archive }\n",
-        "",
-    ));
+    let project = Project::with(
+        TOWN.replace("  volume archive { size = 10GiB }\n", "")
+            .replace("    disk archive { volume = volume.archive }\n", ""),
+    );
     project.run(&["apply", "--yes"], 0);
     let before = world(&project);
     let left = answered(&project, "destroy", "Take all of this down? Type `yes`: ", "no\r");
@@ -134,8 +134,7 @@ fn destroying_asks_as_well() {
 #[test]
 fn a_yes_that_no_person_typed_does_not_count() {
     let project = Project::with(TOWN);
-    let mut child =
-        project.command(&["apply"]).stdin(Stdio::piped()).spawn().expect("tcloud runs");
+    let mut child = project.command(&["apply"]).stdin(Stdio::piped()).spawn().expect("tcloud runs");
     child.stdin.take().expect("a pipe").write_all(b"yes\nyes\n").expect("written");
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(1));

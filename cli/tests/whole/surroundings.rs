@@ -117,7 +117,10 @@ fn what_everybody_may_write_is_not_carried_out() {
 fn no_umask_makes_files_that_everybody_may_write() {
     let project = guest("");
     let output = Command::new("sh")
-        .args(["-euc", "umask 000; $tcloud plan --out p.tcloud-plan; $tcloud apply --yes; $tcloud init new"])
+        .args([
+            "-euc",
+            "umask 000; $tcloud plan --out p.tcloud-plan; $tcloud apply --yes; $tcloud init new",
+        ])
         .env("tcloud", env!("CARGO_BIN_EXE_tcloud"))
         .current_dir(project.path())
         .output()
@@ -198,7 +201,8 @@ fn a_file_that_changes_while_it_is_read_is_one_version_or_an_error() {
         let all: Vec<_> = (0..40).map(|_| ended(&project, &["check"])).collect();
         done.store(true, Ordering::Relaxed);
         for one in all {
-            let told = one.code == Some(0) || one.code == Some(1) && one.err.contains("main.tcloud");
+            let told =
+                one.code == Some(0) || one.code == Some(1) && one.err.contains("main.tcloud");
             assert!(told, "{:?} {}", one.code, one.err);
         }
     });

@@ -117,12 +117,7 @@ impl Session {
                 panic!("no {what} on:\n{text}\nof {raw:?}");
             }
             let pause = left.min(Duration::from_millis(200));
-            seen = self
-                .seen
-                .1
-                .wait_timeout(seen, pause)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            seen = self.seen.1.wait_timeout(seen, pause).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

@@ -8,10 +8,10 @@ use crate::ast::{Bad, Expr, File, Statement};
 use crate::build::{Builder, Known};
 use crate::characters;
 use crate::items::{Item, MAX_NESTING, split};
-use crate::scan::MAX_TEXT_DEPTH;
 use crate::parse as grammar;
 use crate::place::Place;
 use crate::repair::repair;
+use crate::scan::MAX_TEXT_DEPTH;
 
 /// What a text says, as far as it could be read, and everything that is wrong with it.
 #[derive(Clone, Debug, Default)]
@@ -186,12 +186,12 @@ fn too_deep(at: Span, whole: Span, diagnostics: &mut Vec<Diagnostic>) -> Stateme
 }
 
 fn texts_too_deep(at: Span, whole: Span, diagnostics: &mut Vec<Diagnostic>) -> Statement {
-    diagnostics.push(
-        Diagnostic::error(codes::E0006, at, "texts stand in texts too deeply").help(format!(
+    diagnostics.push(Diagnostic::error(codes::E0006, at, "texts stand in texts too deeply").help(
+        format!(
             "at most {MAX_TEXT_DEPTH} levels of `${{…}}` with a text are allowed; give the inner \
              ones names with `let`"
-        )),
-    );
+        ),
+    ));
     Statement::Bad(Bad { name: None, span: whole })
 }
 

@@ -8,8 +8,28 @@ use crate::ast::Ident;
 /// The words that begin or join statements and expressions, and those that are values: with such a
 /// name, what refers to it could not be read.
 const RESERVED: [&str; 22] = [
-    "adopt", "assert", "check", "component", "defaults", "else", "existing", "false", "fn", "for",
-    "forget", "if", "in", "let", "moved", "output", "param", "then", "true", "type", "use", "where",
+    "adopt",
+    "assert",
+    "check",
+    "component",
+    "defaults",
+    "else",
+    "existing",
+    "false",
+    "fn",
+    "for",
+    "forget",
+    "if",
+    "in",
+    "let",
+    "moved",
+    "output",
+    "param",
+    "then",
+    "true",
+    "type",
+    "use",
+    "where",
 ];
 
 /// Whether a word belongs to the language and cannot be a name.

@@ -6,6 +6,7 @@ use tcloud_model::{Address, Fields};
 use super::{Builder, Parts};
 use crate::draft::Draft;
 use crate::graph::{Graph, Strength};
+use crate::input::Input;
 use crate::place::inventory::{Inventory, Room};
 use crate::plan::Action;
 
@@ -34,7 +35,8 @@ impl Builder<'_, '_> {
             return;
         }
         let desired = self.input.evaluator.desired();
-        let mut inventory = Inventory::new(desired, self.input.observed, self.input.deployment);
+        let Input { observed, deployment, .. } = self.input;
+        let mut inventory = Inventory::new(desired, observed, deployment, &self.facts.adopted);
         let mut accounts: IndexMap<Scarce, Account> = IndexMap::new();
         for at in 0..self.drafts.len() {
             self.account(at, &inventory, &mut accounts);
@@ -69,9 +71,9 @@ impl Builder<'_, '_> {
         let Parts { adopt: _, migrate, detach: _, delete, create, update } = self.parts[at];
         let address = &draft.object.address;
         let old = self.old(draft).filter(|known| known.exists());
-        let before = old.and_then(|known| Some((known, known.attributes()?))).map(|(known, own)| {
-            held(inventory, address, &known.object.host, own, known.runs())
-        });
+        let before = old
+            .and_then(|known| Some((known, known.attributes()?)))
+            .map(|(known, own)| held(inventory, address, &known.object.host, own, known.runs()));
         let wanted = self.layout.wanted.get(address).filter(|_| draft.stays());
         let after = wanted.map(|wanted| {
             let runs = wanted.attributes.flag("running") != Some(false);
@@ -169,7 +171,9 @@ mod tests {
         Account { gives: gives.to_vec(), takes: takes.to_vec() }.settle(free, &mut graph);
         let order = graph.order().expect("no circle");
         let pairs = order.after.iter().enumerate();
-        pairs.flat_map(|(then, all)| all.iter().map(move |first| format!("{first}<{then}"))).collect()
+        pairs
+            .flat_map(|(then, all)| all.iter().map(move |first| format!("{first}<{then}")))
+            .collect()
     }
 
     #[test]

@@ -217,9 +217,11 @@ fn sentence(plan: &Plan) -> String {
     if plan.is_empty() && plan.changes.is_empty() {
         return match (plan.unchecked.is_empty(), plan.pending.is_empty()) {
             (true, true) => "Nothing to do: what runs is what the text says.".to_owned(),
-            (true, false) => "Nothing to do until what waits is stopped and started; with restart = \"now\" in \
+            (true, false) => {
+                "Nothing to do until what waits is stopped and started; with restart = \"now\" in \
                               its block, an apply does it."
-                .to_owned(),
+                    .to_owned()
+            }
             (false, _) => "Nothing to do, as far as could be checked.".to_owned(),
         };
     }

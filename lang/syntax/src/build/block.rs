@@ -149,7 +149,8 @@ impl<'t> Builder<'t, '_> {
     /// Reports a word of the language where a name should be.
     pub(super) fn check_reserved(&mut self, name: &Ident) {
         if habits::is_reserved(&name.name) {
-            let message = format!("`{0}` is a word of the language and cannot be a name", name.name);
+            let message =
+                format!("`{0}` is a word of the language and cannot be a name", name.name);
             self.report(
                 Diagnostic::error(codes::E0012, name.span, message)
                     .help(format!("choose another name, such as `{0}-1`", name.name)),
