@@ -1,5 +1,6 @@
 //! `tcloud.toml`: what the deployment is called, where it is remembered, what it may use.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,16 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// Where secrets may come from.
     pub(crate) secrets: Permissions,
+    /// The providers that are declared, by name.
+    pub(crate) providers: BTreeMap<String, Declared>,
+}
+
+/// A provider as `tcloud.toml` declares it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Declared {
+    /// Its program, relative to the project. Without it, one is looked for.
+    pub(crate) path: Option<PathBuf>,
 }
 
 /// Limits against texts that would exhaust the machine.
@@ -55,6 +66,7 @@ struct Written {
     state: WrittenState,
     limits: Limits,
     secrets: Permissions,
+    providers: BTreeMap<String, Declared>,
 }
 
 #[derive(Default, Deserialize)]
@@ -118,7 +130,7 @@ impl Config {
     }
 
     fn parse(text: &str, root: &Path) -> Result<Config, ConfigError> {
-        let Written { edition, deployment, state, limits, secrets } =
+        let Written { edition, deployment, state, limits, secrets, providers } =
             toml::from_str::<Written>(text).map_err(|error| wrong(text, &error))?;
         if let Some(edition) = edition.filter(|edition| edition != EDITION) {
             let message = format!(
@@ -130,7 +142,11 @@ impl Config {
         if !Name::is_word(&deployment) {
             return Err(ConfigError::Name { name: deployment });
         }
-        Ok(Config { deployment, state: state.url, limits, secrets })
+        if let Some(name) = providers.keys().find(|name| !Name::is_word(name)) {
+            let message = format!("`{}` cannot be the name of a provider", name.escape_debug());
+            return Err(at(text, text.find("providers").unwrap_or(0), message));
+        }
+        Ok(Config { deployment, state: state.url, limits, secrets, providers })
     }
 }
 
@@ -223,6 +239,8 @@ mod tests {
             ("state.url = \"a\n", "tcloud.toml:1:"),
             ("[deployment]\nname = \"Ä\"\n", "`Ä` cannot be the name of a deployment"),
             ("[limits]\nfile_size = -1\n", "tcloud.toml:2:13: "),
+            ("[providers.\"../x\"]\n", "tcloud.toml:1:2: `../x` cannot be the name of a provider"),
+            ("[providers.x]\npth = \"y\"\n", "tcloud.toml:2:1: unknown field `pth`"),
         ] {
             let error = parse(text).expect_err(text);
             assert!(error.starts_with(start), "{text}: {error}");

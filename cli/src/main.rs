@@ -10,6 +10,7 @@ mod interrupt;
 mod log;
 mod panic;
 mod plan_file;
+mod providers;
 mod secrets;
 mod session;
 mod terminal;

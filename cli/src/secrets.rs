@@ -3,6 +3,7 @@
 
 use std::path::{Component, Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -21,16 +22,39 @@ pub(crate) struct Permissions {
     pub(crate) exec: bool,
 }
 
+/// The secrets that were read, to keep them out of what providers say.
+#[derive(Default)]
+pub(crate) struct Known(Mutex<Vec<String>>);
+
+impl Known {
+    fn note(&self, secret: &str) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is shorter could be any word, and hiding it would only show where it is.
+        if secret.len() > 2 && !known.iter().any(|own| own == secret) {
+            known.push(secret.to_owned());
+            // A secret may begin with another one.
+            known.sort_by_key(|own| std::cmp::Reverse(own.len()));
+        }
+    }
+
+    /// The text without secrets.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "(secret)"))
+    }
+}
+
 /// Reads secrets as the project permits.
 pub(crate) struct LocalSecrets {
     root: PathBuf,
     permissions: Permissions,
+    known: Arc<Known>,
 }
 
 impl LocalSecrets {
     /// The secrets of a project.
-    pub(crate) fn new(root: &Path, permissions: Permissions) -> LocalSecrets {
-        LocalSecrets { root: root.to_owned(), permissions }
+    pub(crate) fn new(root: &Path, permissions: Permissions, known: Arc<Known>) -> LocalSecrets {
+        LocalSecrets { root: root.to_owned(), permissions, known }
     }
 
     async fn find(&self, source: &str) -> Result<String, String> {
@@ -94,6 +118,9 @@ impl Secrets for LocalSecrets {
             Ok(text) if text.len() > LARGEST => Err("it is larger than 64 KiB".to_owned()),
             found => found,
         };
+        if let Ok(secret) = &found {
+            self.known.note(secret);
+        }
         found
             .map(SecretText::new)
             .map_err(|message| SecretError { source_name: source.to_owned(), message })
@@ -105,9 +132,16 @@ mod tests {
     use super::*;
 
     async fn find(permissions: Permissions, root: &Path, source: &str) -> Result<String, String> {
-        let secrets = LocalSecrets::new(root, permissions);
+        let secrets = LocalSecrets::new(root, permissions, Arc::default());
         let found = secrets.resolve(source).await;
         found.map(|text| text.reveal().to_owned()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_was_read_is_hidden_the_longest_first() {
+        let known = Known::default();
+        ["abc", "abcdef", "x", ""].iter().for_each(|secret| known.note(secret));
+        assert_eq!(known.scrub("abcdef abc x"), "(secret) (secret) x");
     }
 
     #[tokio::test]

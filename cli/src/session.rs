@@ -10,8 +10,7 @@ use tcloud_model::{
     Catalog, Deployment, Diagnostic, Digest, Evaluator, ObservedState, Sources, State,
 };
 use tcloud_planner::{Input, Plan, Wishes};
-use tcloud_provider::{HostConfig, Registry};
-use tcloud_provider_sim::SimProvider;
+use tcloud_provider::HostConfig;
 use tcloud_state::{LocalProcesses, MemoryStore, SqliteStore, Store};
 
 use crate::arguments::Inputs;
@@ -19,7 +18,8 @@ use crate::commands::Context;
 use crate::config::{self, Config};
 use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure};
-use crate::secrets::LocalSecrets;
+use crate::providers::Providers;
+use crate::secrets::{Known, LocalSecrets};
 use crate::trust;
 use crate::variables;
 use crate::view::diagnostics;
@@ -36,7 +36,10 @@ pub(crate) struct Project {
     pub(crate) config: Config,
     /// Its name and id.
     pub(crate) deployment: Deployment,
-    registry: Registry,
+    /// What talks to hosts.
+    pub(crate) providers: Providers,
+    /// The secrets that were read so far.
+    known: Arc<Known>,
     /// All kinds.
     pub(crate) catalog: Arc<Catalog>,
 }
@@ -69,7 +72,7 @@ pub(crate) enum SessionError {
 
 impl Project {
     /// The project in a directory.
-    pub(crate) fn open(root: PathBuf) -> Result<Project, Failure> {
+    pub(crate) async fn open(root: PathBuf, context: &Context) -> Result<Project, Failure> {
         if !root.is_dir() {
             return Err(SessionError::NoDirectory(root).into());
         }
@@ -81,10 +84,12 @@ impl Project {
         }
         let config = Config::load(&root)?;
         let deployment = Deployment::new(&config.deployment);
-        let mut registry = Registry::new();
-        registry.add(Arc::new(SimProvider::new()));
-        let catalog = Arc::new(registry.catalog()?);
-        Ok(Project { root, config, deployment, registry, catalog })
+        let known = Arc::new(Known::default());
+        let scrub = Arc::clone(&known);
+        let filter = Arc::new(move |text: &str| scrub.scrub(text));
+        let providers = Providers::load(&root, &config, filter, &context.terminal).await?;
+        let catalog = Arc::new(providers.registry.catalog()?);
+        Ok(Project { root, config, deployment, providers, known, catalog })
     }
 
     /// Compiles the text.
@@ -105,13 +110,20 @@ impl Project {
         settings.limits.steps = self.config.limits.steps;
         settings.limits.file_bytes =
             usize::try_from(self.config.limits.file_size).unwrap_or(usize::MAX);
-        let compiled = compile(world, &settings);
+        let mut compiled = compile(world, &settings);
         // Without text everything would be taken down. The compiler calls the directory itself `.`
         // where it has a message but no file to place it in.
         if compiled.program.is_some() && compiled.sources.iter().all(|(_, file)| &*file.path == ".")
         {
             let failure = Failure::from(SessionError::NoText(self.root.clone()));
             return Err(failure.help("name the project's directory, or start one: tcloud init"));
+        }
+        if let Some(program) = &compiled.program {
+            let wrong = self.providers.check(program);
+            if !wrong.is_empty() {
+                compiled.program = None;
+            }
+            compiled.diagnostics.extend(wrong);
         }
         Ok(compiled)
     }
@@ -122,7 +134,12 @@ impl Project {
         show(&diagnostics, &sources, None, context);
         match program {
             Some(program) => Ok(Text { program, sources }),
-            None => Err(Failure::said(Exit::Failed)),
+            None => {
+                if let Some(absence) = self.providers.absence() {
+                    context.terminal.note(&absence);
+                }
+                Err(Failure::said(Exit::Failed))
+            }
         }
     }
 
@@ -181,12 +198,16 @@ impl Project {
     fn engine_of(&self, hosts: Vec<HostSpec>, store: Arc<dyn Store>, limits: Limits) -> Engine {
         Engine::new(EngineConfig {
             store,
-            providers: self.registry.clone(),
+            providers: self.providers.registry.clone(),
             hosts,
             limits,
             clock: Arc::new(SystemClock),
             processes: Arc::new(LocalProcesses),
-            secrets: Arc::new(LocalSecrets::new(&self.root, self.config.secrets.clone())),
+            secrets: Arc::new(LocalSecrets::new(
+                &self.root,
+                self.config.secrets.clone(),
+                Arc::clone(&self.known),
+            )),
         })
     }
 

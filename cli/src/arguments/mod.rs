@@ -1,6 +1,7 @@
 //! The command line: every command with its options and help texts.
 
 mod address;
+mod provider;
 mod run;
 mod sim;
 
@@ -10,6 +11,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use address::Consent;
+pub(crate) use provider::{Provider, ProviderCommand, TestProvider};
 pub(crate) use run::{Apply, Destroy, Drift, Plan, Run, Scope};
 pub(crate) use sim::{Break, Latency, SetDrift, Sim, SimCommand, Target};
 
@@ -121,6 +123,8 @@ pub(crate) enum Command {
     Completions(Completions),
     /// Print the version.
     Version(Version),
+    /// List, describe, pin and examine what talks to hosts.
+    Provider(Provider),
     /// Drift, break and fill the embedded hypervisor.
     Sim(Sim),
 }

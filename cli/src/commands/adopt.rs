@@ -38,7 +38,7 @@ enum AdoptError {
 }
 
 pub(super) async fn run(arguments: &arguments::Adopt, context: &Context) -> Outcome {
-    let project = Project::open(context.path(None))?;
+    let project = Project::open(context.path(None), context).await?;
     if !Name::is_word(&arguments.tenant) {
         return Err(Failure::from(AdoptError::Tenant(arguments.tenant.clone()))
             .help("write lower-case letters, digits and single minus signs: town-hall"));

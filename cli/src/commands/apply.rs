@@ -55,7 +55,7 @@ async fn fresh(
     manner: &Manner,
     context: &Context,
 ) -> Outcome {
-    let project = Project::open(root)?;
+    let project = Project::open(root, context).await?;
     trust::warn_root(&context.terminal);
     let mut wishes = wishes(run, goal);
     let Prepared { text, engine } = prepare(&project, run, Access::Write, context)?;
@@ -85,7 +85,7 @@ async fn saved(path: PathBuf, run: &Run, manner: &Manner, context: &Context) -> 
         return Err(Failure::new("a saved plan is applied exactly as it is")
             .help("what is wanted and what is allowed is said to `tcloud plan --out`"));
     }
-    let project = Project::open(context.path(None))?;
+    let project = Project::open(context.path(None), context).await?;
     trust::warn_root(&context.terminal);
     let file = plan_file::load(&path, &project.deployment)?;
     let Prepared { text, engine } = prepare(&project, run, Access::Write, context)?;

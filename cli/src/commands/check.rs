@@ -9,8 +9,8 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::session::{self, Project};
 use crate::view::layout::count;
 
-pub(super) fn run(arguments: &Check, context: &Context) -> Outcome {
-    let project = Project::open(context.path(arguments.path.as_ref()))?;
+pub(super) async fn run(arguments: &Check, context: &Context) -> Outcome {
+    let project = Project::open(context.path(arguments.path.as_ref()), context).await?;
     let compiled = project.compile(&arguments.inputs)?;
     let diagnostics = &compiled.diagnostics;
     let objects = compiled.program.as_ref().map(|program| program.desired().resources.len());

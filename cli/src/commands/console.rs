@@ -42,7 +42,7 @@ An expression of the language is evaluated in this project:
 pub(super) async fn run(arguments: &Console, context: &Context) -> Outcome {
     let root = context.path(arguments.path.as_ref());
     let known = look::look(root.clone(), &arguments.inputs, context).await?;
-    let project = Project::open(root)?;
+    let project = Project::open(root, context).await?;
     let names: Vec<String> = names(&known.text.program, &project);
     let console = Answering { project, known, inputs: &arguments.inputs, context, names };
     if std::io::stdin().is_terminal() { console.talk() } else { console.read() }

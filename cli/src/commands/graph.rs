@@ -8,8 +8,8 @@ use crate::arguments::{Graph, GraphFormat};
 use crate::failure::{Exit, Outcome};
 use crate::session::Project;
 
-pub(super) fn run(arguments: &Graph, context: &Context) -> Outcome {
-    let project = Project::open(context.path(arguments.path.as_ref()))?;
+pub(super) async fn run(arguments: &Graph, context: &Context) -> Outcome {
+    let project = Project::open(context.path(arguments.path.as_ref()), context).await?;
     let text = project.program(&arguments.inputs, context)?;
     let format = match arguments.format {
         GraphFormat::Dot => graph::Format::Dot,

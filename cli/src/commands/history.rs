@@ -11,7 +11,7 @@ use crate::session::{Access, Project};
 use crate::view::history;
 
 pub(super) async fn run(arguments: &History, context: &Context) -> Outcome {
-    let project = Project::open(context.path(None))?;
+    let project = Project::open(context.path(None), context).await?;
     let store = project.store(&arguments.inputs, Access::Read)?;
     let entries = store.history(&Filter::default()).await?;
     store.close().await;

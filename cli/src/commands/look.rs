@@ -33,7 +33,7 @@ pub(super) async fn look(
     inputs: &Inputs,
     context: &Context,
 ) -> Result<Known, Failure> {
-    let project = Project::open(root)?;
+    let project = Project::open(root, context).await?;
     let text = project.program(inputs, context)?;
     let store = project.store(inputs, Access::Read)?;
     let engine = project.engine(&text.program, store, PARALLELISM.get());

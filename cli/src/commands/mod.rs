@@ -18,6 +18,7 @@ mod look;
 mod output;
 mod plan;
 mod prepare;
+mod provider;
 mod show;
 mod sim;
 mod state;
@@ -53,7 +54,7 @@ impl Context {
 pub(crate) async fn run(command: Command, context: &Context) -> Outcome {
     match command {
         Command::Init(arguments) => init::run(&arguments, context),
-        Command::Check(arguments) => check::run(&arguments, context),
+        Command::Check(arguments) => check::run(&arguments, context).await,
         Command::Fmt(arguments) => fmt::run(&arguments, context),
         Command::Plan(arguments) => plan::run(arguments, context).await,
         Command::Apply(arguments) => apply::apply(arguments, context).await,
@@ -64,11 +65,12 @@ pub(crate) async fn run(command: Command, context: &Context) -> Outcome {
         Command::State(arguments) => state::run(arguments, context).await,
         Command::History(arguments) => history::run(&arguments, context).await,
         Command::Output(arguments) => output::run(&arguments, context).await,
-        Command::Graph(arguments) => graph::run(&arguments, context),
+        Command::Graph(arguments) => graph::run(&arguments, context).await,
         Command::Console(arguments) => console::run(&arguments, context).await,
         Command::Explain(arguments) => explain::run(&arguments, context),
         Command::Completions(arguments) => completions::run(&arguments, context),
         Command::Version(arguments) => version::run(&arguments, context),
+        Command::Provider(arguments) => provider::run(arguments, context).await,
         Command::Sim(arguments) => sim::run(arguments, context),
     }
 }

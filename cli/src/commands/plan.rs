@@ -15,7 +15,7 @@ use crate::view::layout::quote;
 use crate::view::plan::{Next, PlanView};
 
 pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcome {
-    let project = Project::open(context.path(arguments.path.as_ref()))?;
+    let project = Project::open(context.path(arguments.path.as_ref()), context).await?;
     let goal = if arguments.destroy { Goal::Destroy } else { goal(&arguments.run.scope) };
     let wishes = wishes(&arguments.run, goal);
     let (Prepared { text, engine }, loaded) = load(&project, &arguments.run, context).await?;

@@ -14,7 +14,7 @@ use crate::session::{self, Access, Project};
 use crate::view::layout::{count, table};
 
 pub(super) async fn run(arguments: State, context: &Context) -> Outcome {
-    let project = Project::open(context.path(None))?;
+    let project = Project::open(context.path(None), context).await?;
     match arguments.command {
         StateCommand::List { pattern, json, inputs } => {
             let state = load(&project, &inputs).await?.state;

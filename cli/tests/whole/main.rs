@@ -10,5 +10,6 @@ mod examples;
 mod progress;
 mod project;
 mod prompts;
+mod provider;
 mod surroundings;
 mod terminal;

@@ -28,12 +28,13 @@ pub(crate) struct Ended {
     pub(crate) took: Duration,
 }
 
-/// The directories below `examples/`, by name.
+/// The projects below `examples/`, by name.
 pub(crate) fn examples() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     let entries = std::fs::read_dir(root).expect("the examples");
     let paths = entries.map(|entry| entry.expect("an entry").path());
-    let mut paths: Vec<PathBuf> = paths.filter(|path| path.is_dir()).collect();
+    let is_project = |path: &PathBuf| path.join("tcloud.toml").is_file();
+    let mut paths: Vec<PathBuf> = paths.filter(is_project).collect();
     paths.sort();
     assert!(paths.len() >= 2, "{paths:?}");
     paths

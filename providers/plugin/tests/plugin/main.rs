@@ -2,5 +2,6 @@
 
 mod double;
 mod hostile;
+mod page;
 mod python;
 mod served;
