@@ -111,7 +111,7 @@ impl Writer<'_> {
         let mut parts = Vec::new();
         for attribute in attributes {
             // Nothing on a host only steers tcloud, except what is said of cards here.
-            if attribute.steering && attribute.name != "dynamic" {
+            if attribute.computed || attribute.steering && attribute.name != "dynamic" {
                 continue;
             }
             match self.attribute(attribute, fields.get(&attribute.name), path) {

@@ -78,7 +78,7 @@ fn attributes() -> Vec<Attribute> {
             "guarded",
             Type::list(Type::Cidr),
             "Where its guests may send only what is answered, and what `reaches` opens: the space \
-             of guests that hosts route to.",
+             of all guests, as soon as one network is `routed` or a `bridge`.",
         )
         .computed()
         .cost(Impact::Live),

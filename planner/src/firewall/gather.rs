@@ -15,8 +15,8 @@ pub(super) struct Net<'a> {
     pub(super) address: &'a Address,
     /// Its IPv4 or first, and its IPv6 space.
     pub(super) cidrs: [Option<Cidr>; 2],
-    /// Whether a host passes on what is addressed to its guests, without looking.
-    pub(super) routed: bool,
+    /// Whether we run it.
+    pub(super) managed: bool,
     /// Whether its guests can be reached from elsewhere, and are seen there under their addresses.
     pub(super) open: bool,
     expose_to: &'a [Value],
@@ -162,7 +162,7 @@ pub(super) fn networks<'a>(input: &FirewallInput<'a>) -> IndexMap<&'a Address, N
         let net = Net {
             address: &network.address,
             cidrs: ["cidr", "cidr6"].map(|name| fields.get(name).and_then(as_cidr)),
-            routed: mode == Some("routed") && !existing,
+            managed: !existing,
             open: existing || matches!(mode, Some("routed" | "bridge")),
             expose_to: fields.list("expose_to"),
         };

@@ -23,6 +23,10 @@ use gather::{Cards, Net, Rule, Source, Target};
 use opening::{Part, covers, list};
 use senders::Senders;
 
+/// The most spaces that a network is told to keep out of, so that a thousand scattered networks are
+/// not a million rules; beyond it, neighbours are taken together.
+const MOST_SPACES: usize = 32;
+
 /// What the rules open.
 #[derive(Debug, Default)]
 pub(crate) struct Firewall {
@@ -92,17 +96,18 @@ pub(crate) fn firewall(input: &FirewallInput<'_>) -> Firewall {
 }
 
 impl Firewall {
-    /// Space of guests that a host would route to without asking. The space of a site belongs to
-    /// it as a whole, so that one more network in it changes nothing for the others.
+    /// Space of guests. Where all networks hide theirs, libvirt itself keeps them apart; one that
+    /// others can reach makes hosts pass on what guests send. The space of a site belongs to it as
+    /// a whole, so that one more network in it changes nothing for the others.
     fn guard(&mut self, input: &FirewallInput<'_>, nets: &IndexMap<&Address, Net<'_>>) {
-        for net in nets.values().filter(|net| net.routed) {
+        if !nets.values().any(|net| net.managed && net.open) {
+            return;
+        }
+        for net in nets.values().filter(|net| net.managed) {
             for (cidr, attribute) in net.cidrs.iter().zip(["cidr", "cidr6"]) {
                 let path = AttrPath::attribute(attribute);
                 self.space.extend(cidr.map(|cidr| (cidr, net.address.clone(), path)));
             }
-        }
-        if self.space.is_empty() {
-            return;
         }
         for site in input.desired.resources.values().filter(|own| own.address.kind() == "site") {
             for (index, value) in site.attributes.list("address_space").iter().enumerate() {
@@ -115,7 +120,7 @@ impl Firewall {
         }
         let mut space: Vec<Cidr> = self.space.iter().map(|(cidr, _, _)| *cidr).collect();
         space.sort();
-        let space = Cidr::aggregate(&space);
+        let space = Cidr::aggregate(&opening::cover(&Cidr::aggregate(&space), MOST_SPACES));
         self.guarded = Some(Value::list(space.into_iter().map(Value::Cidr).collect()));
     }
 

@@ -53,6 +53,41 @@ pub(super) fn list<'p>(key: &str, parts: impl IntoIterator<Item = &'p Part>) -> 
     (!items.is_empty()).then(|| Value::list(items))
 }
 
+/// Spaces, sorted and apart, by at most so many: those that are nearest to each other become one.
+pub(super) fn cover(spaces: &[Cidr], most: usize) -> Vec<Cidr> {
+    let joined: Vec<Option<Cidr>> =
+        spaces.windows(2).map(|pair| around(*pair.first()?, *pair.last()?)).collect();
+    let mut lengths: Vec<u8> = joined.iter().flatten().map(Cidr::prefix_len).collect();
+    let Some(surplus) = spaces.len().checked_sub(most).filter(|surplus| *surplus > 0) else {
+        return spaces.to_vec();
+    };
+    lengths.sort_unstable_by(|a, b| b.cmp(a));
+    let shortest = lengths.get(surplus - 1).or(lengths.last()).copied().unwrap_or(0);
+    let mut all: Vec<Cidr> = Vec::new();
+    for (index, space) in spaces.iter().enumerate() {
+        let near = index.checked_sub(1).and_then(|before| joined.get(before).copied().flatten());
+        let is_near = near.is_some_and(|near| near.prefix_len() >= shortest);
+        match all
+            .last_mut()
+            .filter(|_| is_near)
+            .and_then(|last| around(*last, *space).map(|to| (last, to)))
+        {
+            Some((last, to)) => *last = to,
+            None => all.push(*space),
+        }
+    }
+    all
+}
+
+/// The smallest space around two; `None` when they are of different families.
+fn around(first: Cidr, second: Cidr) -> Option<Cidr> {
+    let mut around = Some(first);
+    while let Some(own) = around.filter(|own| !own.contains(&second)) {
+        around = own.supernet();
+    }
+    around
+}
+
 /// Whether a list holds a part already.
 pub(super) fn covers(key: &str, list: Option<&Value>, part: &Part) -> bool {
     let Some(Value::List(items)) = list else { return false };

@@ -204,6 +204,30 @@ fn one_more_network_in_the_space_of_a_site_changes_nothing_for_the_others() {
 }
 
 #[test]
+fn scattered_space_is_covered_by_few() {
+    let spaces: Vec<Cidr> = (0..200)
+        .map(|n| format!("10.{}.{}.0/24", n % 10, n * 7 % 251).parse().expect("a network"))
+        .chain((0..9).map(|n| format!("fd00:{n}::/64").parse().expect("a network")))
+        .collect();
+    let spaces = Cidr::aggregate(&spaces);
+    for most in [1, 2, 5, 32, 1000] {
+        let cover = opening::cover(&spaces, most);
+        assert!(cover.len() <= most.max(2), "{most}: {cover:?}");
+        assert!(spaces.iter().all(|own| cover.iter().any(|around| around.contains(own))));
+        assert!(cover.is_sorted(), "{cover:?}");
+    }
+    assert_eq!(opening::cover(&spaces, 1000), spaces);
+}
+
+#[test]
+fn hidden_networks_are_guarded_where_others_are_open() {
+    let text = TWO.replace("tenant.t.network.n mode=routed", "tenant.t.network.n mode=nat");
+    assert_eq!(facts(&text), GUARDED);
+    let text = TWO.replace("tenant.t.network.n mode=routed", "tenant.t.network.n mode=isolated");
+    assert_eq!(facts(&text), [GUARDED[0]]);
+}
+
+#[test]
 fn what_was_closed_before_names_the_rule_that_opens_it() {
     let text = with_rules(
         "tenant.t.network.n allow.old.from=@tenant.d.network.n allow.old.ports=[22/tcp]

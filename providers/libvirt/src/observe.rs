@@ -176,7 +176,11 @@ fn networks(connect: &Connect, part: Part) -> Result<Vec<ObservedObject>, Failur
         if part.has(&network.get_name()?)
             && let Some(definitions) = Definitions::of(&network, active.contains(&uuid))?
         {
-            all.push(network::observed(&definitions, uuid));
+            let filter = match definitions.is_stamped() {
+                true => firewall::find(connect, &firewall::network_name(&network.get_name()?))?,
+                false => None,
+            };
+            all.push(network::observed(&definitions, uuid, filter.as_ref()));
         }
     }
     Ok(all)

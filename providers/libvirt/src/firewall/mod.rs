@@ -13,6 +13,8 @@
 //!   it only what is bridged. When the host itself routes a packet to a guest, no rule sees it. So a
 //!   connection that nobody admits is stopped at the guest's answer, whose direction (`ctdir`) shows
 //!   that it is one; and what is not answered is stopped where it is sent.
+//! * libvirt lets pass what a filter of the sender's has accepted, also into a `nat` network, whose own
+//!   rules would turn it away. So there is a rule about connections only where guests are guarded.
 //!
 //! * [`space`] – addresses and openings, from and to attributes.
 //! * `write` – filters from attributes; `read` – attributes from filters.
@@ -28,6 +30,7 @@ use std::fmt::Write as _;
 
 use tcloud_model::{Fields, Identity, Name, Value};
 use uuid::Uuid;
+use virt::connect::Connect;
 use virt::error::ErrorNumber;
 use virt::network::Network;
 use virt::nwfilter::NWFilter;
@@ -166,10 +169,17 @@ impl Call<'_> {
 
     /// The definition of a filter.
     pub(crate) fn filter(&self, name: &str) -> Result<Option<Element>, Failure> {
-        match NWFilter::lookup_by_name(self.connect, name).or_absent()? {
-            Some(filter) => Ok(Some(Element::parse(&filter.get_xml_desc(0)?)?)),
-            None => Ok(None),
-        }
+        find(self.connect, name)
+    }
+}
+
+/// The definition of a filter. A host may not have any such thing.
+pub(crate) fn find(connect: &Connect, name: &str) -> Result<Option<Element>, Failure> {
+    match NWFilter::lookup_by_name(connect, name).or_absent() {
+        Ok(Some(filter)) => Ok(Some(Element::parse(&filter.get_xml_desc(0)?)?)),
+        Ok(None) => Ok(None),
+        Err(failure) if failure.is(ErrorNumber::NoSupport) => Ok(None),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -89,6 +89,8 @@ fn ipv6_has_rules_of_its_own_and_is_dropped_where_there_is_none() {
 fn an_isolated_network_has_no_way_out_and_a_bridge_its_own_dhcp() {
     let isolated = lines(&filter(r#"{"cidr":{"$cidr":"10.2.0.0/24"},"mode":"isolated"}"#));
     assert!(!isolated.iter().any(|line| line.starts_with("515") || line.starts_with("540")));
+    let apart = lines(&filter(r#"{"cidr":{"$cidr":"10.2.0.0/24"},"mode":"nat"}"#));
+    assert_eq!(apart.last().map(String::as_str), Some("190 drop inout mac"));
     let bridge = lines(&filter(r#"{"cidr":{"$cidr":"10.2.0.0/24"},"mode":"bridge"}"#));
     assert!(!bridge.iter().any(|line| line.starts_with("121")));
     let unknown = lines(&filter(r#"{"mode":"bridge"}"#));

@@ -74,6 +74,11 @@ pub(super) fn fixed_rules(attributes: &Fields) -> Vec<Element> {
     all.extend(v4.into_iter().flat_map(|_| frames4(attributes)));
     all.extend(v6.into_iter().flat_map(|own| frames6(own, v4.is_none())));
     all.push(drop(Way::Both, NO_FRAMES, Element::new("mac")));
+    // Where all networks hide their guests, nothing is guarded, and libvirt's own rules keep them
+    // apart; it would no longer look at what a filter accepts.
+    if attributes.text("mode") == Some("nat") && attributes.list("guarded").is_empty() {
+        return all;
+    }
     all.extend(v4.into_iter().flat_map(inside4));
     all.extend(v6.into_iter().flat_map(inside6));
     for v6 in families(v4, v6) {

@@ -24,6 +24,7 @@ use virt_sys::{
 };
 
 use crate::failure::{Absent, Failure, quoted};
+use crate::firewall;
 use crate::shown::shown;
 use crate::site::{Call, shown_kind};
 use crate::stamp::{self, Note};
@@ -59,6 +60,7 @@ impl Call<'_> {
             OperationKind::Update { attributes, stamp, .. } => {
                 let (network, _) = self.own_network(operation)?;
                 self.change_network(&network, attributes, stamp)?;
+                self.define_network_filter(&network.get_name()?, identity.uuid, attributes)?;
             }
             OperationKind::Delete => self.delete_network(operation)?,
             OperationKind::Stamp { stamp, adopt } => {
@@ -91,7 +93,8 @@ impl Call<'_> {
         let Some(network) = self.network(uuid)? else { return Ok(None) };
         let live = network.is_active()?;
         let Some(definitions) = Definitions::of(&network, live)? else { return Ok(None) };
-        Ok(Some(observed(&definitions, uuid)))
+        let filter = self.filter(&firewall::network_name(&network.get_name()?))?;
+        Ok(Some(observed(&definitions, uuid, filter.as_ref())))
     }
 
     fn network(&self, uuid: Uuid) -> Result<Option<Network>, Failure> {
@@ -147,6 +150,7 @@ impl Call<'_> {
                 Network::define_xml(self.connect, &definition.write()?)?
             }
         };
+        self.define_network_filter(&network.get_name()?, identity.uuid, attributes)?;
         if !network.is_active()? {
             network.create()?;
         }
@@ -225,8 +229,10 @@ impl Call<'_> {
     }
 
     fn delete_network(&self, operation: &Operation) -> Result<(), Failure> {
+        let filter = firewall::network_name(&operation.identity.name);
         if self.network(operation.identity.uuid)?.is_none() {
-            return Ok(());
+            // It may have died between its network and its filter.
+            return self.remove_filter(&filter);
         }
         let (network, _) = self.own_network(operation)?;
         if network.is_active()? {
@@ -240,11 +246,18 @@ impl Call<'_> {
             }
             network.destroy()?;
         }
-        Ok(network.undefine()?)
+        let filter = firewall::network_name(&network.get_name()?);
+        network.undefine()?;
+        self.remove_filter(&filter)
     }
 }
 
 impl Definitions {
+    /// Whether it is somebody's who uses tcloud.
+    pub(crate) fn is_stamped(&self) -> bool {
+        Note::of(&self.persistent).is_some()
+    }
+
     /// Reads a network; `None` when it is gone by now.
     pub(crate) fn of(network: &Network, live: bool) -> Result<Option<Definitions>, Failure> {
         let persistent = network.get_xml_desc(VIR_NETWORK_XML_INACTIVE).or_absent()?;
@@ -280,8 +293,12 @@ fn check_in_place(before: &Fields, after: &Fields) -> Result<(), Failure> {
     }
 }
 
-/// A network as it is seen.
-pub(crate) fn observed(definitions: &Definitions, uuid: Uuid) -> ObservedObject {
+/// A network as it is seen. Only a network of ours has a filter.
+pub(crate) fn observed(
+    definitions: &Definitions,
+    uuid: Uuid,
+    filter: Option<&Element>,
+) -> ObservedObject {
     let Definitions { persistent, live } = definitions;
     let note = Note::of(persistent);
     let asked = note.as_ref().map(|note| {
@@ -296,8 +313,17 @@ pub(crate) fn observed(definitions: &Definitions, uuid: Uuid) -> ObservedObject 
         }
         _ => read(definition),
     };
-    let next = seen(persistent);
-    let now = live.as_ref().map_or_else(|| next.clone(), seen);
+    let ours = note.is_some();
+    let ruled = |definition: &Element| {
+        let mut fields = seen(definition);
+        let rules = firewall::read_network(filter, &fields);
+        for (name, value) in rules.iter().filter(|_| ours) {
+            fields.insert(name.clone(), value.clone());
+        }
+        fields
+    };
+    let next = ruled(persistent);
+    let now = live.as_ref().map_or_else(|| next.clone(), ruled);
     let pending = match now == next {
         true => Fields::new(),
         false => now.difference(&next),

@@ -82,7 +82,7 @@ fn only_what_is_live_changes_in_place() {
 fn what_was_asked_is_seen_in_the_words_of_the_text() {
     let json = r#"{"cidr":{"$cidr":"10.1.0.0/24"},"mode":"nat","max_rate":{"$rate":1001},
         "route":{"rooms":{"to":{"$cidr":"10.2.0.0/24"},"via":{"$ip":"10.1.0.2"}}},
-        "allow":{"ssh":{"from":"any","ports":[{"$port":"22/tcp"}]}}}"#;
+        "admits":[{"from":{"$cidr":"10.9.0.0/16"},"ports":[{"$port":"22/tcp"}]}]}"#;
     let mut persistent = written(json);
     let stamp = serde_json::from_str(
         r#"{"deployment":"00000000-0000-4000-8000-000000000001","address":"tenant.t.network.a",
@@ -94,12 +94,16 @@ fn what_was_asked_is_seen_in_the_words_of_the_text() {
     let definitions =
         Definitions { persistent: persistent.clone(), live: Some(persistent.clone()) };
     let uuid = Uuid::from_u128(0x1234_5678_9abc);
-    let seen = observed(&definitions, uuid);
-    assert_eq!(*seen.attributes, fields(json));
+    let filter = crate::firewall::network_filter("a", uuid, &fields(json));
+    let seen = observed(&definitions, uuid, Some(&filter));
+    let mut expected = fields(json);
+    expected.insert("reaches", Value::None);
+    expected.insert("guarded", Value::None);
+    assert_eq!(*seen.attributes, expected);
     assert!(seen.pending.is_empty());
     let mut live = persistent.clone();
     live.put(Element::new("mtu").attr("size", 9000));
-    let seen = observed(&Definitions { persistent, live: Some(live) }, uuid);
+    let seen = observed(&Definitions { persistent, live: Some(live) }, uuid, Some(&filter));
     assert_eq!(seen.attributes.get("mtu"), Some(&Value::Int(9000)));
     assert_eq!(seen.pending.get("mtu"), Some(&Value::None));
 }
