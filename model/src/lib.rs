@@ -51,7 +51,7 @@ pub use name::Name;
 pub use observed::{HostFacts, HostObservation, ObservedObject, ObservedState, PoolFacts};
 pub use operation::{HostTarget, Operation, OperationKind};
 pub use record::{Record, State};
-pub use schema::{Attribute, Block, Catalog, Cost, Role, Schema};
+pub use schema::{Attribute, Block, Catalog, Cost, Role, Schema, Unless};
 pub use span::{FileId, Position, SourceFile, Sources, Span};
 pub use types::{Field, Type};
 pub use value::{Cidr, Fields, Money, Port, Protocol, Value};

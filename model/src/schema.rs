@@ -111,6 +111,9 @@ pub struct Block {
     pub adding: Impact,
     /// What removing one does.
     pub removing: Impact,
+    /// Sorts of it that cost more to add and to remove.
+    #[serde(default)]
+    pub unless: Vec<Unless>,
     /// Its attributes.
     #[serde(default)]
     pub attributes: Vec<Attribute>,
@@ -120,6 +123,18 @@ pub struct Block {
     /// Whether it only steers tcloud and is never sent to a hypervisor.
     #[serde(default)]
     pub steering: bool,
+}
+
+/// A sort of a block that costs more to add and to remove: no running guest can be given a disk on
+/// a SATA bus.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unless {
+    /// The attribute that says of which sort it is; it holds a text.
+    pub attribute: Name,
+    /// What it holds then.
+    pub values: Vec<Name>,
+    /// What adding or removing it does.
+    pub impact: Impact,
 }
 
 /// What changing an attribute does to what runs.
@@ -265,6 +280,7 @@ impl Block {
             labelled: false,
             adding: Impact::None,
             removing: Impact::None,
+            unless: Vec::new(),
             attributes,
             blocks: Vec::new(),
             steering: false,
@@ -281,6 +297,25 @@ impl Block {
         self.adding = adding;
         self.removing = removing;
         self
+    }
+
+    /// Adding and removing one costs more when an attribute has one of these values.
+    pub fn unless(mut self, attribute: &str, values: &[&str], impact: Impact) -> Block {
+        let values = values.iter().map(|value| Name::new(value)).collect();
+        self.unless.push(Unless { attribute: Name::new(attribute), values, impact });
+        self
+    }
+
+    /// What adding one does (`before` is `None`), or removing it.
+    pub fn impact(&self, before: Option<&Value>, after: Option<&Value>) -> Impact {
+        let usual = if after.is_some() { self.adding } else { self.removing };
+        let Some(Value::Map(fields)) = after.or(before) else { return usual };
+        let is_such = |own: &&Unless| {
+            let value = fields.get(&own.attribute).and_then(Value::as_text);
+            value.is_some_and(|value| own.values.iter().any(|own| *own == *value))
+        };
+        let dearer = self.unless.iter().filter(is_such).map(|own| own.impact);
+        dearer.max().map_or(usual, |dearer| dearer.max(usual))
     }
 
     /// It only steers tcloud.
@@ -334,6 +369,21 @@ impl Catalog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_sorts_of_a_block_cost_more() {
+        let block = Block::labelled("disk", "A disk.", Vec::new())
+            .cost(Impact::Live, Impact::LiveGuest)
+            .unless("bus", &["sata"], Impact::PowerCycle);
+        let disk = |bus| {
+            let fields: Fields = [(Name::new("bus"), Value::text(bus))].into_iter().collect();
+            Value::map(fields)
+        };
+        assert_eq!(block.impact(None, Some(&disk("virtio"))), Impact::Live);
+        assert_eq!(block.impact(Some(&disk("virtio")), None), Impact::LiveGuest);
+        assert_eq!(block.impact(None, Some(&disk("sata"))), Impact::PowerCycle);
+        assert_eq!(block.impact(Some(&disk("sata")), None), Impact::PowerCycle);
+    }
 
     #[test]
     fn growth_beyond_the_ceiling_costs_more() {

@@ -264,9 +264,7 @@ impl Walk<'_> {
     fn block(&mut self, block: &Block, item: &Item<'_>) {
         let now = item.found.or(item.applied);
         let next = item.pending.over(now);
-        let cost = |_: Option<&Value>, after: Option<&Value>| {
-            if after.is_some() { block.adding } else { block.removing }
-        };
+        let cost = |before: Option<&Value>, after: Option<&Value>| block.impact(before, after);
         match (item.wanted, now) {
             (Some(Value::Map(wanted)), Some(Value::Map(_)))
                 if !matches!(item.pending, Reading::Unset) =>

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use tcloud_model::{Attribute, Block, Catalog, Cost, Impact, Role, Schema, Type, codes};
+use tcloud_model::{Attribute, Block, Catalog, Cost, Impact, Role, Schema, Type, Unless, codes};
 
 use crate::methods;
 pub use crate::methods::MethodDoc;
@@ -215,7 +215,13 @@ fn write_block(text: &mut String, block: &Block, marks: &str, around: &str) {
     let costs = if block.steering {
         String::new()
     } else {
-        format!(" Adding one: `{}`; removing one: `{}`.", block.adding, block.removing)
+        let mut costs =
+            format!(" Adding one: `{}`; removing one: `{}`.", block.adding, block.removing);
+        for Unless { attribute, values, impact } in &block.unless {
+            let values: Vec<String> = values.iter().map(|value| format!("`\"{value}\"`")).collect();
+            let _ = write!(costs, " With `{attribute}` {}: `{impact}`.", values.join(" or "));
+        }
+        costs
     };
     let _ = writeln!(text, "{times}{costs}\n");
     attributes(text, &format!("{marks}# Attributes of `{path}`"), &block.attributes);

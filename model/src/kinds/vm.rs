@@ -41,9 +41,12 @@ pub(super) fn vm() -> Schema {
         .attributes(placement_attributes())
         .blocks(vec![
             Block::labelled("disk", "A disk: one of its own, or a volume. See `disk`.",
-                attachment_attributes()).cost(Impact::Live, Impact::Live),
+                attachment_attributes())
+                .cost(Impact::Live, Impact::Live)
+                .unless("bus", &["sata"], Impact::PowerCycle),
             Block::labelled("nic", "A network card. See `nic`.", nic_attributes())
-                .cost(Impact::Live, Impact::Live),
+                .cost(Impact::Live, Impact::Live)
+                .unless("model", &["rtl8139"], Impact::PowerCycle),
             boot(),
             allow("for this guest"),
         ])

@@ -19,9 +19,6 @@
 //! * [`seed`], [`domain`] – guests: their first settings, their definitions, and what changes them.
 //! * `observe` – the sweep over everything.
 
-// Reservations of addresses and the like are for guests.
-#![allow(dead_code)]
-
 mod connection;
 pub mod domain;
 mod failure;

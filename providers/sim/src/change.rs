@@ -107,8 +107,8 @@ impl Walk {
                 self.fields(&block.attributes, &block.blocks, before, after);
                 self.path.pop();
             }
-            (None, _) => self.leaf(name, after, block.adding),
-            (Some(_), _) => self.leaf(name, after, block.removing),
+            (None, _) => self.leaf(name, after, block.impact(None, after)),
+            (before, _) => self.leaf(name, after, block.impact(before, None)),
         }
     }
 

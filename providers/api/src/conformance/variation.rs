@@ -57,7 +57,8 @@ impl Walk<'_> {
                 Some(inner) if block.labelled => self.labels(&path, block, inner),
                 Some(inner) => {
                     self.fields(&path, &block.attributes, &block.blocks, inner);
-                    self.change(&path, None, block.removing);
+                    let impact = block.impact(fields.get(&block.name), None);
+                    self.change(&path, None, impact);
                 }
                 None => {}
             }
@@ -83,11 +84,13 @@ impl Walk<'_> {
             let Value::Map(inner) = value else { continue };
             self.fields(&path.field(label.clone()), &block.attributes, &block.blocks, inner);
         }
-        if let Some((label, _)) = labels.iter().next() {
-            self.change(&path.field(label.clone()), None, block.removing);
+        if let Some((label, value)) = labels.iter().next() {
+            self.change(&path.field(label.clone()), None, block.impact(Some(value), None));
         }
         let added = path.field(Name::new("added"));
-        self.change(&added, Some(Value::map(self.sample(block))), block.adding);
+        let sample = Value::map(self.sample(block));
+        let impact = block.impact(None, Some(&sample));
+        self.change(&added, Some(sample), impact);
     }
 
     /// A new block: what it needs, what it refers to, and its defaults.

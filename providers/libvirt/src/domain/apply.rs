@@ -19,7 +19,8 @@ use virt_sys::{
 use super::change::{self, Change, Planned, Step};
 use super::power::{self, Stubborn};
 use super::{
-    Context, Definitions, Directory, define, definition, label, machine, paths, wait, words,
+    Context, Definitions, Directory, addresses, define, definition, label, machine, paths, wait,
+    words,
 };
 use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
@@ -165,6 +166,8 @@ impl Call<'_> {
         let mut domain = define(None, &wanted, &context).map_err(refused)?;
         self.define_filters(identity, &wanted, &directory)?;
         stamp::put(&mut domain, Some(&note(stamp)));
+        let kept = addresses::of(&wanted, &directory);
+        self.keep(&kept, wanted.text("hostname"))?;
         let domain = self.write(&domain)?;
         domain.set_autostart(wanted.flag("autostart").unwrap_or(true))?;
         if wanted.flag("running").unwrap_or(true) {
@@ -201,6 +204,10 @@ impl Call<'_> {
         }
         let mut written = next.clone();
         stamp::put(&mut written, Some(&note(stamp)));
+        let definitions: Vec<&Element> =
+            [guest.live.as_ref(), Some(persistent)].into_iter().flatten().collect();
+        let before = addresses::of_definitions(&definitions, &directory);
+        self.keep(&addresses::of(&wanted, &directory), asked.attributes.text("hostname"))?;
         if let Some(live) = &guest.live {
             let change = Change { live, next: &next, wanted: &wanted, changed: asked.changed };
             let steps = change::steps(&change, &context).map_err(refused)?;
@@ -226,7 +233,11 @@ impl Call<'_> {
         if let Some(autostart) = autostart.filter(|_| asked.names("autostart")) {
             guest.domain.set_autostart(autostart)?;
         }
-        self.settle_power(guest, &next, asked, &wanted)
+        self.settle_power(guest, &next, asked, &wanted)?;
+        let now = Guest::of(guest.domain.clone())?;
+        let definitions: Vec<&Element> =
+            [&now.live, &now.persistent].into_iter().flatten().collect();
+        self.give_back(&before, &addresses::of_definitions(&definitions, &directory))
     }
 
     /// Starts, goes on, or stops and starts, as far as the operation says so.
@@ -275,6 +286,9 @@ impl Call<'_> {
         }
         let guest = self.own_guest(operation)?;
         let name = guest.domain.get_name()?;
+        let definitions: Vec<&Element> =
+            [&guest.live, &guest.persistent].into_iter().flatten().collect();
+        let kept = addresses::of_definitions(&definitions, &self.directory(&[], &guest)?);
         if let Some(live) = &guest.live {
             let words = guest.persistent.as_ref().map(words::read).unwrap_or_default();
             let within =
@@ -285,6 +299,7 @@ impl Call<'_> {
             undefine(&guest.domain)?;
             self.remove_unused(&firewall::own_names(persistent))?;
         }
+        self.give_back(&kept, &[])?;
         self.delete_seeds(&name, None)
     }
 

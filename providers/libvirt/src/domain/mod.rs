@@ -13,9 +13,11 @@
 //! * `paths` – attributes by their paths; `change` – what a running guest can be given at once.
 //! * `capability` – what a host can run guests with.
 //! * `resolve`, `media` – what references lead to, and the medium with the first settings.
+//! * `addresses` – the addresses that networks keep for its NICs.
 //! * `power`, `wait` – starting, stopping, waiting.
 //! * `apply`, `migrate` – operations.
 
+mod addresses;
 mod amount;
 mod apply;
 mod boot;

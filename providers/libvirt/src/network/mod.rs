@@ -5,7 +5,7 @@
 //!
 //! * `write` – a definition from attributes, or changed in place; unknown parts are kept.
 //! * `read` – attributes from a definition.
-//! * `lease` – the addresses that guests are given, by their MAC (`lease::Reservation`).
+//! * `lease` – the addresses that guests are given, by their MAC ([`Reservation`]).
 
 pub(crate) mod lease;
 mod read;
@@ -30,6 +30,7 @@ use crate::site::{Call, shown_kind};
 use crate::stamp::{self, Note};
 use crate::xml::Element;
 
+pub(crate) use lease::Reservation;
 pub(crate) use read::read;
 use write::write;
 
