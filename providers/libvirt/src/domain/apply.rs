@@ -17,6 +17,7 @@ use virt_sys::{
 };
 
 use super::change::{self, Change, Planned, Step};
+use super::kept::kept;
 use super::power::{self, Stubborn};
 use super::{
     Context, Definitions, Directory, addresses, define, definition, label, machine, paths, wait,
@@ -551,6 +552,7 @@ fn observed(guest: &Guest, directory: &Directory) -> Result<ObservedObject, Fail
     let executing = live.is_some() && power::is_executing(&guest.domain)?;
     let reading = super::read(&Definitions { live, persistent, autostart, executing }, directory);
     let stamp = guest.stamp();
+    let foreign = stamp.is_none();
     Ok(ObservedObject {
         kind: shown_kind(stamp.as_ref(), "vm"),
         name: Name::from(guest.domain.get_name()?),
@@ -560,6 +562,6 @@ fn observed(guest: &Guest, directory: &Directory) -> Result<ObservedObject, Fail
         pending: reading.pending,
         written: None,
         running: Some(live.is_some()),
-        kept: Vec::new(),
+        kept: persistent.or(live).map_or_else(Vec::new, |own| kept(own, foreign)),
     })
 }

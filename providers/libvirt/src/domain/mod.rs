@@ -9,7 +9,7 @@
 //! * `amount` – sizes and rates in libvirt's units.
 //! * `machine`, `size`, `boot`, `disk`, `nic`, `fixture` – the parts of a definition.
 //! * `define` – a definition from attributes, or changed in place ([`define`]).
-//! * `read` – attributes from definitions ([`read`]).
+//! * `read` – attributes from definitions ([`read`]); `kept` – what attributes cannot say.
 //! * `paths` – attributes by their paths; `change` – what a running guest can be given at once.
 //! * `capability` – what a host can run guests with.
 //! * `resolve`, `media` – what references lead to, and the medium with the first settings.
@@ -27,6 +27,7 @@ mod define;
 mod directory;
 mod disk;
 mod fixture;
+mod kept;
 pub mod label;
 mod machine;
 mod media;

@@ -249,3 +249,10 @@ fn both_definitions_are_read() {
     let archive = both.attributes.map("disk").and_then(|all| all.map("archive"));
     assert_eq!(archive.and_then(|disk| disk.get("iops")), Some(&Value::None));
 }
+
+#[test]
+fn guests_of_ours_hold_nothing_that_their_attributes_do_not_say() {
+    for accel in [Accel::Kvm, Accel::Tcg] {
+        assert_eq!(kept::kept(&made(WEB, accel), false), Vec::<String>::new());
+    }
+}
