@@ -61,7 +61,12 @@ async fn ask(question: &str, terminal: &Terminal) -> Result<String, QuestionErro
     terminal.question(question)?;
     tokio::select! {
         answer = tokio::task::spawn_blocking(terminal::answer) => {
-            answer.unwrap_or_else(|error| Err(QuestionError::Read(error.into())))
+            let answer = answer.unwrap_or_else(|error| Err(QuestionError::Read(error.into())))?;
+            // After Ctrl-D the cursor still stands behind the question.
+            if answer.is_empty() {
+                terminal.complain("");
+            }
+            Ok(answer)
         }
         _ = interrupt::signal() => {
             terminal.complain("");

@@ -123,8 +123,9 @@ impl<'a> Progress<'a> {
         if let Some(screen) = &self.screen {
             screen.whole.inc(1);
         }
-        // On a terminal only what did not go well leaves a line behind.
-        if self.screen.is_none() || how != Ended::Done {
+        // On a terminal only what went wrong leaves a line behind; the closing account names what was
+        // skipped, which after a stop may be nearly everything.
+        if self.screen.is_none() || matches!(how, Ended::Failed | Ended::Unknown) {
             let word = self.terminal.error_palette.paint(how.tone(), &format!("{:<8}", how.word()));
             let why = why.map(|why| format!(": {}", escape(why))).unwrap_or_default();
             self.say(&format!("  {word} {text}{why}"));

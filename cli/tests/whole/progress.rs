@@ -43,11 +43,12 @@ fn hundreds_of_steps_are_one_bar_and_the_slowest_steps() {
     assert!(screen.lines().all(|line| line.chars().count() <= usize::from(COLUMNS)), "{screen}");
 
     session.send(CTRL_C);
-    let screen = session.wait_for("Stopping: nothing new is begun");
-    assert!(drawn(&screen).len() <= 8, "{screen}");
+    session.wait_for("Stopping: nothing new is begun");
     let left = session.left();
     assert_eq!(left.code, Some(1), "{}", left.screen);
-    assert_eq!(drawn(&left.screen), [""; 0], "the bar is gone: {}", left.screen);
+    // What was skipped is in the closing account, and not in a line for each step besides.
+    assert!(left.raw.matches("skipped").count() < 50, "{}", left.raw);
+    assert!(left.screen.contains("goes on where this run stopped"), "{}", left.screen);
     let made = project.ours();
     assert!((1..500).contains(&made.len()), "{}", made.len());
     assert_eq!(made, project.remembered(), "what was under way was finished and remembered");
