@@ -12,7 +12,7 @@ use tcloud_engine::{
 };
 use tcloud_model::{Address, Deployment, Diagnostic, Name, Sources};
 use tcloud_planner::{Input, Plan, Wishes};
-use tcloud_provider::{HostConfig, Registry};
+use tcloud_provider::{HostConfig, Provider, Registry};
 use tcloud_provider_sim::SimProvider;
 use tcloud_state::{LocalProcesses, SqliteStore};
 use tempfile::TempDir;
@@ -41,6 +41,7 @@ pub struct Lab {
     pub files: BTreeMap<String, String>,
     /// The values of its parameters.
     pub variables: BTreeMap<Name, Variable>,
+    providers: Registry,
     runtime: Runtime,
 }
 
@@ -68,6 +69,16 @@ impl Lab {
     /// # Errors
     /// When the machine has no directory or threads for it.
     pub fn new() -> Result<Lab, String> {
+        Lab::with(vec![Arc::new(SimProvider::default())])
+    }
+
+    /// The same with other providers. The ground is of simulated hosts.
+    ///
+    /// # Errors
+    /// When the machine has no directory or threads for it.
+    pub fn with(providers: Vec<Arc<dyn Provider>>) -> Result<Lab, String> {
+        let mut registry = Registry::new();
+        providers.into_iter().for_each(|provider| registry.add(provider));
         let directory = TempDir::new().map_err(|error| error.to_string())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -76,7 +87,8 @@ impl Lab {
             .map_err(|error| error.to_string())?;
         let files = BTreeMap::from([("lab.tcloud".to_owned(), GROUND.to_owned())]);
         let deployment = Deployment::new("lab");
-        Ok(Lab { directory, deployment, files, variables: BTreeMap::new(), runtime })
+        let variables = BTreeMap::new();
+        Ok(Lab { directory, deployment, files, variables, providers: registry, runtime })
     }
 
     /// Compiles the text.
@@ -97,8 +109,7 @@ impl Lab {
     pub fn plan(&self, wishes: &Wishes) -> Result<Planned, Vec<Diagnostic>> {
         let Compiled { sources, program, diagnostics } = self.compile();
         let Some(program) = program else { return Err(diagnostics) };
-        let providers = registry();
-        let catalog = providers.catalog().expect("providers that add only");
+        let catalog = self.providers.catalog().expect("providers that add only");
         let plan = self.with_engine(program.graph(), |engine| async move {
             let recovered = engine.recover(&run("plan"), &Control::silent()).await;
             recovered.map_err(|error| error.to_string())?;
@@ -185,7 +196,7 @@ impl Lab {
             let store = SqliteStore::open(&path).map_err(|error| error.to_string())?;
             let engine = Engine::new(EngineConfig {
                 store: Arc::new(store),
-                providers: registry(),
+                providers: self.providers.clone(),
                 hosts,
                 limits: Limits { pause: Duration::from_millis(1), ..Limits::default() },
                 clock: Arc::new(SystemClock),
@@ -197,12 +208,6 @@ impl Lab {
             outcome
         })
     }
-}
-
-fn registry() -> Registry {
-    let mut registry = Registry::new();
-    registry.add(Arc::new(SimProvider::default()));
-    registry
 }
 
 fn run(command: &str) -> RunInfo {

@@ -51,6 +51,20 @@ impl Call<'_> {
         Ok(())
     }
 
+    /// Lets go of what a NIC's old MAC holds and its new one is to have.
+    pub(super) fn make_way(&self, before: &[Kept], after: &[Kept]) -> Result<(), Failure> {
+        let is_taken = |own: &Kept| {
+            after.iter().any(|other| {
+                (&own.network, own.address) == (&other.network, other.address)
+                    && own.mac != other.mac
+            })
+        };
+        for own in before.iter().filter(|own| is_taken(own)) {
+            self.release(&own.network, &own.mac)?;
+        }
+        Ok(())
+    }
+
     /// Gives back what was kept and is not any more. A NIC that waits for the next start of its guest
     /// still has its own.
     pub(super) fn give_back(&self, before: &[Kept], after: &[Kept]) -> Result<(), Failure> {

@@ -208,7 +208,9 @@ impl Call<'_> {
         let definitions: Vec<&Element> =
             [guest.live.as_ref(), Some(persistent)].into_iter().flatten().collect();
         let before = addresses::of_definitions(&definitions, &directory);
-        self.keep(&addresses::of(&wanted, &directory), asked.attributes.text("hostname"))?;
+        let kept = addresses::of(&wanted, &directory);
+        self.make_way(&before, &kept)?;
+        self.keep(&kept, asked.attributes.text("hostname"))?;
         if let Some(live) = &guest.live {
             let change = Change { live, next: &next, wanted: &wanted, changed: asked.changed };
             let steps = change::steps(&change, &context).map_err(refused)?;

@@ -1,0 +1,217 @@
+//! The guest that everything is done to, on a host of the laboratory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tcloud_model::{Address, Impact};
+use tcloud_planner::{Goal, Wishes};
+use tcloud_provider_libvirt::LibvirtProvider;
+use tcloud_provider_libvirt::xml::Element;
+use tcloud_tests::hosts::{BOOT, Facts, Hosts, Transport, wait};
+use tcloud_tests::lab::Lab;
+use tcloud_tests::run::in_words;
+
+use crate::check;
+use crate::table::{Base, Row};
+
+const GUEST: &str = "tenant.t.vm.web";
+/// Its name for libvirt.
+const NAME: &str = "t.web";
+const ADDRESS: &str = "10.99.0.10";
+
+/// How long a guest may take to notice what was plugged in.
+const NOTICE: Duration = Duration::from_secs(40);
+
+/// A host, a deployment, and a guest that runs.
+pub(crate) struct World {
+    hosts: Hosts,
+    lab: Lab,
+    /// What every row begins and ends with, with the changes that stay.
+    base: Base,
+    /// Whether the guest may be stopped and started.
+    restarts: bool,
+}
+
+/// What shows that a guest was not interrupted.
+#[derive(Clone, Debug, PartialEq)]
+struct Run {
+    process: String,
+    boot: String,
+    uptime: f64,
+}
+
+/// What a plan says, and what came of it.
+struct Done {
+    said: Impact,
+    before: Run,
+    after: Run,
+}
+
+impl World {
+    /// Starts a host, and the guest as the base has it.
+    pub(crate) fn new(base: &Base) -> Result<World, String> {
+        let hosts = Hosts::start(1)?;
+        let mut lab = Lab::with(vec![Arc::new(LibvirtProvider::new())])?;
+        let uri = hosts.uri(1, Transport::Unix);
+        let site = format!(
+            "site m {{\n  host kvm1 {{ provider = \"libvirt\", uri = \"{uri}\", accel = \"tcg\", \
+             capacity {{ vcpus = 64, memory = 64GiB }} }}\n  pool fast {{ type = \"dir\", \
+             path = \"/srv/fast\" }}\n}}\n"
+        );
+        lab.files = BTreeMap::from([("site.tcloud".to_owned(), site)]);
+        let mut world = World { hosts, lab, base: base.clone(), restarts: false };
+        world.write(base, false);
+        world.apply()?;
+        world.check_settled()?;
+        world.hosts.facts(1, ADDRESS, BOOT)?;
+        Ok(world)
+    }
+
+    /// Makes the change of a row and takes it back.
+    pub(crate) fn play(&mut self, row: &Row) -> Result<(), String> {
+        let (base, changed) = (self.base.clone(), self.base.changed(row));
+        self.write(&changed, row.now);
+        let done = self.change(row, row.impact).map_err(|error| format!("made: {error}"))?;
+        self.check(row, &done).map_err(|error| format!("made: {error}"))?;
+        let Some(back) = row.back else {
+            self.base = changed;
+            return Ok(());
+        };
+        self.write(&base, row.now || row.back_now);
+        let done = self.change(row, back).map_err(|error| format!("taken back: {error}"))?;
+        self.truth(row, &done).map_err(|error| format!("taken back: {error}"))?;
+        let (config, live) = (self.definition(true)?, self.definition(false)?);
+        let held = |domain: &Element, all: &[String]| {
+            all.iter().find(|sentence| check::definition(domain, sentence).is_ok()).cloned()
+        };
+        match held(&config, &row.config).or(held(&live, &row.at_once)) {
+            Some(sentence) => Err(format!("taken back: `{sentence}` still holds")),
+            None => Ok(()),
+        }
+    }
+
+    /// Plans and applies the present text; then there is nothing more to do.
+    fn change(&self, row: &Row, expected: Impact) -> Result<Done, String> {
+        let said = self.predicted(row)?;
+        if said != expected {
+            return Err(format!("the plan says {said}, and the table {expected}"));
+        }
+        let before = self.run(NOTICE)?;
+        self.apply()?;
+        self.check_settled()?;
+        let after = self.run(BOOT)?;
+        Ok(Done { said, before, after })
+    }
+
+    /// What the plan says that the change does.
+    fn predicted(&self, row: &Row) -> Result<Impact, String> {
+        let plan = self.lab.plan(&wishes()).map_err(|all| in_words(&all))?.plan;
+        let object = row.object.as_deref().unwrap_or(GUEST);
+        let object: Address = object.parse().map_err(|error| format!("{object}: {error}"))?;
+        let changes = plan.changes.iter().filter(|change| change.object.address == object);
+        let attributes = changes.flat_map(|change| change.attributes.iter());
+        let impact = attributes.map(|attribute| attribute.impact).max();
+        impact.ok_or_else(|| format!("the plan changes nothing of {object}: {:#?}", plan.changes))
+    }
+
+    /// Whether what happened is what was said.
+    fn truth(&self, row: &Row, done: &Done) -> Result<(), String> {
+        let Done { said, before, after } = done;
+        let same = before.process == after.process
+            && before.boot == after.boot
+            && after.uptime > before.uptime;
+        let cycles = *said == Impact::PowerCycle && self.restarts;
+        match (same, cycles) {
+            (true, false) | (false, true) => Ok(()),
+            (false, false) => {
+                Err(format!("{}: it was interrupted: {before:?} {after:?}", row.name))
+            }
+            (true, true) => Err(format!("{}: it was not stopped and started", row.name)),
+        }
+    }
+
+    fn check(&self, row: &Row, done: &Done) -> Result<(), String> {
+        self.truth(row, done)?;
+        let config = self.definition(true)?;
+        row.config.iter().try_for_each(|sentence| check::definition(&config, sentence))?;
+        let info = self.hosts.virsh(1, &["dominfo", NAME])?;
+        let plain: Vec<String> = info
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        if let Some(missing) = row.info.iter().find(|sentence| !plain.contains(sentence)) {
+            return Err(format!("`{missing}` does not hold: {plain:?}"));
+        }
+        let in_force = done.said < Impact::PowerCycle || self.restarts;
+        let live = self.definition(false)?;
+        row.at_once.iter().try_for_each(|sentence| check::definition(&live, sentence))?;
+        for sentence in &row.live {
+            let held = check::definition(&live, sentence);
+            match (held, in_force) {
+                (Err(error), true) => return Err(error),
+                (Ok(()), false) => return Err(format!("`{sentence}` holds already")),
+                _ => {}
+            }
+        }
+        if in_force && !row.sees.is_empty() {
+            return wait(NOTICE, || {
+                let facts = self.hosts.ask(1, ADDRESS, "facts")?;
+                row.sees.iter().try_for_each(|sentence| check::guest(&facts, sentence))
+            });
+        }
+        Ok(())
+    }
+
+    fn apply(&self) -> Result<(), String> {
+        let planned = self.lab.plan(&wishes()).map_err(|all| in_words(&all))?;
+        let applied = self.lab.apply(&planned).map_err(|error| error.to_string())?;
+        match applied.account.is_success() {
+            true => Ok(()),
+            false => Err(format!("not everything was done: {:#?}", applied.account)),
+        }
+    }
+
+    fn check_settled(&self) -> Result<(), String> {
+        let again = self.lab.plan(&wishes()).map_err(|all| in_words(&all))?;
+        match again.plan.is_empty() {
+            true => Ok(()),
+            false => Err(format!("the next plan is not empty: {:#?}", again.plan.changes)),
+        }
+    }
+
+    fn write(&mut self, base: &Base, restarts: bool) {
+        let (guest, tenant) = (base.guest.join("\n    "), base.tenant.join("\n  "));
+        let restart = if restarts { "now" } else { "pending" };
+        let text = format!(
+            "tenant t {{\n  {tenant}\n  vm web {{\n    {guest}\n    restart = \"{restart}\"\n  }}\n}}\n"
+        );
+        self.restarts = restarts;
+        self.lab.files.insert("main.tcloud".to_owned(), text);
+    }
+
+    fn definition(&self, persistent: bool) -> Result<Element, String> {
+        let inactive: &[&str] = if persistent { &["--inactive"] } else { &[] };
+        let xml = self.hosts.virsh(1, &[&["dumpxml", NAME], inactive].concat())?;
+        Element::parse(&xml).map_err(|error| error.to_string())
+    }
+
+    fn run(&self, patience: Duration) -> Result<Run, String> {
+        let pid = format!("/run/libvirt/qemu/{NAME}.pid");
+        let process = self.hosts.exec(1, &["cat", &pid])?.trim().to_owned();
+        let Facts { boot, uptime, .. } = self.hosts.facts(1, ADDRESS, patience)?;
+        Ok(Run { process, boot, uptime })
+    }
+}
+
+/// Everything as the text says, with consent to nothing that loses data.
+fn wishes() -> Wishes {
+    Wishes {
+        goal: Goal::Apply,
+        target: Vec::new(),
+        exclude: Vec::new(),
+        replace: Vec::new(),
+        allow_data_loss: BTreeSet::new(),
+        allow_destroy: BTreeSet::new(),
+    }
+}
