@@ -27,7 +27,10 @@ use crate::volume::{self, Home};
 use crate::xml::Element;
 
 /// Pools that belong to what is in them, and are no objects of their own.
-const DERIVED: [&str; 2] = [image::POOL, "tcloud-seeds"];
+const DERIVED: [&str; 2] = [image::POOL, SEEDS];
+
+/// The pool of what guests read when they first start.
+const SEEDS: &str = "tcloud-seeds";
 
 /// From so many objects on, one more connection helps to read them.
 const SHARE: usize = 48;
@@ -101,7 +104,8 @@ impl LibvirtHost {
                     directory.add_backing(Backing::Block(path), address);
                 }
             }
-            if sealed.is_some() || !DERIVED.contains(&pool.as_str()) {
+            // Seeds belong to their guests.
+            if sealed.is_some() || pool != SEEDS {
                 objects.extend(volume::observed(&xml, home, sealed, self.site.deployment));
             }
         }

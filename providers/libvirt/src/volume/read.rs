@@ -5,6 +5,7 @@ use tcloud_model::{Fields, ObservedObject, Stamp, Value};
 use uuid::Uuid;
 
 use super::{Found, of_key};
+use crate::image;
 use crate::site::shown_kind;
 use crate::stamp::Sealed;
 use crate::xml::Element;
@@ -36,7 +37,8 @@ pub(crate) fn observed(
     let name = xml.content_at("name").unwrap_or_default();
     let kept = sealed.map(|sealed| &sealed.note.kept);
     let stamp = sealed.map(|sealed| sealed.note.stamp.clone());
-    let kind = shown_kind(stamp.as_ref(), "volume");
+    let class = if home.name == image::POOL { "image" } else { "volume" };
+    let kind = shown_kind(stamp.as_ref(), class);
     let mut fields = kept.cloned().unwrap_or_default();
     let is_image = kind == "image";
     if !is_image {

@@ -23,13 +23,14 @@ fn script() -> PathBuf {
 }
 
 impl Lab {
-    /// The host.
+    /// The host that all share.
     pub(crate) fn get() -> &'static Lab {
         static LAB: OnceLock<Lab> = OnceLock::new();
         LAB.get_or_init(Lab::start)
     }
 
-    fn start() -> Lab {
+    /// A host for one test alone.
+    pub(crate) fn start() -> Lab {
         let directory =
             tempfile::Builder::new().prefix("tcloud-lab.").tempdir().expect("a directory");
         let mut keeper = Command::new(script())

@@ -2,4 +2,5 @@
 //! looked at with virsh, and not with the provider's own eyes.
 
 mod lab;
+mod reach;
 mod storage;

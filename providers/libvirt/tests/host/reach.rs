@@ -1,0 +1,72 @@
+//! Each way to fail to reach a host has words of its own, and a daemon that stalls is told from one
+//! that is slow.
+
+use std::time::{Duration, Instant};
+
+use tcloud_model::Deployment;
+use tcloud_provider::Retry;
+
+use crate::lab::Lab;
+
+async fn refused(lab: &Lab, uri: &str) -> String {
+    match lab.reach(uri, &Deployment::new("reach")).await {
+        Ok(_) => panic!("{uri} is reached"),
+        Err(error) => error.message,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_way_to_fail_has_its_words() {
+    let lab = Lab::get();
+    let (unix, tls) = (lab.uri("unix"), lab.uri("tls"));
+    lab.reach(&tls, &Deployment::new("reach")).await.expect("TLS with the right certificates");
+    for (uri, words) in [
+        ("qemu+unix:///system?socket=/nowhere/libvirt-sock".to_owned(), "its socket is not there"),
+        (tls.replace("pkipath=", "pkipath=/nowhere"), "a certificate or key of ours"),
+        (format!("{unix}&no_verify=1"), "never done"),
+        ("qemu+ssh://nobody.invalid/system".to_owned(), "not known"),
+        ("qemu+ssh://127.0.0.1:1/system".to_owned(), "nothing listens there"),
+        ("qemu+tls://127.0.0.1:1/system".to_owned(), "cannot be reached"),
+        ("qemu+tcp://127.0.0.1/system".to_owned(), "unencrypted"),
+    ] {
+        let message = refused(lab, &uri).await;
+        assert!(message.contains(words), "{uri}: {message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_may_only_be_read_says_so_when_it_is_asked_to_write() {
+    let lab = Lab::get();
+    let deployment = Deployment::new("reach");
+    let socket = format!("{}-ro", lab.uri("unix"));
+    let provider = lab.reach(&socket, &deployment).await.expect("a socket for reading");
+    provider.observe().await.expect("a sweep");
+    let client = crate::lab::client(&*provider, &deployment);
+    let pool = crate::lab::fields(r#"{"type":"dir","path":"/srv/reach"}"#);
+    let error = client.create(&crate::lab::address("site.lab.pool.reach"), &pool).await;
+    let error = error.expect_err("it may not write");
+    assert!(error.message.contains("may only read"), "{}", error.message);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_stalls_or_dies_is_told_and_comes_back() {
+    // A host of its own: nobody else can use it meanwhile.
+    let lab = Lab::start();
+    let deployment = Deployment::new("reach");
+    let provider = lab.provider(&deployment).await;
+    provider.observe().await.expect("a sweep");
+    lab.run(&["pause", "1"]).expect("a daemon that stands still");
+    let begun = Instant::now();
+    let error = provider.observe().await.expect_err("nobody answers");
+    assert!(error.message.contains("stopped answering"), "{}", error.message);
+    assert!(begun.elapsed() < Duration::from_secs(45), "{:?}", begun.elapsed());
+    let error = refused(&lab, &lab.uri("unix")).await;
+    assert!(error.contains("stalled"), "{error}");
+    lab.run(&["resume", "1"]).expect("a daemon that goes on");
+    provider.observe().await.expect("a sweep after the stall");
+    lab.run(&["crash", "1"]).expect("a dead daemon");
+    let error = provider.observe().await.expect_err("nobody is there");
+    assert!(error.retry != Retry::Never, "{error:?}");
+    lab.run(&["restart", "1"]).expect("a daemon");
+    provider.observe().await.expect("a sweep after the crash");
+}
