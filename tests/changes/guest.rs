@@ -165,7 +165,7 @@ impl World {
 
     fn apply(&self) -> Result<(), String> {
         let planned = self.lab.plan(&wishes()).map_err(|all| in_words(&all))?;
-        let applied = self.lab.apply(&planned).map_err(|error| error.to_string())?;
+        let applied = self.lab.apply(&planned, None).map_err(|error| error.to_string())?;
         match applied.account.is_success() {
             true => Ok(()),
             false => Err(format!("not everything was done: {:#?}", applied.account)),
