@@ -218,8 +218,8 @@ fn sentence(plan: &Plan) -> String {
         return match (plan.unchecked.is_empty(), plan.pending.is_empty()) {
             (true, true) => "Nothing to do: what runs is what the text says.".to_owned(),
             (true, false) => {
-                "Nothing to do until what waits is stopped and started; with restart = \"now\" in \
-                              its block, an apply does it."
+                "Nothing to do until what waits is stopped and started (restart = \"now\" lets apply \
+                 do it)."
                     .to_owned()
             }
             (false, _) => "Nothing to do, as far as could be checked.".to_owned(),
