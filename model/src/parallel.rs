@@ -42,7 +42,7 @@ pub fn map<T: Send, R: Send>(
         let spawn = |_| {
             let builder = thread::Builder::new().stack_size(STACK);
             // Without a thread to help, those that are there do it all.
-            builder.spawn_scoped(scope, || sharing(&toil)).ok()
+            builder.spawn_scoped(scope, || sharing(toil)).ok()
         };
         let others: Vec<_> = (1..workers).filter_map(spawn).collect();
         let mut done = toil();

@@ -208,7 +208,7 @@ fn slow(lab: &Lab, time: &str) -> Result<(), String> {
     let latency = Latency { operation: None, kind: None, milliseconds, jitter: 0 };
     for host in lab.hosts() {
         let mut control = control(lab, &host.to_string())?;
-        control.set_latencies(&[latency.clone()]).map_err(|error| error.to_string())?;
+        control.set_latencies(std::slice::from_ref(&latency)).map_err(|error| error.to_string())?;
     }
     Ok(())
 }
