@@ -167,57 +167,72 @@ fn tenants_are_apart_and_a_rule_opens_one_port() {
     for guest in [&A, &NEIGHBOUR, &B, &H, &R] {
         hosts.facts(guest.net.host, &guest.address(), BOOT).expect("it answers");
     }
+    own_guests_only(&hosts);
+    forged_addresses_die(&hosts);
+    let boots = [&A, &B].map(|guest| hosts.facts(1, &guest.address(), BOOT).expect("facts").boot);
+    one_port_opens(&hosts);
+    one_guest_alone(&hosts);
+    everything_closes(&hosts);
+    let after = [&A, &B].map(|guest| hosts.facts(1, &guest.address(), BOOT).expect("facts").boot);
+    assert_eq!(boots, after, "nobody was started again");
+}
 
-    // Their own, and nobody else's: on the same host, on another one, from behind NAT.
-    assert_eq!(A.reaches(&hosts, &NEIGHBOUR), OPEN);
+/// Their own, and nobody else's: on the same host, on another one, from behind NAT.
+fn own_guests_only(hosts: &Hosts) {
+    assert_eq!(A.reaches(hosts, &NEIGHBOUR), OPEN);
     for (from, to) in [(&A, &B), (&B, &A), (&H, &A), (&A, &H), (&A, &R), (&R, &B), (&H, &R)] {
-        assert_eq!(from.reaches(&hosts, to), SHUT, "{} to {}", from.name, to.name);
+        assert_eq!(from.reaches(hosts, to), SHUT, "{} to {}", from.name, to.name);
         let plain = format!("spoof-ip {}", from.address());
         let token = format!("plain-{}-{}", from.name, to.name);
-        assert!(!from.arrives(&hosts, &plain, to, &token), "a datagram of {token}");
+        assert!(!from.arrives(hosts, &plain, to, &token), "a datagram of {token}");
     }
+}
 
-    // Forged addresses die, inside the own network too; what is not forged arrives.
+/// Forged addresses die, inside the own network too; what is not forged arrives.
+fn forged_addresses_die(hosts: &Hosts) {
     let own = A.address();
-    assert!(A.arrives(&hosts, &format!("spoof-ip {own}"), &NEIGHBOUR, "own"));
-    assert!(!A.arrives(&hosts, "spoof-ip 10.21.0.77", &NEIGHBOUR, "forged-ip"));
-    assert!(!A.arrives(&hosts, "spoof-ip 10.21.0.1", &NEIGHBOUR, "forged-gateway"));
-    assert!(!A.arrives(&hosts, "spoof-ip 10.22.0.77", &B, "forged-other"));
+    assert!(A.arrives(hosts, &format!("spoof-ip {own}"), &NEIGHBOUR, "own"));
+    assert!(!A.arrives(hosts, "spoof-ip 10.21.0.77", &NEIGHBOUR, "forged-ip"));
+    assert!(!A.arrives(hosts, "spoof-ip 10.21.0.1", &NEIGHBOUR, "forged-gateway"));
+    assert!(!A.arrives(hosts, "spoof-ip 10.22.0.77", &B, "forged-other"));
     let mac = format!("spoof-mac 52:54:00:00:00:99 {own}");
-    assert!(!A.arrives(&hosts, &mac, &NEIGHBOUR, "forged-mac"));
-    A.ask(&hosts, &format!("spoof-arp 10.21.0.88 {}", NEIGHBOUR.address()));
-    let cache = NEIGHBOUR.ask(&hosts, "run cat /proc/net/arp");
+    assert!(!A.arrives(hosts, &mac, &NEIGHBOUR, "forged-mac"));
+    A.ask(hosts, &format!("spoof-arp 10.21.0.88 {}", NEIGHBOUR.address()));
+    let cache = NEIGHBOUR.ask(hosts, "run cat /proc/net/arp");
     assert!(!cache.contains("10.21.0.88"), "{cache}");
+}
 
-    // One port of TCP and one of UDP, told to the receivers and, of UDP, to the senders.
+/// One port of TCP and one of UDP, told to the receivers and, of UDP, to the senders.
+fn one_port_opens(hosts: &Hosts) {
     for question in ["listen tcp 9000", "listen tcp 9002", "listen udp 9001", "listen udp 9002"] {
-        B.ask(&hosts, question);
+        B.ask(hosts, question);
     }
-    let boots = [&A, &B].map(|guest| hosts.facts(1, &guest.address(), BOOT).expect("facts").boot);
     let town = json!({ "$cidr": "10.21.0.0/24" });
     OTHER.filter(
-        &hosts,
+        hosts,
         &json!({ "admits": [{ "from": town, "ports": [{ "$port": "9000/tcp" }, { "$port": "9001/udp" }] }] }),
     );
     let other = json!({ "$cidr": "10.22.0.0/24" });
     TOWN.filter(
-        &hosts,
+        hosts,
         &json!({ "reaches": [{ "to": other, "ports": [{ "$port": "9001/udp" }] }] }),
     );
     let b = B.address();
-    let tries = |guest: &Guest, question: &str| guest.ask(&hosts, &format!("{question} 1500"));
+    let tries = |guest: &Guest, question: &str| guest.ask(hosts, &format!("{question} 1500"));
     assert_eq!(tries(&A, &format!("tcp {b} 9000")), "open");
     assert_eq!(tries(&A, &format!("udp {b} 9001")), "open");
     assert_eq!(tries(&A, &format!("tcp {b} 9002")), "timeout");
     assert_eq!(tries(&A, &format!("udp {b} 9002")), "timeout");
-    assert_eq!(A.reaches(&hosts, &B), SHUT);
-    assert_eq!(B.reaches(&hosts, &A), SHUT);
+    assert_eq!(A.reaches(hosts, &B), SHUT);
+    assert_eq!(B.reaches(hosts, &A), SHUT);
     for stranger in [&H, &R] {
         assert_eq!(tries(stranger, &format!("tcp {b} 9000")), "timeout", "{}", stranger.name);
         assert_eq!(tries(stranger, &format!("udp {b} 9001")), "timeout", "{}", stranger.name);
     }
+}
 
-    // For one guest alone: its card gets a filter of its own, while it runs.
+/// For one guest alone: its card gets a filter of its own, while it runs.
+fn one_guest_alone(hosts: &Hosts) {
     let alone = json!({ "admits": [{ "from": { "$cidr": "10.23.0.10/32" }, "ports": [{ "$port": "7/tcp" }] }] });
     let label = Name::new("eth0");
     let filter = nic_filter(A.name, &label, Uuid::nil(), &A.nic(&alone), TOWN.name);
@@ -226,14 +241,16 @@ fn tenants_are_apart_and_a_rule_opens_one_port() {
     std::fs::write(file.path(), A.interface(&alone)).expect("it is written");
     let path = file.path().display().to_string();
     hosts.virsh(1, &["update-device", A.name, &path, "--live"]).expect("the card is changed");
-    assert_eq!(R.reaches(&hosts, &A), ["open", "timeout", "timeout"]);
-    assert_eq!(R.reaches(&hosts, &NEIGHBOUR), SHUT);
+    assert_eq!(R.reaches(hosts, &A), ["open", "timeout", "timeout"]);
+    assert_eq!(R.reaches(hosts, &NEIGHBOUR), SHUT);
+}
 
-    // Closed again at once, also for who has a connection.
-    OTHER.filter(&hosts, &json!({}));
-    TOWN.filter(&hosts, &json!({}));
+/// Closed again at once, also for who has a connection.
+fn everything_closes(hosts: &Hosts) {
+    let b = B.address();
+    let tries = |guest: &Guest, question: &str| guest.ask(hosts, &format!("{question} 1500"));
+    OTHER.filter(hosts, &json!({}));
+    TOWN.filter(hosts, &json!({}));
     assert_eq!(tries(&A, &format!("tcp {b} 9000")), "timeout");
     assert_eq!(tries(&A, &format!("udp {b} 9001")), "timeout");
-    let after = [&A, &B].map(|guest| hosts.facts(1, &guest.address(), BOOT).expect("facts").boot);
-    assert_eq!(boots, after, "nobody was started again");
 }

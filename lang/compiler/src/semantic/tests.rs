@@ -461,7 +461,10 @@ fn rules_that_can_let_nothing_in_are_told() {
     let any = ("allow.x.from", Value::text("any"));
     Text::default()
         .with("tenant.t", &[])
-        .with("tenant.t.network.closed", &with(net("10.1.0.0/24", "nat"), &[any.clone()]))
+        .with(
+            "tenant.t.network.closed",
+            &with(net("10.1.0.0/24", "nat"), std::slice::from_ref(&any)),
+        )
         .with(
             "tenant.t.network.inside",
             &with(net("10.2.0.0/24", "nat"), &[("allow.x.from", to("tenant.t.vm.in"))]),
