@@ -198,7 +198,7 @@ fn given(
 fn level(attributes: &[Attribute], blocks: &[Block]) -> BoxedStrategy<Fields> {
     let own: Vec<_> = attributes
         .iter()
-        .filter(|attribute| !attribute.steering)
+        .filter(|attribute| !attribute.steering && !attribute.computed)
         .filter_map(|own| Some(given(own.name.clone(), own.required, value(&own.ty)?)))
         .collect();
     let nested: Vec<_> = blocks

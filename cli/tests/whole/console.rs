@@ -24,36 +24,44 @@ fn lines(screen: &str, line: &str) -> usize {
     screen.lines().filter(|own| own.trim_end() == line).count()
 }
 
+/// Waits until the console waits for a line: what is typed before that is not read as keys.
+fn ready(session: &Session) {
+    session.wait("prompt", |screen| screen.lines().last().map(str::trim) == Some(">"));
+}
+
 #[test]
 fn a_person_gets_answers_completion_and_what_they_typed_before() {
     let project = Project::with(TOWN);
     let session = Session::start(&project, &["console"]);
-    session.wait_for("> ");
-    session.send("1 + 2\r");
+    let type_line = |keys: &str| {
+        ready(&session);
+        session.send(keys);
+    };
+    type_line("1 + 2\r");
     session.wait("answer", |screen| has_line(screen, "3"));
-    session.send("tenant.a.vm.w.mem\t");
+    type_line("tenant.a.vm.w.mem\t");
     session.wait_for("> tenant.a.vm.w.memory");
     session.send(" * 2\r");
     session.wait("answer", |screen| has_line(screen, "6GiB"));
-    session.send("nonsense\r");
+    type_line("nonsense\r");
     session.wait_for("E0");
-    session.send(&format!("{UP}{UP}\r"));
+    type_line(&format!("{UP}{UP}\r"));
     session.wait("second answer", |screen| lines(screen, "6GiB") == 2);
-    session.send("1 + 4");
+    type_line("1 + 4");
     session.wait_for("> 1 + 4");
     session.send(CTRL_C);
-    session.wait("new prompt", |screen| screen.lines().last().map(str::trim) == Some(">"));
-    session.send("10 + 4\r");
+    type_line("10 + 4\r");
     session.wait("answer after Ctrl-C", |screen| has_line(screen, "14"));
-    session.send(CTRL_D);
+    type_line(CTRL_D);
     let left = session.left();
     assert_eq!(left.code, Some(0), "{}", left.screen);
     assert!(!has_line(&left.screen, "5"), "{}", left.screen);
 
     let session = Session::start(&project, &["console"]);
-    session.wait_for("> ");
+    ready(&session);
     session.send(&format!("{UP}{UP}\r"));
     session.wait("answer of before", |screen| has_line(screen, "6GiB"));
+    ready(&session);
     session.send(":quit\r");
     assert_eq!(session.left().code, Some(0));
 }

@@ -91,7 +91,8 @@ pub(super) fn volume_attributes() -> Vec<Attribute> {
              its file system. It cannot shrink: a smaller size makes it anew, without its data. \
              Needed unless it is made from an image that has `min_disk`.",
         )
-        .at_least(MIB)
+        // Small volumes are real: firmware variables, seeds.
+        .at_least(Value::Bytes(1 << 10))
         .costs(Cost::Direction { grow: Impact::LiveGuest, shrink: Impact::RecreateLose }),
         Attribute::new("pool", Type::reference(&["pool"]), "The pool that it lies in.")
             .cost(Impact::RecreateLose),
