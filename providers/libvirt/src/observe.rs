@@ -96,12 +96,15 @@ impl LibvirtHost {
             let name = xml.content_at("name").unwrap_or_default();
             let place = Place::Volume(pool.clone(), name.clone());
             let sealed = seals.get(&place);
-            if let Some(address) = is_ours(&sealed.map(|sealed| sealed.note.stamp.clone())) {
-                let inside = Backing::Volume { pool: pool.clone(), volume: name };
-                directory.add_backing(inside, address.clone());
-                if let Some(path) = xml.content_at("target/path") {
-                    directory.add_backing(Backing::File(path.clone()), address.clone());
-                    directory.add_backing(Backing::Block(path), address);
+            let path = xml.content_at("target/path");
+            let outside =
+                path.into_iter().flat_map(|p| [Backing::File(p.clone()), Backing::Block(p)]);
+            let inside = Backing::Volume { pool: pool.clone(), volume: name.clone() };
+            let address = is_ours(&sealed.map(|sealed| sealed.note.stamp.clone()));
+            for backing in outside.chain([inside]) {
+                match &address {
+                    Some(address) => directory.add_backing(backing, address.clone()),
+                    None => directory.add_foreign(backing, &name),
                 }
             }
             // Seeds belong to their guests.

@@ -57,6 +57,8 @@ pub struct Directory {
     volumes: HashMap<Address, Source>,
     networks: HashMap<Address, String>,
     by_backing: HashMap<Backing, Address>,
+    /// Names of volumes that are not ours.
+    foreign: HashMap<Backing, String>,
     by_name: HashMap<String, Address>,
     filters: HashMap<String, Element>,
 }
@@ -106,6 +108,11 @@ impl Directory {
         self.by_backing.insert(backing, address);
     }
 
+    /// Adds where a volume of others lies, for reading only.
+    pub(crate) fn add_foreign(&mut self, backing: Backing, name: &str) {
+        self.foreign.insert(backing, name.to_owned());
+    }
+
     /// Adds a network under its name on the host.
     pub fn add_network(&mut self, address: Address, name: String) {
         self.by_name.insert(name.clone(), address.clone());
@@ -135,11 +142,13 @@ impl Directory {
         }
     }
 
-    /// What attributes say for the volume behind a disk: its address, or its path.
+    /// What attributes say for the volume behind a disk: its address, the name of a volume of
+    /// others, or a path that no pool knows.
     pub(super) fn volume_value(&self, backing: &Backing) -> Value {
-        match self.by_backing.get(backing) {
-            Some(address) => Value::Ref(address.clone()),
-            None => Value::text(backing.text()),
+        match (self.by_backing.get(backing), self.foreign.get(backing)) {
+            (Some(address), _) => Value::Ref(address.clone()),
+            (None, Some(name)) => Value::text(name),
+            (None, None) => Value::text(backing.text()),
         }
     }
 
