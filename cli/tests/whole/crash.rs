@@ -1,7 +1,9 @@
 //! A process may be killed at any moment: the next one goes on, and nothing is lost or there twice.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::project::{Object, Project, assert_nothing_is_twice, example};
@@ -11,7 +13,10 @@ use crate::project::{Object, Project, assert_nothing_is_twice, example};
 const BOUND: Duration = Duration::from_secs(25);
 
 /// How slow every call to a host is, so that a process can be killed in the middle of one.
-const LATENCY: &str = "100ms";
+const LATENCY: Duration = Duration::from_millis(100);
+
+/// [`LATENCY`] as the command line takes it.
+const SLOW: &str = "100ms";
 
 /// Numbers that look random and are the same in every run (xorshift64*).
 struct Random(u64);
@@ -35,6 +40,8 @@ struct Template {
 /// What an apply that nobody kills leads to.
 struct Reference {
     objects: Vec<Object>,
+    /// How many lines it says about itself.
+    events: u32,
     duration: Duration,
 }
 
@@ -43,7 +50,7 @@ impl Template {
     fn fresh() -> Template {
         let project = Project::copy_of(&example("thueringen"));
         project.run(&["plan"], 0);
-        project.run(&["sim", "latency", LATENCY], 0);
+        project.run(&["sim", "latency", SLOW], 0);
         Template { project, flags: Vec::new() }
     }
 
@@ -52,7 +59,7 @@ impl Template {
     fn changed() -> Template {
         let project = Project::copy_of(&example("thueringen"));
         project.run(&["apply", "--yes"], 0);
-        project.run(&["sim", "latency", LATENCY], 0);
+        project.run(&["sim", "latency", SLOW], 0);
         let district = "tenants/landkreis-sm.tcloud";
         project.edit(district, "vm accounts for n in 1..=2", "vm accounts for n in 1..=1");
         project.edit(district, "10.16.1.", "10.16.2.");
@@ -69,25 +76,33 @@ impl Template {
     }
 
     fn apply(&self) -> Vec<&str> {
-        ["apply", "--yes"].into_iter().chain(self.flags.iter().map(String::as_str)).collect()
+        ["apply", "--yes", "--json"]
+            .into_iter()
+            .chain(self.flags.iter().map(String::as_str))
+            .collect()
     }
 
-    /// Applies without harm, and measures.
+    /// Applies without harm, and counts.
     fn reference(&self) -> Reference {
         let project = self.copy();
         let ended = project.ended(&self.apply());
         assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
         project.run(&["plan", "--exit-code"], 0);
-        Reference { objects: project.ours(), duration: ended.took }
+        let events = u32::try_from(ended.out.lines().count()).expect("few lines");
+        Reference { objects: project.ours(), events, duration: ended.took }
     }
 
-    /// Kills an apply after a while; whether it was still there.
-    fn kill(&self, project: &Project, after: Duration) -> bool {
-        let start = Instant::now();
+    /// Kills an apply when it has said so many lines, and a while after that; whether it was still
+    /// there. Counted in lines, since how long an apply takes depends on what else runs.
+    fn kill(&self, project: &Project, events: u32, after: Duration) -> bool {
         let mut command = project.command(&self.apply());
-        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("tcloud runs");
-        std::thread::sleep(after.saturating_sub(start.elapsed()));
+        let mut said = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        for _ in 0..events {
+            said.next();
+        }
+        std::thread::sleep(after);
         let _ = child.kill();
         child.wait().expect("it ended").signal() == Some(9)
     }
@@ -107,13 +122,16 @@ fn kill_and_go_on(template: &Template, seed: u64, times: u32) {
     let before = template.project.ours();
     let mut random = Random(seed);
     let mut tally = Tally::default();
-    let part = reference.duration / times;
     for number in 0..times {
-        // One moment in each part of the duration, so that they are spread over all of it.
-        let moment = part * number + random.below(part);
-        println!("seed {seed}, kill {number} after {moment:?} of {:?}", reference.duration);
+        // Spread over all of it, and anywhere within a call.
+        let events = reference.events * number / times;
+        let moment = random.below(LATENCY);
+        println!(
+            "seed {seed}, kill {number} {moment:?} after event {events} of {}",
+            reference.events
+        );
         let project = template.copy();
-        let killed = template.kill(&project, moment);
+        let killed = template.kill(&project, events, moment);
         let found = project.ours();
         tally.killed += usize::from(killed);
         tally.halfway += usize::from(killed && found != before && found != reference.objects);
