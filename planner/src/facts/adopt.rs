@@ -56,19 +56,7 @@ impl<'a> Facts<'a> {
                     let place = (&host.host, &live.kind, &live.name);
                     self.foreign.swap_remove(&place);
                     self.adopted.insert(place, object.address.clone());
-                    let mut own = Known {
-                        object: object.clone(),
-                        previous: None,
-                        record: None,
-                        live: None,
-                        answered: true,
-                        adopted: true,
-                        old_ids: Vec::new(),
-                        dependencies: Vec::new(),
-                        applied: None,
-                        found: None,
-                        pending: None,
-                    };
+                    let mut own = Known { adopted: true, ..Known::new(object.clone()) };
                     own.see(live);
                     let key = Key { object, copy: 0 };
                     insert(known, key, Found { moved_by: None, known: own });

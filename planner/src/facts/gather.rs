@@ -58,17 +58,12 @@ impl<'a> Facts<'a> {
             let found = Found {
                 moved_by: moved.then(|| id.address.clone()),
                 known: Known {
-                    object: object.clone(),
                     previous: moved.then(|| id.address.clone()),
                     record: Some(record),
-                    live: None,
                     answered,
-                    adopted: false,
                     old_ids: if moved { vec![id.clone()] } else { Vec::new() },
-                    dependencies: Vec::new(),
                     applied: Some(Arc::clone(&record.attributes)),
-                    found: None,
-                    pending: None,
+                    ..Known::new(object.clone())
                 },
             };
             insert(&mut known, Key { object, copy: 0 }, found);
@@ -133,17 +128,8 @@ impl<'a> Facts<'a> {
             }
             _ => {
                 let mut own = Known {
-                    object: key.object.clone(),
                     previous: moved.then(|| stamped.address.clone()),
-                    record: None,
-                    live: None,
-                    answered: true,
-                    adopted: false,
-                    old_ids: Vec::new(),
-                    dependencies: Vec::new(),
-                    applied: None,
-                    found: None,
-                    pending: None,
+                    ..Known::new(key.object.clone())
                 };
                 own.see(live);
                 let found = Found { moved_by: moved.then(|| stamped.address.clone()), known: own };

@@ -34,6 +34,23 @@ pub(crate) struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
+    /// One that nothing is known of yet but that its host answered.
+    pub(crate) fn new(object: ObjectId) -> Known<'a> {
+        Known {
+            object,
+            previous: None,
+            record: None,
+            live: None,
+            answered: true,
+            adopted: false,
+            old_ids: Vec::new(),
+            dependencies: Vec::new(),
+            applied: None,
+            found: None,
+            pending: None,
+        }
+    }
+
     /// Adds what is there.
     pub(crate) fn see(&mut self, live: &'a ObservedObject) {
         self.live = Some(live);
