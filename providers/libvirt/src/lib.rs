@@ -12,7 +12,7 @@
 //!   several operations share.
 //! * `stamp` – where stamps are: metadata, or secrets beside the object; `shown` – what is seen, in
 //!   the words of the text.
-//! * `pool` – storage pools; `users` – which guests use what is in them.
+//! * `pool` – storage pools; `side_pool` – those that no text declares; `users` – which guests use what is in them.
 //! * `volume` – volumes and disks; `image` – what they are first filled from.
 //! * `network` – networks, and the addresses that guests get in them.
 //! * [`firewall`] – rules, as nwfilters.
@@ -31,6 +31,7 @@ mod pool;
 mod provider;
 pub mod seed;
 mod shown;
+mod side_pool;
 mod site;
 mod stamp;
 mod users;

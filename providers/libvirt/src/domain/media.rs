@@ -8,7 +8,7 @@ use virt::network::Network;
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
 use virt::stream::Stream;
-use virt_sys::{VIR_NETWORK_XML_INACTIVE, VIR_STORAGE_POOL_CREATE_NORMAL};
+use virt_sys::VIR_NETWORK_XML_INACTIVE;
 
 use super::{Backing, Directory, Format, Source};
 use crate::failure::{Absent, Failure};
@@ -18,7 +18,6 @@ use crate::xml::Element;
 
 /// The pool that they lie in. It is there as long as there is one.
 pub(crate) const POOL: &str = "tcloud-seeds";
-const PATH: &str = "/var/lib/libvirt/images/tcloud-seeds";
 
 impl Call<'_> {
     /// Makes the seed of a new guest, if there is something to say to it.
@@ -36,7 +35,8 @@ impl Call<'_> {
         let guest = &operation.identity.name;
         let (name, image) = (seed.volume(guest), seed.image());
         self.delete_seeds(guest, Some(&name))?;
-        let pool = self.seed_pool()?;
+        let _guard = self.site.guards.shared(&format!("pool/{POOL}"));
+        let pool = self.side_pool(POOL)?;
         let volume = match StorageVol::lookup_by_name(&pool, &name).or_absent()? {
             Some(volume) => volume,
             None => {
@@ -86,7 +86,6 @@ impl Call<'_> {
             return Ok(());
         }
         let prefix = seed::prefix(guest);
-        let mut others = 0;
         for volume in pool.list_all_volumes(0)? {
             let name = volume.get_name()?;
             let is_own = name.strip_prefix(&prefix).is_some_and(|rest| {
@@ -95,50 +94,12 @@ impl Call<'_> {
             });
             if is_own && except != Some(&name) {
                 volume.delete(0)?;
-            } else {
-                others += 1;
             }
         }
-        if others == 0 && except.is_none() {
-            // Another guest may have put its seed in meanwhile; then it stays, and its owner sees to it.
-            let gone = pool.destroy().and_then(|()| pool.delete(0).map(|_| ()));
-            match gone {
-                Ok(()) => pool.undefine()?,
-                Err(_) => {
-                    pool.create(VIR_STORAGE_POOL_CREATE_NORMAL)?;
-                }
-            }
+        match except {
+            Some(_) => Ok(()),
+            None => self.remove_side_pool(POOL),
         }
-        Ok(())
-    }
-
-    fn seed_pool(&self) -> Result<StoragePool, Failure> {
-        let pool = match StoragePool::lookup_by_name(self.connect, POOL).or_absent()? {
-            Some(pool) => pool,
-            None => {
-                let target = Element::new("target").child(Element::new("path").text(PATH));
-                let xml = Element::new("pool").attr("type", "dir");
-                let xml = xml.child(Element::new("name").text(POOL)).child(target);
-                match StoragePool::define_xml(self.connect, &xml.write()?, 0) {
-                    Ok(pool) => pool,
-                    // Another guest was quicker.
-                    Err(error) => match StoragePool::lookup_by_name(self.connect, POOL) {
-                        Ok(pool) => pool,
-                        Err(_) => return Err(error.into()),
-                    },
-                }
-            }
-        };
-        if !pool.is_active()? {
-            let started = pool.build(0).and_then(|_| pool.create(VIR_STORAGE_POOL_CREATE_NORMAL));
-            if let Err(error) = started
-                && !pool.is_active()?
-            {
-                return Err(error.into());
-            }
-            pool.set_autostart(true)?;
-        }
-        Ok(pool)
     }
 
     fn seed_nics(

@@ -16,20 +16,17 @@ use tcloud_model::{Fields, Identity, ObservedObject, Operation, OperationKind, S
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
 use virt::stream::Stream;
-use virt_sys::VIR_STORAGE_POOL_CREATE_NORMAL;
 
 use crate::failure::{Absent, Failure, quoted};
 use crate::site::Call;
 use crate::stamp::{self, Note, Place};
 use crate::volume::{self, Found};
-use crate::xml::Element;
 
 pub(crate) use fetch::Sources;
 use fetch::{Expected, Hashing};
 
 /// The pool of images. It is there as long as there is one.
 pub(crate) const POOL: &str = "tcloud-images";
-const PATH: &str = "/var/lib/libvirt/images/tcloud-images";
 
 /// libvirt takes so much of a stream at once.
 const PART: usize = 256 << 10;
@@ -52,7 +49,7 @@ impl Call<'_> {
             }
             OperationKind::Delete => {
                 self.apply_volume(operation)?;
-                self.remove_pool()?;
+                self.remove_side_pool(POOL)?;
             }
             OperationKind::Stamp { .. }
             | OperationKind::Unstamp
@@ -99,7 +96,7 @@ impl Call<'_> {
             ));
         }
         let _guard = self.site.guards.shared(&format!("pool/{POOL}"));
-        let pool = self.image_pool()?;
+        let pool = self.side_pool(POOL)?;
         let mut note = Note::new(stamp, attributes.clone());
         note.unfinished = true;
         stamp::seal(self.connect, identity.uuid, &place, &note)?;
@@ -195,55 +192,6 @@ impl Call<'_> {
         }
         stream.finish()?;
         from.check(expected, "an image, when it was read again,")
-    }
-
-    fn image_pool(&self) -> Result<StoragePool, Failure> {
-        let pool = match StoragePool::lookup_by_name(self.connect, POOL).or_absent()? {
-            Some(pool) => pool,
-            None => {
-                let target = Element::new("target").child(Element::new("path").text(PATH));
-                let xml = Element::new("pool").attr("type", "dir");
-                let xml = xml.child(Element::new("name").text(POOL)).child(target);
-                match StoragePool::define_xml(self.connect, &xml.write()?, 0) {
-                    Ok(pool) => pool,
-                    // Another call was quicker.
-                    Err(error) => match StoragePool::lookup_by_name(self.connect, POOL) {
-                        Ok(pool) => pool,
-                        Err(_) => return Err(error.into()),
-                    },
-                }
-            }
-        };
-        if !pool.is_active()? {
-            let started = pool.build(0).and_then(|_| pool.create(VIR_STORAGE_POOL_CREATE_NORMAL));
-            if let Err(error) = started
-                && !pool.is_active()?
-            {
-                return Err(error.into());
-            }
-            pool.set_autostart(true)?;
-        }
-        Ok(pool)
-    }
-
-    /// Takes the pool away with its last image, and its directory, which is ours and empty then.
-    fn remove_pool(&self) -> Result<(), Failure> {
-        let _guard = self.site.guards.exclusive(&format!("pool/{POOL}"));
-        let Some(pool) = StoragePool::lookup_by_name(self.connect, POOL).or_absent()? else {
-            return Ok(());
-        };
-        if !pool.is_active()? || pool.num_of_volumes()? > 0 {
-            return Ok(());
-        }
-        pool.destroy()?;
-        match pool.delete(0) {
-            Ok(_) => Ok(pool.undefine()?),
-            // Something is in the directory that libvirt does not count as a volume.
-            Err(_) => {
-                pool.create(VIR_STORAGE_POOL_CREATE_NORMAL)?;
-                Ok(())
-            }
-        }
     }
 }
 
