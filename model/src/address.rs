@@ -433,6 +433,15 @@ impl AttrPath {
         AttrPath(steps)
     }
 
+    /// The names of this path, down to the first position in a list: lists are changed whole.
+    pub fn names(&self) -> Vec<Name> {
+        let names = self.0.iter().map_while(|step| match step {
+            PathStep::Field(name) => Some(name.clone()),
+            PathStep::Index(_) => None,
+        });
+        names.collect()
+    }
+
     /// The name of the top-level attribute.
     pub fn first(&self) -> Option<&Name> {
         match self.0.first() {

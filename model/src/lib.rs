@@ -5,6 +5,7 @@
 //! * [`name`] – a kebab-case word of the language ([`Name`]).
 //! * [`address`] – where a resource stands in the text: a path of kind, name and key ([`Address`]).
 //! * [`value`] – what an attribute holds ([`Value`], [`Fields`]); [`wire`] is its JSON form.
+//! * `fields` – fields as trees: one over another, values at paths.
 //! * [`types`] – what a value may be ([`Type`]).
 //! * [`schema`] – what a kind consists of and what changing it costs ([`Schema`], [`Cost`]).
 //! * [`impact`] – what a change does to a running guest ([`Impact`]).
@@ -24,6 +25,7 @@ pub mod address;
 pub mod codes;
 pub mod desired;
 pub mod diagnostic;
+mod fields;
 pub mod identity;
 pub mod impact;
 pub mod kinds;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Address, Digest, Fields, Identity, Name, Stamp, Value};
+use crate::{Address, Digest, Fields, Identity, Name, Stamp};
 
 /// The answer of every host that was asked, sorted by the host's address.
 #[derive(Clone, Debug, Default)]
@@ -71,13 +71,13 @@ pub struct ObservedObject {
     /// Our stamp, if it carries one – of any deployment.
     pub stamp: Option<Stamp>,
     /// What is in force now, in the words of its kind's schema: attributes that the schema knows
-    /// and the provider can read. [`Value::None`] says that one was read and is not set; a missing
+    /// and the provider can read. [`Value::None`](crate::Value::None) says that one was read and is not set; a missing
     /// one could not be read, and what was last applied is believed to hold. References are
     /// addresses where the target is stamped, and texts with the hypervisor's name where it is not.
     pub attributes: Arc<Fields>,
     /// Attributes whose persistent definition differs from what is in force: they take effect when
     /// the guest is next stopped and started. Only what differs, in the shape of `attributes`;
-    /// [`Value::None`] for what goes away then. Empty for most objects.
+    /// [`Value::None`](crate::Value::None) for what goes away then. Empty for most objects.
     #[serde(default)]
     pub pending: Arc<Fields>,
     /// For what holds data: bytes really written, if known.
@@ -121,68 +121,5 @@ impl ObservedObject {
     pub fn digest(&self) -> Digest {
         let may_hold_data = self.written != Some(0);
         Digest::of_json(&(&self.stamp, &*self.attributes, &*self.pending, may_hold_data))
-    }
-}
-
-impl Fields {
-    /// These fields with others laid over them: nested fields are merged, and [`Value::None`]
-    /// takes a field away.
-    pub fn overlaid(&self, over: &Fields) -> Fields {
-        let mut all = self.clone();
-        for (name, value) in over.iter() {
-            match (value, all.get(name)) {
-                (Value::None, _) => {
-                    all.remove(name);
-                }
-                (Value::Map(over), Some(Value::Map(under))) => {
-                    let merged = Value::map(under.overlaid(over));
-                    all.insert(name.clone(), merged);
-                }
-                _ => {
-                    all.insert(name.clone(), value.clone());
-                }
-            }
-        }
-        all
-    }
-
-    /// What has to be laid over these fields to make them `wanted`: the inverse of
-    /// [`Fields::overlaid`] for fields without [`Value::None`].
-    pub fn difference(&self, wanted: &Fields) -> Fields {
-        let mut differs = Fields::new();
-        for (name, value) in wanted.iter() {
-            match (value, self.get(name)) {
-                (value, Some(own)) if value == own => {}
-                (Value::Map(wanted), Some(Value::Map(own))) => {
-                    differs.insert(name.clone(), Value::map(own.difference(wanted)));
-                }
-                _ => {
-                    differs.insert(name.clone(), value.clone());
-                }
-            }
-        }
-        for (name, _) in self.iter().filter(|(name, _)| wanted.get(name).is_none()) {
-            differs.insert(name.clone(), Value::None);
-        }
-        differs
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fields(json: &str) -> Fields {
-        serde_json::from_str(json).expect(json)
-    }
-
-    #[test]
-    fn laying_the_difference_over_gives_what_was_wanted() {
-        let own = fields(r#"{"a":1,"b":{"x":1,"y":2},"c":{"z":1}}"#);
-        let wanted = fields(r#"{"a":2,"b":{"x":1,"w":{"v":1}},"d":3}"#);
-        let differs = own.difference(&wanted);
-        assert_eq!(differs, fields(r#"{"a":2,"b":{"w":{"v":1},"y":null},"c":null,"d":3}"#));
-        assert_eq!(own.overlaid(&differs), wanted);
-        assert!(own.difference(&own).is_empty());
     }
 }

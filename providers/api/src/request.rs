@@ -2,7 +2,66 @@
 //! trust a request: what does not fit is an error, and the provider lives on.
 
 use tcloud_model::kinds::ATTACHMENT;
-use tcloud_model::{AttrPath, Attribute, Block, Fields, Name, Schema, Value};
+use tcloud_model::{
+    Address, AttrPath, Attribute, Block, Catalog, Fields, Name, Operation, OperationKind, Schema,
+    Value,
+};
+use uuid::Uuid;
+
+/// Checks what an operation says besides attributes, and finds its kind: the names, and that it is
+/// meant for this host and puts on no stamp but its deployment's.
+///
+/// # Errors
+/// What does not fit, in words that are safe to show.
+pub fn accept_operation<'c>(
+    operation: &Operation,
+    catalog: &'c Catalog,
+    host: &Address,
+    deployment: Option<Uuid>,
+) -> Result<&'c Schema, String> {
+    let Operation { object, kind, identity, action, references } = operation;
+    accept_name(&identity.name)?;
+    references.iter().try_for_each(|(_, identity)| accept_name(&identity.name))?;
+    if object.host != *host {
+        return Err(format!("{object} is asked of {host}"));
+    }
+    let schema = catalog.get(kind).filter(|schema| schema.role.is_managed());
+    let schema = schema.ok_or_else(|| no_such_kind(kind))?;
+    let stamp = match action {
+        OperationKind::Create { stamp, .. }
+        | OperationKind::Update { stamp, .. }
+        | OperationKind::Stamp { stamp, .. }
+        | OperationKind::Migrate { stamp, .. } => Some(stamp),
+        OperationKind::Delete | OperationKind::Unstamp => None,
+    };
+    match stamp {
+        Some(stamp) if Some(stamp.deployment) != deployment => {
+            Err(format!("the stamp for {object} is of another deployment"))
+        }
+        _ => Ok(schema),
+    }
+}
+
+/// What is said of a kind that a provider does not make.
+pub fn no_such_kind(kind: &Name) -> String {
+    format!("a host has no objects of kind {}", quoted(kind))
+}
+
+/// Refuses names that a file or a command could misunderstand, however they came here.
+fn accept_name(name: &str) -> Result<(), String> {
+    let wrong = name.is_empty()
+        || name.len() > 255
+        || name.starts_with(['.', '-'])
+        || name.chars().any(|c| c == '/' || c.is_control());
+    match wrong {
+        true => Err(format!("{} cannot be the name of an object", quoted(name))),
+        false => Ok(()),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    Value::text(text).to_string()
+}
 
 /// Checks complete attributes, and drops what is [`Value::None`].
 ///

@@ -88,30 +88,14 @@ impl Site {
 
     /// Checks what every operation has to hold, and finds its kind.
     pub(crate) fn accept(&self, operation: &Operation) -> Result<Class, Failure> {
-        let Operation { object, kind, identity, action, references } = operation;
-        accept_name(&identity.name)?;
-        references.iter().try_for_each(|(_, identity)| accept_name(&identity.name))?;
-        if object.host != self.host {
-            return Failure::refused(format!("{object} is asked of {}", self.host));
-        }
-        let schema = self.catalog.get(kind).filter(|schema| schema.role.is_managed());
-        let (Some(schema), Some(class)) = (schema, Class::of(kind)) else {
-            return Failure::refused(format!("a host has no objects of kind {}", quoted(kind)));
+        let schema =
+            request::accept_operation(operation, &self.catalog, &self.host, Some(self.deployment))
+                .map_err(Failure::Refused)?;
+        let Some(class) = Class::of(&schema.kind) else {
+            return Failure::refused(request::no_such_kind(&schema.kind));
         };
-        let stamp = match action {
-            OperationKind::Create { stamp, .. }
-            | OperationKind::Update { stamp, .. }
-            | OperationKind::Stamp { stamp, .. }
-            | OperationKind::Migrate { stamp, .. } => Some(stamp),
-            OperationKind::Delete | OperationKind::Unstamp => None,
-        };
-        if let Some(stamp) = stamp
-            && stamp.deployment != self.deployment
-        {
-            return Failure::refused(format!("the stamp for {object} is of another deployment"));
-        }
         if let OperationKind::Create { attributes, .. } | OperationKind::Update { attributes, .. } =
-            action
+            &operation.action
         {
             request::accept(schema, attributes).map_err(Failure::Refused)?;
         }
@@ -176,18 +160,6 @@ impl Site {
     pub(crate) fn missing<T>(&self, kind: &str, name: &str) -> Result<T, Failure> {
         Failure::refused(format!("there is no {kind} {} on {}", quoted(name), self.host))
     }
-}
-
-/// Refuses names that a file or a command could misunderstand, however they came here.
-pub(crate) fn accept_name(name: &str) -> Result<(), Failure> {
-    let wrong = name.is_empty()
-        || name.len() > 255
-        || name.starts_with(['.', '-'])
-        || name.chars().any(|c| c == '/' || c.is_control());
-    if wrong {
-        return Failure::refused(format!("{} cannot be the name of an object", quoted(name)));
-    }
-    Ok(())
 }
 
 /// The kind of an object as it is shown: what its stamp says, if that fits what it is.

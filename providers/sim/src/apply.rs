@@ -3,8 +3,9 @@
 use tcloud_model::{
     AttrPath, Fields, Name, ObservedObject, Operation, OperationKind, Schema, Stamp, Value,
 };
+use tcloud_provider::request;
 
-use crate::attributes::{accept, accept_change, accept_name, at, put, steps, without_none};
+use crate::attributes::{accept, accept_change, without_none};
 use crate::change::{in_force, leaves, refuse_replacements};
 use crate::class::Class;
 use crate::failure::{Failure, quoted};
@@ -58,27 +59,16 @@ impl Host<'_> {
 
     /// Checks what every operation has to hold, and finds its kind.
     pub(crate) fn accept(&self, operation: &Operation) -> Result<&Schema, Failure> {
-        let Operation { object, kind, identity, action, references: _ } = operation;
-        accept_name(&identity.name)?;
-        if object.host != self.site.host {
-            return Failure::refused(format!("{object} is asked of {}", self.site.host));
-        }
-        let schema = self.catalog.get(kind).filter(|schema| schema.role.is_managed());
-        let Some(schema) = schema.filter(|_| Class::of(kind).is_some()) else {
-            return Failure::refused(format!("a host has no objects of kind {}", quoted(kind)));
-        };
-        let stamp = match action {
-            OperationKind::Create { stamp, .. }
-            | OperationKind::Update { stamp, .. }
-            | OperationKind::Stamp { stamp, .. }
-            | OperationKind::Migrate { stamp, .. } => Some(stamp),
-            OperationKind::Delete | OperationKind::Unstamp => None,
-        };
-        match stamp {
-            Some(stamp) if Some(stamp.deployment) != self.site.deployment => {
-                Failure::refused(format!("the stamp for {object} is of another deployment"))
-            }
-            _ => Ok(schema),
+        let schema = request::accept_operation(
+            operation,
+            self.catalog,
+            &self.site.host,
+            self.site.deployment,
+        )
+        .map_err(Failure::Refused)?;
+        match Class::of(&schema.kind) {
+            Some(_) => Ok(schema),
+            None => Failure::refused(request::no_such_kind(&schema.kind)),
         }
     }
 
@@ -236,12 +226,12 @@ impl Host<'_> {
         let given = without_none(change.attributes);
         let mut wanted = object.persistent();
         for path in change.changed {
-            let path = steps(path);
+            let path = path.names();
             let Some(top) = path.first() else { continue };
-            let value = at(&given, &path);
+            let value = given.at(&path);
             accept_change(schema, &path, value)?;
             let kept = value.map(|value| self.keep(operation, top, value)).transpose()?;
-            put(&mut wanted, &path, kept);
+            wanted.put(&path, kept);
             if given.get(top).is_none() && wanted.map(top).is_some_and(|map| map.is_empty()) {
                 wanted.remove(top);
             }

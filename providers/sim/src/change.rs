@@ -3,7 +3,6 @@
 
 use tcloud_model::{Attribute, Block, Cost, Fields, Impact, Name, Schema, Value};
 
-use crate::attributes::put;
 use crate::failure::{Failure, quoted};
 use crate::reference::asked;
 
@@ -45,7 +44,7 @@ pub(crate) fn refuse_replacements(leaves: &[Leaf]) -> Result<(), Failure> {
 pub(crate) fn in_force(live: &Fields, leaves: &[Leaf]) -> Fields {
     let mut fields = live.clone();
     for leaf in leaves.iter().filter(|leaf| leaf.impact < Impact::PowerCycle) {
-        put(&mut fields, &leaf.path, leaf.after.clone());
+        fields.put(&leaf.path, leaf.after.clone());
     }
     fields
 }

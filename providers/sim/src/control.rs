@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tcloud_model::{Address, AttrPath, Catalog, Fields, ObservedObject, Stamp, Value};
 
-use crate::attributes::{put, steps};
 use crate::database;
 use crate::failure::Failure;
 use crate::guest;
@@ -150,14 +149,14 @@ impl Control {
     ) -> Result<(), ControlError> {
         self.change(|host| {
             let mut object = host.target(target)?;
-            let path = steps(attribute);
+            let path = attribute.names();
             let value = match &value {
                 Some(value) => Some(host.by_hand(value)?),
                 None => host.absent(&object, &path),
             };
             let mut wanted = object.persistent();
-            put(&mut wanted, &path, value.clone());
-            put(&mut object.live, &path, value);
+            wanted.put(&path, value.clone());
+            object.live.put(&path, value);
             object.pending = object.live.difference(&wanted);
             object.write(host.file)
         })

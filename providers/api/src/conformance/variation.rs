@@ -1,9 +1,7 @@
 //! Every attribute and block of an object, changed in each direction, with what the schema promises
 //! of it.
 
-use tcloud_model::{
-    Address, AttrPath, Attribute, Block, Fields, Impact, Name, PathStep, Schema, Value,
-};
+use tcloud_model::{Address, AttrPath, Attribute, Block, Fields, Impact, Name, Schema, Value};
 
 use tcloud_model::kinds::ATTACHMENT;
 
@@ -111,28 +109,8 @@ impl Walk<'_> {
     }
 
     fn change(&mut self, path: &AttrPath, value: Option<Value>, impact: Impact) {
-        let attributes = put(self.base, &path.0, value.as_ref());
+        let mut attributes = self.base.clone();
+        attributes.put(&path.names(), value.clone());
         self.found.push(Variation { path: path.clone(), value, impact, attributes });
     }
-}
-
-/// Fields with the value at a path changed.
-fn put(fields: &Fields, path: &[PathStep], value: Option<&Value>) -> Fields {
-    let mut fields = fields.clone();
-    match path {
-        [PathStep::Field(name)] => match value {
-            Some(value) => {
-                fields.insert(name.clone(), value.clone());
-            }
-            None => {
-                fields.remove(name);
-            }
-        },
-        [PathStep::Field(name), rest @ ..] => {
-            let inner = fields.map(name).map(|inner| put(inner, rest, value));
-            fields.insert(name.clone(), Value::map(inner.unwrap_or_default()));
-        }
-        _ => {}
-    }
-    fields
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tcloud_model::{
     AttrPath, Fields, Identity, Name, ObservedObject, Operation, OperationKind, Stamp, Value,
 };
+use tcloud_provider::request;
 use uuid::Uuid;
 use virt::domain::Domain;
 use virt_sys::{
@@ -160,7 +161,7 @@ impl Call<'_> {
             let stamp = Guest::of(other)?.stamp();
             return self.site.taken("vm", &identity.name, stamp.as_ref());
         }
-        let wanted = paths::without_none(attributes);
+        let wanted = request::without_none(attributes);
         let directory = self.referenced(&operation.references)?;
         let seed = self.make_seed(operation, &wanted, &directory)?;
         let context = Context { seed: seed.as_ref(), ..self.context(identity, &directory)? };
