@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tcloud_model::{Address, Digest};
 
 use crate::failure::Failure;
@@ -15,6 +15,9 @@ const VERSION: i64 = 1;
 
 /// How long a process waits for another one that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to sleep before SQLite is asked again for what it does not wait for itself.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The longest name of a file without its extension, in bytes.
 const LONGEST_NAME: usize = 200;
@@ -118,10 +121,7 @@ pub(crate) fn open(file: &Path) -> Result<Connection, Failure> {
     connection.set_prepared_statement_cache_capacity(64);
     // Else a statement that a partial index could serve is planned anew for each value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
-    if mode != "wal" {
-        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    }
+    log_ahead(&connection)?;
     // Survives the death of the process; a power failure may lose the last operations, which is
     // what a simulated host may forget.
     connection.execute_batch(
@@ -129,6 +129,23 @@ pub(crate) fn open(file: &Path) -> Result<Connection, Failure> {
     )?;
     make_tables(&mut connection)?;
     Ok(connection)
+}
+
+/// Turns the write-ahead log on. SQLite does not wait for the others that have just made the file,
+/// whatever its time-out is, when it needs a file for itself.
+fn log_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < PATIENCE =>
+            {
+                std::thread::sleep(PAUSE);
+            }
+            done => return done,
+        }
+    }
 }
 
 fn make_tables(connection: &mut Connection) -> Result<(), Failure> {

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::error::SqliteError;
 use super::place::network_file_system;
@@ -15,6 +15,9 @@ const OLDEST: i32 = 3_051_003;
 
 /// How long to wait for another process that writes. A transaction takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long to sleep before SQLite is asked again for what it does not wait for itself.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// How many prepared statements are kept.
 const STATEMENTS: usize = 64;
@@ -60,19 +63,39 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), SqliteError> 
     connection.busy_timeout(PATIENCE).map_err(opening(path))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     check_kind(connection, path)?;
+    log_ahead(connection).map_err(opening(path))?;
     connection
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA cache_size = -4096; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;",
+            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4096;
+             PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;",
         )
         .map_err(opening(path))?;
     migrate(connection).map_err(opening(path))
 }
 
+/// Turns the write-ahead log on. SQLite needs the file for itself to do that and does not wait for
+/// it, whatever its time-out is: two processes that open a new file at the same time meet here.
+fn log_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    loop {
+        match connection.execute_batch("PRAGMA journal_mode = WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < PATIENCE =>
+            {
+                std::thread::sleep(PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
 /// Refuses databases of other programs and of newer versions before anything is written to them.
-fn check_kind(connection: &Connection, path: &Path) -> Result<(), SqliteError> {
+/// It sees one moment of the file: another process may be making it right now.
+fn check_kind(connection: &mut Connection, path: &Path) -> Result<(), SqliteError> {
+    let moment = connection.transaction().map_err(opening(path))?;
     let number = |pragma: &str| -> Result<i64, SqliteError> {
-        connection.query_row(pragma, [], |row| row.get(0)).map_err(opening(path))
+        moment.query_row(pragma, [], |row| row.get(0)).map_err(opening(path))
     };
     let application = number("PRAGMA application_id")?;
     let found = number("PRAGMA user_version")?;

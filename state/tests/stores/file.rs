@@ -42,6 +42,23 @@ async fn two_connections_see_each_other_and_are_fenced() {
 }
 
 #[test]
+fn many_may_open_a_new_file_at_the_same_time() {
+    for _ in 0..20 {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("state.db");
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    start.wait();
+                    drop(open(&path).expect("opens"));
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn an_empty_file_is_a_new_state() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("state.db");
