@@ -138,7 +138,7 @@ pub struct Unless {
 }
 
 /// What changing an attribute does to what runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Cost {
     /// Always the same.
@@ -154,9 +154,12 @@ pub enum Cost {
     Ceiling {
         /// The attribute that holds the ceiling.
         ceiling: Name,
-        /// The new value is larger, and within it.
+        /// What growth comes in while the guest runs; anything where it is absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<Value>,
+        /// The new value is larger, within the ceiling, and whole steps away.
         within: Impact,
-        /// The new value is larger than the ceiling.
+        /// The new value is larger, and not within reach.
         beyond: Impact,
         /// The new value is smaller.
         shrink: Impact,
@@ -181,17 +184,22 @@ impl Cost {
                     *shrink
                 }
             }
-            Cost::Ceiling { ceiling, within, beyond, shrink } => {
+            Cost::Ceiling { ceiling, step, within, beyond, shrink } => {
                 if !grows() {
                     return *shrink;
                 }
+                let growth = || after?.number()?.checked_sub(before?.number()?);
+                let whole = match step.as_ref().and_then(Value::number) {
+                    Some(step) => growth().is_some_and(|growth| growth.is_multiple_of(step)),
+                    None => true,
+                };
                 let fits = match (old.get(ceiling), after) {
                     (Some(ceiling), Some(after)) => {
                         after.partial_compare(ceiling).is_some_and(Ordering::is_le)
                     }
                     _ => false,
                 };
-                if fits { *within } else { *beyond }
+                if fits && whole { *within } else { *beyond }
             }
         }
     }
@@ -389,6 +397,7 @@ mod tests {
     fn growth_beyond_the_ceiling_costs_more() {
         let cost = Cost::Ceiling {
             ceiling: Name::new("max_memory"),
+            step: Some(Value::Bytes(4)),
             within: Impact::Live,
             beyond: Impact::PowerCycle,
             shrink: Impact::PowerCycle,
@@ -397,7 +406,8 @@ mod tests {
         let of =
             |before, after| cost.of(Some(&Value::Bytes(before)), Some(&Value::Bytes(after)), &old);
         assert_eq!(of(8, 16), Impact::Live);
-        assert_eq!(of(8, 17), Impact::PowerCycle);
+        assert_eq!(of(8, 20), Impact::PowerCycle);
+        assert_eq!(of(8, 15), Impact::PowerCycle);
         assert_eq!(of(8, 4), Impact::PowerCycle);
     }
 }

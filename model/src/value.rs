@@ -166,11 +166,7 @@ impl Fields {
 
     /// A field as a whole number, a size, a rate or a duration in its base unit.
     pub fn number(&self, name: &str) -> Option<u64> {
-        match self.get(name)? {
-            Value::Int(n) => u64::try_from(*n).ok(),
-            Value::Bytes(n) | Value::Rate(n) | Value::Duration(n) => Some(*n),
-            _ => None,
-        }
+        self.get(name)?.number()
     }
 
     /// A text field.
@@ -226,6 +222,15 @@ impl FromIterator<(Name, Value)> for Fields {
 }
 
 impl Value {
+    /// A whole number, a size, a rate or a duration in its base unit.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Value::Int(n) => u64::try_from(*n).ok(),
+            Value::Bytes(n) | Value::Rate(n) | Value::Duration(n) => Some(*n),
+            _ => None,
+        }
+    }
+
     /// A text.
     pub fn text(text: &str) -> Value {
         Value::Text(Arc::from(text))

@@ -105,8 +105,9 @@ fn cost(cost: &Cost) -> String {
     match cost {
         Cost::Always(impact) => format!("change: {impact}"),
         Cost::Direction { grow, shrink } => format!("grow: {grow}, shrink: {shrink}"),
-        Cost::Ceiling { ceiling, within, beyond, shrink } => {
-            format!("grow: {within} up to {ceiling}, {beyond} beyond, shrink: {shrink}")
+        Cost::Ceiling { ceiling, step, within, beyond, shrink } => {
+            let steps = step.as_ref().map(|step| format!(" by {step}")).unwrap_or_default();
+            format!("grow{steps}: {within} up to {ceiling}, {beyond} beyond, shrink: {shrink}")
         }
     }
 }

@@ -197,8 +197,9 @@ fn cost(attribute: &Attribute) -> String {
         Cost::Direction { grow, shrink } => {
             format!("growing {}, shrinking {}", word(grow), word(shrink))
         }
-        Cost::Ceiling { ceiling, within, beyond, shrink } => format!(
-            "up to `{ceiling}` {}, beyond {}, shrinking {}",
+        Cost::Ceiling { ceiling, step, within, beyond, shrink } => format!(
+            "up to `{ceiling}`{} {}, beyond {}, shrinking {}",
+            step.as_ref().map(|step| format!(" in steps of `{step}`")).unwrap_or_default(),
             word(within),
             word(beyond),
             word(shrink)

@@ -6,6 +6,10 @@ use super::{MIB, schema};
 use crate::schema::{Attribute, Block, Cost, Role, Schema};
 use crate::{Field, Impact, Name, Type, Value};
 
+/// The Linux of a guest takes plugged memory in blocks of this size on x86 (`MIN_MEMORY_BLOCK_SIZE`,
+/// arch/x86 and drivers/base/memory.c: one section, 2^27 bytes).
+const MEMORY_STEP: Value = Value::Bytes(128 << 20);
+
 /// Attributes of a `disk` block that describe how it is attached, and not what it is: they belong
 /// to the VM's fields, the others to the disk's own.
 pub const ATTACHMENT: [&str; 3] = ["volume", "bus", "iops"];
@@ -55,8 +59,9 @@ pub(super) fn vm() -> Schema {
 }
 
 fn size_attributes() -> Vec<Attribute> {
-    let within = |ceiling: &str| Cost::Ceiling {
+    let within = |ceiling: &str, step| Cost::Ceiling {
         ceiling: Name::new(ceiling),
+        step,
         within: Impact::Live,
         beyond: Impact::PowerCycle,
         shrink: Impact::PowerCycle,
@@ -74,15 +79,15 @@ fn size_attributes() -> Vec<Attribute> {
             "Virtual CPUs.\n\nMore can be added while it \
             runs, up to `max_vcpus`.",
         )
-        .costs(within("max_vcpus")),
+        .costs(within("max_vcpus", None)),
         Attribute::new(
             "memory",
             Type::Bytes,
-            "Memory.\n\nMore can be added while it runs, up to \
-            `max_memory`.",
+            "Memory.\n\nMore can be added while it runs, up to `max_memory` and in steps of \
+             128 MiB.",
         )
         .at_least(MIB)
-        .costs(within("max_memory")),
+        .costs(within("max_memory", Some(MEMORY_STEP))),
         Attribute::new(
             "max_vcpus",
             Type::int(1, 512),

@@ -63,7 +63,7 @@ pub struct Change<'a> {
 pub fn steps(change: &Change<'_>, context: &Context<'_>) -> Result<Vec<Planned>, DefineError> {
     let now = super::definition(change.live, context.directory);
     let mut steps = Vec::new();
-    sizes(change, &now, &mut steps)?;
+    sizes(change, &now, &mut steps);
     let wanted = change.wanted;
     for (name, make) in
         [("title", Step::Title as fn(_) -> _), ("description", Step::Description as fn(_) -> _)]
@@ -91,7 +91,7 @@ impl Change<'_> {
     }
 }
 
-fn sizes(change: &Change<'_>, now: &Fields, steps: &mut Vec<Planned>) -> Result<(), DefineError> {
+fn sizes(change: &Change<'_>, now: &Fields, steps: &mut Vec<Planned>) {
     let wanted = change.wanted;
     let grows = |name: &str| {
         let (before, after) = (now.number(name)?, wanted.number(name)?);
@@ -107,14 +107,11 @@ fn sizes(change: &Change<'_>, now: &Fields, steps: &mut Vec<Planned>) -> Result<
     let most = change.live.find("maxMemory").and_then(super::amount::bytes);
     if let Some((before, after)) = grows("memory")
         && most.is_some_and(|most| after <= most)
+        && (after - before).is_multiple_of(size::BLOCK)
     {
-        if (after - before) % size::BLOCK != 0 {
-            return Err(DefineError::Uneven);
-        }
         let step = Step::Memory(size::module(after - before));
         steps.push(Planned { path: AttrPath::parse("memory"), step });
     }
-    Ok(())
 }
 
 fn disks(change: &Change<'_>, now: &Fields, steps: &mut Vec<Planned>) {

@@ -43,9 +43,6 @@ pub enum DefineError {
          vcpus and memory in libvirt, and then in the text"
     )]
     Cells,
-    /// Memory in an amount that guests cannot take while they run.
-    #[error("memory grows in steps of 128MiB while the guest runs: choose such a size")]
-    Uneven,
     /// A disk's volume is not on the host.
     #[error("disk {disk}: there is no volume {volume} on the host")]
     NoVolume {

@@ -13,7 +13,7 @@ use crate::xml::{Element, Node};
 /// How often memory can be plugged in between two starts.
 const SLOTS: u32 = 16;
 
-/// The guest takes plugged memory in blocks of this size.
+/// The guest takes plugged memory in blocks of this size; other growth waits for its next start.
 pub(super) const BLOCK: u64 = 128 << 20;
 
 /// Writes vCPUs and memory.
