@@ -12,6 +12,7 @@
 //!   several operations share.
 //! * `stamp` – where stamps are: metadata, or secrets beside the object; `shown` – what is seen, in
 //!   the words of the text.
+//! * `kept` – what definitions hold beyond attributes, in words.
 //! * `pool` – storage pools; `side_pool` – those that no text declares; `users` – which guests use what is in them.
 //! * `volume` – volumes and disks; `image` – what they are first filled from.
 //! * `network` – networks, and the addresses that guests get in them.
@@ -25,6 +26,7 @@ mod failure;
 pub mod firewall;
 mod guard;
 mod image;
+mod kept;
 mod network;
 mod observe;
 mod pool;

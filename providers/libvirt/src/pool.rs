@@ -7,6 +7,7 @@ use virt::storage_pool::StoragePool;
 use virt_sys::{VIR_STORAGE_POOL_CREATE_NORMAL, VIR_STORAGE_XML_INACTIVE};
 
 use crate::failure::{Absent, Failure, quoted};
+use crate::kept::Kept;
 use crate::site::{Call, shown_kind};
 use crate::stamp::{self, Note, Place};
 use crate::xml::Element;
@@ -316,6 +317,42 @@ fn read(definition: &Element) -> Fields {
     fields
 }
 
+/// What attributes cannot say, one thing each. How much a pool holds is not its definition.
+fn kept(definition: &Element) -> Vec<String> {
+    let mut kept = Kept::default();
+    let kind = definition.get("type").unwrap_or_default();
+    let Some((_, word)) = TYPES.iter().find(|(_, word)| *word == kind) else {
+        kept.0.push(format!("type={kind}"));
+        kept.rest("", definition, &["name", "uuid", "capacity", "allocation", "available"]);
+        return kept.0;
+    };
+    let measured = ["name", "uuid", "capacity", "allocation", "available", "source", "target"];
+    kept.rest("", definition, &measured);
+    let said: &[&str] = match *word {
+        "netfs" => &["host", "dir", "format"],
+        "logical" => &["name", "format", "device"],
+        "rbd" => &["host", "name"],
+        _ => &[],
+    };
+    if let Some(source) = definition.find("source") {
+        kept.rest("source ", source, said);
+    }
+    if let Some(target) = definition.find("target") {
+        kept.rest("target ", target, &["path", "permissions"]);
+        for own in target.find("permissions").into_iter().flat_map(Element::all) {
+            let usual: &[&str] = match own.name.as_str() {
+                "mode" => &["0711", "0755"],
+                "owner" | "group" => &["0"],
+                _ => &[],
+            };
+            if !usual.contains(&own.content().as_str()) {
+                kept.add("target ", own);
+            }
+        }
+    }
+    kept.0
+}
+
 /// A pool as it is seen.
 pub(crate) fn observed(definition: &Element, uuid: Uuid, note: Option<Note>) -> ObservedObject {
     let mut attributes = read(definition);
@@ -335,7 +372,7 @@ pub(crate) fn observed(definition: &Element, uuid: Uuid, note: Option<Note>) -> 
         pending: Fields::new().into(),
         written: None,
         running: None,
-        kept: Vec::new(),
+        kept: self::kept(definition),
     }
 }
 
@@ -360,6 +397,29 @@ mod tests {
             let text = written.write().expect(json);
             assert_eq!(read(&Element::parse(&text).expect(&text)), fields(json));
         }
+    }
+
+    #[test]
+    fn what_attributes_cannot_say_is_told() {
+        let told = |xml: &str| kept(&Element::parse(xml).expect(xml));
+        let plain = "<pool type='dir'><name>default</name><uuid>u</uuid><capacity>1</capacity>
+            <source></source><target><path>/srv</path><permissions><mode>0711</mode>
+            <owner>0</owner><group>0</group></permissions></target></pool>";
+        assert!(told(plain).is_empty(), "{:?}", told(plain));
+        let disk =
+            "<pool type='disk'><name>d</name><source><device path='/dev/sdb'/></source></pool>";
+        assert_eq!(told(disk), ["type=disk", "source (device path=/dev/sdb)"]);
+        let secret = "<pool type='rbd'><name>r</name><source><host name='m'/><name>vms</name>
+            <auth type='ceph' username='u'><secret uuid='s'/></auth></source>
+            <target><permissions><mode>0700</mode><owner>64055</owner></permissions></target></pool>";
+        assert_eq!(
+            told(secret),
+            [
+                "source auth type=ceph username=u (secret uuid=s)",
+                "target mode 0700",
+                "target owner 64055"
+            ]
+        );
     }
 
     #[test]

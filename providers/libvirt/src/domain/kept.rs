@@ -1,9 +1,8 @@
 //! What a definition holds that attributes cannot say: it stays as it is, whatever is planned, and
 //! whoever adopts a guest is told. What libvirt adds to every guest by itself is not worth telling.
 
-use std::fmt::Write as _;
-
 use super::{disk, fixture};
+use crate::kept::Kept;
 use crate::xml::Element;
 
 /// Elements of a domain that attributes speak of, or that are looked into below.
@@ -33,13 +32,10 @@ const USUAL_ENDS: [(&str, &[&str]); 3] = [
     ("on_crash", &["destroy", "restart"]),
 ];
 
-/// The longest text for one thing, in characters.
-const LONGEST: usize = 160;
-
 /// What a definition holds that attributes cannot say, one thing each. `foreign` guests are told of
 /// by their machine type too: a guest that is made anew would get a newer one.
 pub(super) fn kept(domain: &Element, foreign: bool) -> Vec<String> {
-    let mut kept = Kept(Vec::new());
+    let mut kept = Kept::default();
     if !matches!(domain.get("type"), Some("kvm" | "qemu")) {
         kept.0.push(format!("domain type={}", domain.get("type").unwrap_or_default()));
     }
@@ -70,25 +66,7 @@ pub(super) fn kept(domain: &Element, foreign: bool) -> Vec<String> {
     kept.0
 }
 
-struct Kept(Vec<String>);
-
 impl Kept {
-    fn add(&mut self, before: &str, element: &Element) {
-        let mut text = before.to_owned();
-        brief(element, true, &mut text);
-        if text.chars().count() > LONGEST {
-            text = text.chars().take(LONGEST).chain(std::iter::once('…')).collect();
-        }
-        self.0.push(text);
-    }
-
-    /// The children of an element that nobody speaks of.
-    fn rest(&mut self, before: &str, element: &Element, said: &[&str]) {
-        for own in element.all().filter(|own| !said.contains(&own.name.as_str())) {
-            self.add(before, own);
-        }
-    }
-
     fn metadata(&mut self, domain: &Element) {
         for own in domain.find("metadata").into_iter().flat_map(Element::all) {
             let ours = own.attributes.iter().any(|(name, value)| {
@@ -322,33 +300,6 @@ impl Kept {
         {
             self.0.push(format!("nic {mac}: {name}={value}"));
         }
-    }
-}
-
-/// An element in few words: its name, its attributes, and what stands in it.
-fn brief(element: &Element, outermost: bool, into: &mut String) {
-    // Writing to a text cannot fail.
-    let _ = write!(into, "{}", element.name);
-    for (name, value) in element.attributes.iter().filter(|(name, _)| !name.starts_with("xmlns")) {
-        let _ = write!(into, " {name}={value}");
-    }
-    let content = element.content();
-    if element.all().next().is_none() && !content.trim().is_empty() {
-        let _ = write!(into, " {}", content.trim());
-    }
-    // Where a device sits in the guest is libvirt's; which device of the host it is, is not.
-    let plain = |own: &&Element| !outermost || !matches!(own.name.as_str(), "address" | "alias");
-    let inside: Vec<&Element> = element.all().filter(plain).collect();
-    for (at, own) in inside.iter().enumerate() {
-        into.push_str(if at == 0 { " (" } else { ", " });
-        if into.len() > 2 * LONGEST {
-            into.push('…');
-            break;
-        }
-        brief(own, false, into);
-    }
-    if !inside.is_empty() {
-        into.push(')');
     }
 }
 

@@ -5,8 +5,10 @@
 //!
 //! * `write` – a definition from attributes, or changed in place; unknown parts are kept.
 //! * `read` – attributes from a definition.
+//! * `kept` – what a definition holds beyond attributes.
 //! * `lease` – the addresses that guests are given, by their MAC ([`Reservation`]).
 
+mod kept;
 pub(crate) mod lease;
 mod read;
 mod write;
@@ -323,6 +325,7 @@ pub(crate) fn observed(
         }
         fields
     };
+    let kept = kept::kept(persistent, !ours);
     let next = ruled(persistent);
     let now = live.as_ref().map_or_else(|| next.clone(), ruled);
     let pending = match now == next {
@@ -339,7 +342,7 @@ pub(crate) fn observed(
         pending: pending.compact().into(),
         written: None,
         running: None,
-        kept: Vec::new(),
+        kept,
     }
 }
 

@@ -86,8 +86,13 @@ pub(super) fn ranges(definition: &Element) -> Vec<Element> {
         .collect()
 }
 
+/// Several ranges have no word.
 fn dhcp(ip: &Element) -> Option<Fields> {
-    let range = ip.find("dhcp/range")?;
+    let mut ranges = ip.find("dhcp")?.elements("range");
+    let range = ranges.next()?;
+    if ranges.next().is_some() {
+        return None;
+    }
     let end = |name: &str| range.get(name)?.parse::<IpAddr>().ok();
     let mut fields = Fields::new();
     fields.insert("range", Value::IpRange(Arc::new((end("start")?, end("end")?))));

@@ -169,7 +169,8 @@ pub(super) fn is_v6(ip: &Element) -> bool {
     ip.get("family") == Some("ipv6")
 }
 
-/// Only addresses for anybody; those that guests have for themselves stay.
+/// Only addresses for anybody; those that guests have for themselves stay, and so do several ranges
+/// of a person as long as no other is asked for.
 fn ranges(ip: &mut Element, asked: Option<&std::sync::Arc<Fields>>) {
     let range = asked.and_then(|dhcp| match dhcp.get("range") {
         Some(Value::IpRange(range)) => {
@@ -192,6 +193,9 @@ fn ranges(ip: &mut Element, asked: Option<&std::sync::Arc<Fields>>) {
         ip.push(Element::new("dhcp"));
     }
     if let Some(dhcp) = ip.find_mut("dhcp") {
+        if range.is_none() && dhcp.elements("range").count() > 1 {
+            return;
+        }
         dhcp.remove("range");
         if let Some(range) = range {
             dhcp.push(range);
