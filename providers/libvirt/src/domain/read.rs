@@ -33,6 +33,11 @@ pub struct Reading {
 /// Top-level attributes that are read for sure: where they are missing, they are not set.
 const SURE: [&str; 3] = ["title", "description", "boot"];
 
+/// The same of blocks.
+const BOOT: [&str; 4] = ["order", "kernel", "initrd", "cmdline"];
+const DISK: [&str; 1] = ["iops"];
+const NIC: [&str; 3] = ["max_rate", "admits", "reaches"];
+
 /// The attributes of a guest, and what waits for its next start.
 pub fn read(definitions: &Definitions<'_>, directory: &Directory) -> Reading {
     let Definitions { live, persistent, autostart, executing } = *definitions;
@@ -59,22 +64,31 @@ pub fn read(definitions: &Definitions<'_>, directory: &Directory) -> Reading {
             attributes.insert(name, Value::None);
         }
     }
-    for (block, name) in
-        [("disk", "iops"), ("nic", "max_rate"), ("nic", "admits"), ("nic", "reaches")]
-    {
+    if let Some(boot) = attributes.map("boot") {
+        let boot = sure(boot, &BOOT);
+        attributes.insert("boot", boot);
+    }
+    for (block, names) in [("disk", &DISK[..]), ("nic", &NIC)] {
         let Some(labels) = attributes.map(block) else { continue };
-        let sure = labels.iter().map(|(label, value)| match value {
-            Value::Map(own) if own.get(name).is_none() => {
-                let mut own = Fields::clone(own);
-                own.insert(name, Value::None);
-                (label.clone(), Value::map(own))
-            }
+        let each = labels.iter().map(|(label, value)| match value {
+            Value::Map(own) => (label.clone(), sure(own, names)),
             other => (label.clone(), other.clone()),
         });
-        let sure: Fields = sure.collect();
-        attributes.insert(block, Value::map(sure));
+        let each: Fields = each.collect();
+        attributes.insert(block, Value::map(each));
     }
     Reading { attributes: Arc::new(attributes.compact()), pending: Arc::new(pending) }
+}
+
+/// Fields that say of each name that it is not set, where it is missing.
+fn sure(fields: &Fields, names: &[&str]) -> Value {
+    let mut fields = fields.clone();
+    for name in names {
+        if fields.get(name).is_none() {
+            fields.insert(*name, Value::None);
+        }
+    }
+    Value::map(fields)
 }
 
 /// What one definition says, without what stands in none. What it does not say is missing.
