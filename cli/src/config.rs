@@ -35,6 +35,8 @@ pub(crate) struct Config {
 pub(crate) struct Declared {
     /// Its program, relative to the project. Without it, one is looked for.
     pub(crate) path: Option<PathBuf>,
+    /// Whether texts may hand XML to it as it is.
+    pub(crate) allow_raw_xml: bool,
 }
 
 /// Limits against texts that would exhaust the machine.

@@ -215,6 +215,11 @@ impl Cost {
 }
 
 impl Attribute {
+    /// The name of what is handed to the hypervisor as it is. Whatever provider has it: it is refused
+    /// unless `tcloud.toml` allows it for the provider whose block it stands in, and every plan
+    /// shows it whole.
+    pub const RAW: &str = "raw_xml";
+
     /// An optional attribute without a default whose change is only recorded.
     pub fn new(name: &str, ty: Type, doc: &str) -> Attribute {
         Attribute {
@@ -312,6 +317,12 @@ impl Block {
         let values = values.iter().map(|value| Name::new(value)).collect();
         self.unless.push(Unless { attribute: Name::new(attribute), values, impact });
         self
+    }
+
+    /// Whether it is no more than its attributes: with and without it is the same, as long as they
+    /// are not set.
+    pub fn is_its_attributes(&self) -> bool {
+        !self.labelled && self.adding == Impact::None && self.removing == Impact::None
     }
 
     /// What adding one does (`before` is `None`), or removing it.

@@ -123,6 +123,10 @@ impl Walk<'_> {
             }
         }
         for block in blocks.iter().filter(|block| !block.steering) {
+            if block.is_its_attributes() {
+                self.flat(block, path, sides);
+                continue;
+            }
             if !block.labelled {
                 if let Some(item) = self.item(path, &block.name, sides, Reading::Unknown) {
                     self.block(block, &item);
@@ -294,6 +298,23 @@ impl Walk<'_> {
                 self.verdict(item, now, next, &cost);
             }
         }
+    }
+
+    /// A block that is no more than its attributes, which are compared each for itself, also where
+    /// the text has the block no longer: then what it set is as if it had never been set.
+    fn flat(&mut self, block: &Block, path: &AttrPath, sides: Sides<'_>) {
+        let inner = inside(sides, &block.name);
+        let path = path.field(block.name.clone());
+        if inner.wanted.is_some() {
+            self.level(&block.attributes, &block.blocks, &path, inner);
+            return;
+        }
+        let Some(applied) = inner.applied.filter(|applied| !applied.is_empty()) else { return };
+        let usual = block.attributes.iter().filter(|own| applied.get(&own.name).is_some());
+        let usual: Fields =
+            usual.filter_map(|own| Some((own.name.clone(), own.default.clone()?))).collect();
+        let inner = Sides { wanted: Some(&usual), ..inner };
+        self.level(&block.attributes, &block.blocks, &path, inner);
     }
 
     /// Whether a block holds all that is wanted of it.

@@ -10,7 +10,7 @@ use tcloud_engine::{
     Account, ApplyError, ApplyEvent, Control, Engine, EngineConfig, HostSpec, Limits, NoSecrets,
     RunInfo, Stop, SystemClock,
 };
-use tcloud_model::{Address, Deployment, Diagnostic, Name, Sources};
+use tcloud_model::{Address, Catalog, Deployment, Diagnostic, Name, Sources};
 use tcloud_planner::{Input, Plan, Wishes};
 use tcloud_provider::{HostConfig, Provider, Registry};
 use tcloud_provider_sim::SimProvider;
@@ -98,8 +98,13 @@ impl Lab {
             .iter()
             .fold(MemoryWorld::default(), |world, (path, text)| world.with(path, text));
         let mut settings = Settings::new(self.deployment.clone());
+        settings.catalog = Arc::new(self.catalog());
         settings.variables = self.variables.clone();
         tcloud_compiler::compile(&world, &settings)
+    }
+
+    fn catalog(&self) -> Catalog {
+        self.providers.catalog().expect("providers that add only")
     }
 
     /// Makes a plan, after settling what earlier runs left.
@@ -109,7 +114,7 @@ impl Lab {
     pub fn plan(&self, wishes: &Wishes) -> Result<Planned, Vec<Diagnostic>> {
         let Compiled { sources, program, diagnostics } = self.compile();
         let Some(program) = program else { return Err(diagnostics) };
-        let catalog = self.providers.catalog().expect("providers that add only");
+        let catalog = self.catalog();
         let plan = self.with_engine(program.graph(), |engine| async move {
             let recovered = engine.recover(&run("plan"), &Control::silent()).await;
             recovered.map_err(|error| error.to_string())?;

@@ -132,7 +132,9 @@ impl Writer<'_> {
             }
         }
         for block in blocks.iter().filter(|block| !block.steering) {
-            if let Some(Value::Map(inner)) = fields.get(&block.name) {
+            if let Some(Value::Map(inner)) = fields.get(&block.name)
+                && !(block.is_its_attributes() && self.is_usual(block, inner))
+            {
                 self.block(block, inner, path, &mut parts);
             }
         }
@@ -180,6 +182,14 @@ impl Writer<'_> {
                 value => self.keep(&path, value),
             }
         }
+    }
+
+    /// Whether a block says nothing that would not hold without it.
+    fn is_usual(&self, block: &Block, inner: &Fields) -> bool {
+        inner.iter().all(|(name, value)| {
+            let own = block.attributes.iter().find(|own| own.name == *name);
+            *value == Value::None || own.is_some_and(|own| own.default.as_ref() == Some(value))
+        })
     }
 
     /// One occurrence of a block. It is left out, and stays as it is, when it cannot be said.

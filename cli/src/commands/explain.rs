@@ -1,10 +1,14 @@
 //! `tcloud explain`: the page of a kind, of a code, or of the methods of values.
 
+use std::sync::Arc;
+
 use tcloud_model::{Catalog, codes, diagnostic};
 
 use super::Context;
 use crate::arguments::Explain;
+use crate::config;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::session::Project;
 use crate::terminal::{Palette, Tone};
 use crate::view::layout::table;
 use crate::view::{markdown, reference};
@@ -12,8 +16,8 @@ use crate::view::{markdown, reference};
 /// The topic that is neither a kind nor a code.
 const METHODS: &str = "methods";
 
-pub(super) fn run(arguments: &Explain, context: &Context) -> Outcome {
-    let catalog = Catalog::core();
+pub(super) async fn run(arguments: &Explain, context: &Context) -> Outcome {
+    let catalog = catalog(context).await;
     let Some(topic) = &arguments.topic else {
         context.terminal.print(&contents(&catalog, context.terminal.palette));
         return Ok(Exit::Done);
@@ -27,6 +31,19 @@ pub(super) fn run(arguments: &Explain, context: &Context) -> Outcome {
     };
     context.terminal.print(&page);
     Ok(Exit::Done)
+}
+
+/// The kinds of the project around, with what its providers add; without one, the core kinds.
+async fn catalog(context: &Context) -> Arc<Catalog> {
+    let root = context.path(None);
+    if !root.join(config::FILE).is_file() {
+        return Arc::new(Catalog::core());
+    }
+    match Project::open(root, context).await {
+        Ok(project) => project.catalog,
+        // What is wrong with the project is for the commands that work on it to say.
+        Err(_) => Arc::new(Catalog::core()),
+    }
 }
 
 /// What can be asked of values, by their types.

@@ -67,7 +67,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Outcome {
         Command::Output(arguments) => output::run(&arguments, context).await,
         Command::Graph(arguments) => graph::run(&arguments, context).await,
         Command::Console(arguments) => console::run(&arguments, context).await,
-        Command::Explain(arguments) => explain::run(&arguments, context),
+        Command::Explain(arguments) => explain::run(&arguments, context).await,
         Command::Completions(arguments) => completions::run(&arguments, context),
         Command::Version(arguments) => version::run(&arguments, context),
         Command::Provider(arguments) => provider::run(arguments, context).await,

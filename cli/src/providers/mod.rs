@@ -6,11 +6,11 @@ mod describe;
 mod find;
 mod lock;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tcloud_model::{AttrPath, Diagnostic, Evaluator, Name, codes};
+use tcloud_model::{AttrPath, Attribute, Diagnostic, Evaluator, Name, Value, codes};
 use tcloud_plugin::{Filter, Launch, PluginProvider, Program, ProgramError};
 use tcloud_provider::{Description, Provider, Registry};
 use tcloud_provider_sim::SimProvider;
@@ -32,6 +32,8 @@ pub(crate) struct Providers {
     pub(crate) programs: BTreeMap<String, PathBuf>,
     /// Those that are declared and cannot be had, and why.
     pub(crate) absent: BTreeMap<String, String>,
+    /// Those that texts may hand XML to as it is.
+    raw: BTreeSet<String>,
 }
 
 /// Why a provider cannot be used at all.
@@ -70,7 +72,10 @@ impl Providers {
             registry: Registry::new(),
             programs: BTreeMap::new(),
             absent: BTreeMap::new(),
+            raw: BTreeSet::new(),
         };
+        let allowed = config.providers.iter().filter(|(_, declared)| declared.allow_raw_xml);
+        providers.raw.extend(allowed.map(|(name, _)| name.clone()));
         let built_in = config.providers.get(BUILT_IN).is_none_or(|own| own.path.is_none());
         if built_in {
             providers.registry.add(Arc::new(SimProvider::new()));
@@ -144,8 +149,41 @@ impl Providers {
         Ok(())
     }
 
-    /// What is wrong with the hosts that a program names providers for.
+    /// What is wrong with the use that a program makes of providers.
     pub(crate) fn check(&self, program: &dyn Evaluator) -> Vec<Diagnostic> {
+        let mut found = self.check_hosts(program);
+        found.extend(self.check_raw(program));
+        found
+    }
+
+    /// What is handed to a provider as it is, and is not allowed.
+    fn check_raw(&self, program: &dyn Evaluator) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for resource in program.desired().resources.values() {
+            for (block, value) in resource.attributes.iter() {
+                let Value::Map(inner) = value else { continue };
+                let set = inner.get(Attribute::RAW).is_some_and(|value| *value != Value::None);
+                if !set || self.raw.contains(block.as_str()) {
+                    continue;
+                }
+                let path = AttrPath::attribute(block.clone()).field(Attribute::RAW);
+                let mut spans = program.causes(&resource.address, Some(&path)).into_iter();
+                let head = || program.causes(&resource.address, None).into_iter().next();
+                let Some(span) = spans.next().or_else(head) else { continue };
+                let name = Attribute::RAW;
+                let message = format!("{block}.{name} is not allowed in this project");
+                let help = format!(
+                    "use the words of the language, or allow it in tcloud.toml: \
+                     [providers.{block}] allow_{name} = true"
+                );
+                found.push(Diagnostic::error(codes::E0911, span, message).help(help));
+            }
+        }
+        found
+    }
+
+    /// What is wrong with the hosts that a program names providers for.
+    fn check_hosts(&self, program: &dyn Evaluator) -> Vec<Diagnostic> {
         let attribute = AttrPath::attribute(Name::new("provider"));
         let hosts = program.desired().resources.values().filter(|own| own.address.kind() == "host");
         let mut found = Vec::new();

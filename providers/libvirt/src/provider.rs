@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tcloud_model::{Catalog, HostObservation, ObservedObject, Operation};
-use tcloud_provider::{ConfiguredProvider, Description, HostConfig, Provider, ProviderError};
+use tcloud_provider::{
+    ConfiguredProvider, Description, HostConfig, Provider, ProviderError, registry,
+};
 use tokio::sync::{Mutex as Turn, RwLock};
 use uuid::Uuid;
 
 use crate::connection::{Host, QUICK, Uri};
-use crate::domain::Accel;
+use crate::domain::{self, Accel};
 use crate::failure::Failure;
 use crate::guard::Guards;
 use crate::image::Sources;
@@ -48,7 +50,7 @@ impl Provider for LibvirtProvider {
             name: "libvirt".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kinds: Vec::new(),
-            extensions: Vec::new(),
+            extensions: vec![domain::extension()],
         }
     }
 
@@ -64,10 +66,13 @@ impl Provider for LibvirtProvider {
             Some("tcg") => Some(Accel::Tcg),
             _ => None,
         };
+        let mut catalog = Catalog::core();
+        registry::add(&mut catalog, self.describe())
+            .map_err(|error| ProviderError::permanent(error.to_string()))?;
         let site = Site {
             host: host.host.clone(),
             deployment: host.deployment,
-            catalog: Catalog::core(),
+            catalog,
             accel,
             capability: Mutex::default(),
             guards: Guards::default(),

@@ -53,7 +53,7 @@ impl<'p> Likeness<'p> {
 
 /// Folds rows that were merged. They are sorted by rank and stay so.
 pub(super) fn fold(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
-    let foldable = rows.iter().filter(|row| !row.is_dangerous()).count();
+    let foldable = rows.iter().filter(|row| !row.is_alone()).count();
     if foldable <= CROWDED {
         return fold_to(rows, Reach::Kind, MANY);
     }
@@ -67,7 +67,7 @@ pub(super) fn merge(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
     for row in rows {
         match merged.last_mut() {
             Some(last)
-                if !row.is_dangerous()
+                if !row.is_alone()
                     && (last.rank, last.address()) == (row.rank, row.address())
                     && last.phrases() == row.phrases() =>
             {
@@ -82,13 +82,13 @@ pub(super) fn merge(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
 
 fn fold_to(rows: Vec<Row<'_>>, reach: Reach, more_than: usize) -> Vec<Row<'_>> {
     let mut groups: HashMap<Likeness<'_>, Sum<'_>> = HashMap::new();
-    for row in rows.iter().filter(|row| !row.is_dangerous()) {
+    for row in rows.iter().filter(|row| !row.is_alone()) {
         groups.entry(Likeness::of(row, reach)).or_default().add(row, reach);
     }
     groups.retain(|_, sum| sum.rows > more_than);
     let mut folded = Vec::new();
     for row in rows {
-        let likeness = (!row.is_dangerous()).then(|| Likeness::of(&row, reach));
+        let likeness = (!row.is_alone()).then(|| Likeness::of(&row, reach));
         match likeness.and_then(|likeness| Some((groups.get_mut(&likeness)?, likeness))) {
             None => folded.push(row),
             // The first one stands for all, and takes what is said of them.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tcloud_model::value::human_size;
-use tcloud_model::{Address, Fields, Impact, Name, Position};
+use tcloud_model::{Address, AttrPath, Attribute, Fields, Impact, Name, Position, Value};
 use tcloud_planner::plan::{Action, AttributeChange, Change, Reason};
 
 use tcloud_report::text::reason;
@@ -74,6 +74,33 @@ impl<'p> Row<'p> {
         self.rank <= POWER_CYCLE
     }
 
+    /// Whether it stands alone, however many others are like it.
+    pub(super) fn is_alone(&self) -> bool {
+        self.is_dangerous() || !self.raw().is_empty()
+    }
+
+    /// What is handed to a hypervisor as it is, old and new, whole.
+    fn raw(&self) -> Vec<(&'static str, &'p str)> {
+        let is_raw =
+            |path: &AttrPath| path.names().last().is_some_and(|name| *name == Attribute::RAW);
+        let mut all = Vec::new();
+        for own in &self.change.attributes {
+            if is_raw(&own.path) {
+                let texts = [("-", &own.before), ("+", &own.after)];
+                let texts =
+                    texts.into_iter().filter_map(|(sign, value)| Some((sign, value.as_ref()?)));
+                all.extend(texts.filter_map(|(sign, value)| Some((sign, value.as_text()?))));
+            }
+        }
+        let blocks =
+            self.new.into_iter().flat_map(Fields::iter).filter_map(|(_, value)| match value {
+                Value::Map(inner) => inner.text(Attribute::RAW),
+                _ => None,
+            });
+        all.extend(blocks.map(|text| ("+", text)));
+        all
+    }
+
     /// The address, or what stands for many of them.
     pub(super) fn name(&self) -> String {
         self.folded.as_ref().map_or_else(|| self.address().to_string(), |all| all.name.clone())
@@ -127,6 +154,14 @@ impl<'p> Row<'p> {
             text.push_str(&rest);
         }
         text.push('\n');
+        for (sign, raw) in self.raw() {
+            for line in raw.trim_matches('\n').lines() {
+                let line = format!("{sign} {}", escape(line));
+                text.push_str(&" ".repeat(2 + WORD));
+                text.push_str(&palette.paint(Tone::Danger, &line));
+                text.push('\n');
+            }
+        }
         text
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tcloud_model::{Fields, Identity, Name};
 
 use super::directory::{Directory, Source};
-use super::{Accel, boot, disk, fixture, machine, nic, read, size, words};
+use super::{Accel, boot, disk, extension, fixture, machine, nic, read, size, words};
 use crate::xml::{Element, Node};
 
 /// What a definition needs to know besides the attributes.
@@ -65,6 +65,18 @@ pub enum DefineError {
     /// Secure boot on a board without it.
     #[error("secure_boot needs machine \"q35\"")]
     SecurePc,
+    /// A board of the wrong sort, or without its version.
+    #[error(
+        "libvirt.machine_type is a board with its version, such as pc-q35-7.2, and one of the family \
+         that machine names"
+    )]
+    NoVersion,
+    /// XML that cannot be laid over a guest.
+    #[error("libvirt.raw_xml: {0}")]
+    Raw(String),
+    /// A screen without a card.
+    #[error("libvirt.graphics needs libvirt.video: the card that the screen hangs on")]
+    NoCard,
     /// The host has no UEFI firmware.
     #[error(
         "the host has no UEFI firmware: install its package (`ovmf`, `edk2-ovmf`), or write firmware = \"bios\""
@@ -121,6 +133,9 @@ pub fn define(
     if differs("boot") {
         boot::write(&mut domain, wanted.map("boot").map(|boot| &**boot));
     }
+    let block = wanted.map(extension::BLOCK).map(|own| &**own);
+    extension::check(block, wanted.text("machine"))?;
+    extension::write(&mut domain, block);
     let nothing = Arc::new(Fields::new());
     let (disks, wanted_disks) = (now.map("disk"), wanted.map("disk"));
     let or_nothing = |own: Option<&'_ Arc<Fields>>| Arc::clone(own.unwrap_or(&nothing));

@@ -1,7 +1,7 @@
 //! What a definition holds that attributes cannot say: it stays as it is, whatever is planned, and
 //! whoever adopts a guest is told. What libvirt adds to every guest by itself is not worth telling.
 
-use super::{disk, fixture};
+use super::{disk, extension, fixture};
 use crate::kept::Kept;
 use crate::xml::Element;
 
@@ -35,6 +35,8 @@ const USUAL_ENDS: [(&str, &[&str]); 3] = [
 /// What a definition holds that attributes cannot say, one thing each. `foreign` guests are told of
 /// by their machine type too: a guest that is made anew would get a newer one.
 pub(super) fn kept(domain: &Element, foreign: bool) -> Vec<String> {
+    let plain = extension::without(domain);
+    let domain = plain.as_ref().unwrap_or(domain);
     let mut kept = Kept::default();
     if !matches!(domain.get("type"), Some("kvm" | "qemu")) {
         kept.0.push(format!("domain type={}", domain.get("type").unwrap_or_default()));

@@ -65,13 +65,15 @@ pub(super) fn write_machine(domain: &mut Element, machine: &str, slots: usize) {
     }
 }
 
+/// Our words for boards, and how their versions begin.
+pub(super) const FAMILIES: [(&str, &str); 2] = [("q35", "pc-q35-"), ("pc", "pc-i440fx-")];
+
 /// The machine type without its version: `pc-q35-7.2` is `q35`.
 pub(super) fn read_machine(domain: &Element) -> Option<Value> {
     let machine = domain.find("os/type")?.get("machine")?;
-    let families = [("q35", "pc-q35-"), ("pc", "pc-i440fx-")];
     let fits =
         |(alias, versions): &&(&str, &str)| machine == *alias || machine.starts_with(versions);
-    families.iter().find(fits).map(|(alias, _)| Value::text(alias))
+    FAMILIES.iter().find(fits).map(|(alias, _)| Value::text(alias))
 }
 
 /// Writes how the guest starts: libvirt chooses the firmware's files out of what the host has.

@@ -8,6 +8,7 @@
 //! * `directory` – what references lead to on the host ([`Directory`]).
 //! * `amount` – sizes and rates in libvirt's units.
 //! * `machine`, `size`, `boot`, `disk`, `nic`, `fixture` – the parts of a definition.
+//! * `extension` – what only libvirt has.
 //! * `define` – a definition from attributes, or changed in place ([`define`]).
 //! * `read` – attributes from definitions ([`read`]); `kept` – what attributes cannot say.
 //! * `paths` – attributes by their paths; `change` – what a running guest can be given at once.
@@ -26,6 +27,7 @@ mod change;
 mod define;
 mod directory;
 mod disk;
+mod extension;
 mod fixture;
 mod kept;
 pub mod label;
@@ -49,6 +51,7 @@ pub(crate) use capability::Capability;
 pub use change::{Change, Planned, Step, steps};
 pub use define::{Context, DefineError, define};
 pub use directory::{Backing, Directory, Format, Source};
+pub(crate) use extension::extension;
 pub use machine::Accel;
 pub use nic::{mac_of, mac_text};
 pub use read::{Definitions, Reading, definition, read};

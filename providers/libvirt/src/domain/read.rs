@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tcloud_model::{Fields, Value};
 
 use super::directory::Directory;
-use super::{boot, disk, machine, nic, size, words};
+use super::{boot, disk, extension, machine, nic, size, words};
 use crate::xml::Element;
 
 /// Both definitions of a guest, and what stands in neither.
@@ -43,6 +43,7 @@ pub fn read(definitions: &Definitions<'_>, directory: &Directory) -> Reading {
     let Definitions { live, persistent, autostart, executing } = *definitions;
     let complete = |own: &Element, running: bool| {
         let mut fields = definition(own, directory);
+        fields.insert(extension::BLOCK, Value::map(extension::read(own)));
         fields.insert("autostart", Value::Bool(autostart));
         fields.insert("running", Value::Bool(running));
         fields
@@ -121,6 +122,10 @@ pub fn definition(domain: &Element, directory: &Directory) -> Fields {
     }
     let nothing = Arc::new(Fields::new());
     let nics = asked.map("nic").unwrap_or(&nothing);
+    let block = extension::said(domain);
+    if !block.is_empty() {
+        fields.insert(extension::BLOCK, Value::map(block));
+    }
     fields.insert("disk", Value::map(disk::read(domain, directory)));
     fields.insert("nic", Value::map(nic::read(domain, nics, directory)));
     fields

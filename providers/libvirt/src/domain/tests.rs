@@ -256,3 +256,92 @@ fn guests_of_ours_hold_nothing_that_their_attributes_do_not_say() {
         assert_eq!(kept::kept(&made(WEB, accel), false), Vec::<String>::new());
     }
 }
+
+/// All attributes of the block of our own, none of them as it is without it.
+const BLOCK: &str = r#"{"machine_type":"pc-q35-7.2","boot_menu":true,"cpus":{"$range":[0,3]},
+    "hugepages":true,"balloon":false,"clock":"localtime","watchdog":"poweroff","video":"virtio",
+    "graphics":"vnc","tablet":true,"sound":"ich9","on_reboot":"destroy","on_crash":"preserve",
+    "raw_xml":"<devices><panic model='isa'/></devices><qemu:commandline><qemu:arg value='-v'/></qemu:commandline>"}"#;
+
+fn with_block(block: Value) -> Element {
+    let wanted = changed("libvirt", block);
+    let domain = with(Accel::Kvm, |context| define(None, &wanted, context)).expect("a definition");
+    validate(&domain);
+    domain
+}
+
+fn own_block(domain: &Element) -> Fields {
+    extension::read(domain)
+}
+
+#[test]
+fn what_only_libvirt_has_is_read_as_it_was_written() {
+    let domain = with_block(Value::map(fields(BLOCK)));
+    assert_eq!(own_block(&domain), fields(BLOCK));
+    assert_eq!(kept::kept(&domain, false), kept::kept(&made(WEB, Accel::Kvm), false));
+    let again = changed("libvirt", Value::map(fields(BLOCK)));
+    let again = with(Accel::Kvm, |context| define(Some(&domain), &again, context));
+    assert_eq!(again.expect("a definition"), domain);
+}
+
+#[test]
+fn without_its_block_a_guest_is_as_others_are() {
+    let domain = with_block(Value::map(fields(BLOCK)));
+    let plain = with(Accel::Kvm, |context| define(Some(&domain), &fields(WEB), context));
+    let plain = plain.expect("a definition");
+    validate(&plain);
+    assert_eq!(own_block(&plain), own_block(&made(WEB, Accel::Kvm)));
+    assert_eq!(meaning(&plain), meaning(&made(WEB, Accel::Kvm)));
+    assert!(meaning(&plain).get("libvirt").is_none());
+}
+
+#[test]
+fn what_has_no_word_is_not_read_and_stays() {
+    let mut domain = made(WEB, Accel::Kvm);
+    let screen = Element::new("graphics").attr("type", "vnc").attr("listen", "0.0.0.0");
+    let clock = Element::new("clock").attr("offset", "variable").attr("adjustment", "7200");
+    domain.find_mut("devices").expect("devices").push(screen.attr("autoport", "yes"));
+    domain.put(clock);
+    let block = own_block(&domain);
+    assert_eq!((block.get("graphics"), block.get("clock")), (None, None));
+    let mut wanted = fields(WEB);
+    wanted.insert("libvirt", Value::map(fields(r#"{"watchdog":"reset"}"#)));
+    let next = with(Accel::Kvm, |context| define(Some(&domain), &wanted, context));
+    let next = next.expect("a definition");
+    assert!(next.find("devices/graphics").is_some_and(|own| own.get("listen") == Some("0.0.0.0")));
+    assert!(next.find("clock").is_some_and(|own| own.get("offset") == Some("variable")));
+    assert!(next.find("devices/watchdog").is_some());
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    for (block, error) in [
+        (r#"{"graphics":"vnc"}"#, DefineError::NoCard),
+        (r#"{"machine_type":"q35"}"#, DefineError::NoVersion),
+        (r#"{"machine_type":"pc-i440fx-7.2"}"#, DefineError::NoVersion),
+    ] {
+        let wanted = changed("libvirt", Value::map(fields(block)));
+        let refused = with(Accel::Kvm, |context| define(None, &wanted, context));
+        assert_eq!(refused, Err(error), "{block}");
+    }
+}
+
+#[test]
+fn raw_xml_comes_and_goes_whole_and_is_missed_when_it_is_gone() {
+    let mut domain = with_block(Value::map(fields(BLOCK)));
+    // libvirt writes more into it than was asked.
+    let devices = domain.find_mut("devices").expect("devices");
+    devices.find_mut("panic").expect("a panic").push(Element::new("address").attr("type", "isa"));
+    assert_eq!(own_block(&domain), fields(BLOCK));
+    domain.find_mut("devices").expect("devices").remove("panic");
+    let left = r#"<qemu:commandline><qemu:arg value="-v"/></qemu:commandline>"#;
+    assert_eq!(own_block(&domain).text("raw_xml"), Some(left));
+    let back = changed("libvirt", Value::map(fields(BLOCK)));
+    let back = with(Accel::Kvm, |context| define(Some(&domain), &back, context));
+    let back = back.expect("a definition");
+    assert!(back.find("devices/panic").is_some());
+    assert_eq!(back.elements("qemu:commandline").count(), 1);
+    let wanted = changed("libvirt", Value::map(fields(r#"{"raw_xml":"<name>other</name>"}"#)));
+    let refused = with(Accel::Kvm, |context| define(None, &wanted, context));
+    assert!(matches!(refused, Err(DefineError::Raw(_))), "{refused:?}");
+}

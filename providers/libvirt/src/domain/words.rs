@@ -4,6 +4,7 @@
 
 use tcloud_model::{Fields, Name, Value};
 
+use super::extension;
 use crate::xml::Element;
 
 /// The namespace of the element.
@@ -44,6 +45,14 @@ pub(super) fn of(attributes: &Fields) -> Fields {
         && let Some(order) = boot.get("order")
     {
         words.insert("boot", order.clone());
+    }
+    if let Some(block) = attributes.map(extension::BLOCK) {
+        let kept = |name: &&str| Some((Name::new(name), block.get(name)?.clone()));
+        let set = |(_, value): &(Name, Value)| *value != Value::None;
+        let kept: Fields = extension::KEPT.iter().filter_map(kept).filter(set).collect();
+        if !kept.is_empty() {
+            words.insert(extension::BLOCK, Value::map(kept));
+        }
     }
     let Some(nics) = attributes.map("nic") else { return words };
     let kept = |fields: &Fields| -> Fields {
