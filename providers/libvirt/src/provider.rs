@@ -12,7 +12,7 @@ use tcloud_provider::{
 use tokio::sync::{Mutex as Turn, RwLock};
 use uuid::Uuid;
 
-use crate::connection::{Host, QUICK, Uri};
+use crate::connection::{Host, QUICK, Uri, blamed};
 use crate::domain::{self, Accel};
 use crate::failure::Failure;
 use crate::guard::Guards;
@@ -126,12 +126,14 @@ impl LibvirtHost {
         let all = Arc::clone(&self.all).read_owned().await;
         let turn = self.turn(operation.identity.uuid).lock_owned().await;
         let (site, operation) = (Arc::clone(&self.site), operation.clone());
+        let (uri, name) = (self.host.uri().clone(), what.clone());
         let call = self.host.call(&what, deadline, move |connect| {
             // They are kept to the end of the work, not of the waiting for it.
             let _turns = (all, turn);
             let call = Call { connect, site: &site };
             // What the work could not do is told with what it left behind.
             Ok(work(call, class, &operation).map_err(|failure| {
+                let failure = blamed(connect, &uri, &name, failure);
                 let object = look(call, class, &operation).ok().flatten();
                 (failure, object)
             }))

@@ -72,9 +72,7 @@ impl Host {
         let name = what.to_owned();
         let done = Box::new(move |connect: Result<&Connect, Failure>| {
             let answer = connect.and_then(|connect| match work(connect) {
-                Err(Failure::Libvirt(error)) if !connect.is_alive().unwrap_or(false) => {
-                    Err(trouble::lost(&uri, &name, error.message()))
-                }
+                Err(failure) => Err(blamed(connect, &uri, &name, failure)),
                 answer => answer,
             });
             // The caller may have given up.
@@ -123,6 +121,16 @@ impl Host {
     /// Lets go of the connections, once what is asked already is done.
     pub(crate) fn close(&self) {
         self.crew.dismiss();
+    }
+}
+
+/// What a failure is about: when the connection broke, nobody knows what was done.
+pub(crate) fn blamed(connect: &Connect, uri: &Uri, what: &str, failure: Failure) -> Failure {
+    match failure {
+        Failure::Libvirt(error) if !connect.is_alive().unwrap_or(false) => {
+            trouble::lost(uri, what, error.message())
+        }
+        failure => failure,
     }
 }
 

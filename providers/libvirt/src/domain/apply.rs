@@ -165,14 +165,15 @@ impl Call<'_> {
         let directory = self.referenced(&operation.references)?;
         let seed = self.make_seed(operation, &wanted, &directory)?;
         let context = Context { seed: seed.as_ref(), ..self.context(identity, &directory)? };
-        let mut domain = define(None, &wanted, &context).map_err(refused)?;
+        let mut definition = define(None, &wanted, &context).map_err(refused)?;
         self.define_filters(identity, &wanted, &directory)?;
-        stamp::put(&mut domain, Some(&note(stamp)));
+        stamp::put(&mut definition, Some(&note(stamp)));
         let kept = addresses::of(&wanted, &directory);
         self.keep(&kept, wanted.text("hostname"))?;
-        let domain = self.write(&domain)?;
+        let domain = self.write(&definition)?;
         domain.set_autostart(wanted.flag("autostart").unwrap_or(true))?;
         if wanted.flag("running").unwrap_or(true) {
+            self.start_networks_of(&definition)?;
             power::start(&domain, false)?;
             wait::wait(&domain, &wanted)?;
         }
@@ -257,6 +258,7 @@ impl Call<'_> {
         let Some(live) = &guest.live else {
             if asked.names("running") && runs {
                 let before = guest.persistent.as_ref().map(machine::read_firmware);
+                self.start_networks_of(next)?;
                 power::start(domain, before != Some(machine::read_firmware(next)))?;
                 wait::wait(domain, wanted)?;
             }
@@ -276,6 +278,7 @@ impl Call<'_> {
         let within = wanted.number("stop_within").map_or(power::STOP_WITHIN, Duration::from_millis);
         power::stop(domain, live, within, Stubborn::Report)?;
         if runs {
+            self.start_networks_of(next)?;
             power::start(domain, machine::read_firmware(live) != machine::read_firmware(next))?;
             wait::wait(domain, wanted)?;
         }

@@ -154,11 +154,25 @@ impl Call<'_> {
             }
         };
         self.define_network_filter(&network.get_name()?, identity.uuid, attributes)?;
-        if !network.is_active()? {
-            network.create()?;
-        }
-        if !network.get_autostart()? {
-            network.set_autostart(true)?;
+        start(&network)
+    }
+
+    /// Starts what a guest is about to be in and does not run: it may have been stopped by somebody,
+    /// or what made it was cut off. Networks of others are theirs.
+    pub(crate) fn start_networks_of(&self, guest: &Element) -> Result<(), Failure> {
+        let nics = guest.find("devices").into_iter().flat_map(|all| all.elements("interface"));
+        for name in nics.filter_map(|nic| nic.find("source")?.get("network")) {
+            // Of one that is missing libvirt tells when the guest is started.
+            let Some(network) = Network::lookup_by_name(self.connect, name).or_absent()? else {
+                continue;
+            };
+            if network.is_active()? {
+                continue;
+            }
+            let note = Note::of(&persistent(&network)?);
+            if note.is_some_and(|note| note.stamp.deployment == self.site.deployment) {
+                start(&network)?;
+            }
         }
         Ok(())
     }
@@ -271,6 +285,23 @@ impl Definitions {
         };
         let live = live.map(|xml| Element::parse(&xml)).transpose()?;
         Ok(Some(Definitions { persistent: Element::parse(&persistent)?, live }))
+    }
+}
+
+/// Starts a network, now and with its host. That it starts with its host is said first, since
+/// nobody could see later that it is missing.
+fn start(network: &Network) -> Result<(), Failure> {
+    if !network.get_autostart()? {
+        network.set_autostart(true)?;
+    }
+    if network.is_active()? {
+        return Ok(());
+    }
+    match network.create() {
+        Ok(_) => Ok(()),
+        // Somebody else was quicker.
+        Err(_) if network.is_active()? => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -1,0 +1,185 @@
+//! Trouble in the middle of an apply on a real host: the plugin, the daemon or tcloud itself is
+//! killed, or the daemon stands still. It is told in words that help, the next apply finishes the
+//! work, nothing is lost and nothing is there twice, and what ran runs on. virsh is the judge.
+
+mod project;
+
+use project::{Ended, Project, Run, Running};
+
+/// A guest that runs all the time.
+const BEFORE: &str = r#"
+tenant t {
+  network a { cidr = 10.99.0.0/24 }
+  vm keeper {
+    vcpus = 1
+    memory = 128MiB
+    stop_within = 0s
+    boot { kernel = "/srv/guest/kernel", initrd = "/srv/guest/initrd", cmdline = "console=ttyS0 quiet" }
+    disk root { size = 64MiB }
+    nic a { network = network.a }
+  }
+}
+"#;
+
+/// The same guest with a title, and three more with what they need.
+const AFTER: &str = r#"
+tenant t {
+  network a { cidr = 10.99.0.0/24 }
+  network b { cidr = 10.99.1.0/24 }
+  volume data { size = 64MiB }
+  vm keeper {
+    title = "Runs on"
+    vcpus = 1
+    memory = 128MiB
+    stop_within = 0s
+    boot { kernel = "/srv/guest/kernel", initrd = "/srv/guest/initrd", cmdline = "console=ttyS0 quiet" }
+    disk root { size = 64MiB }
+    nic a { network = network.a }
+  }
+  vm web for n in 1..=3 {
+    vcpus = 1
+    memory = 96MiB
+    stop_within = 0s
+    boot { kernel = "/srv/guest/kernel", initrd = "/srv/guest/initrd", cmdline = "console=ttyS0 quiet" }
+    disk root { size = 64MiB }
+    nic b { network = network.b }
+  }
+}
+"#;
+
+/// What virsh finds of [`BEFORE`].
+const FEW: [&str; 9] = [
+    "domain t.keeper",
+    "filter tcloud-net-t.network-a",
+    "network t.network-a",
+    "pool m.pool-fast",
+    "pool tcloud-seeds",
+    "secret tcloud:pool/m.pool-fast",
+    "secret tcloud:volume/m.pool-fast/t.keeper.disk-root",
+    "volume t.keeper.disk-root",
+    "volume t.keeper.seed",
+];
+
+/// What virsh finds of [`AFTER`] besides.
+const MORE: [&str; 16] = [
+    "domain t.web-1",
+    "domain t.web-2",
+    "domain t.web-3",
+    "filter tcloud-net-t.network-b",
+    "network t.network-b",
+    "secret tcloud:volume/m.pool-fast/t.volume-data",
+    "secret tcloud:volume/m.pool-fast/t.web-1.disk-root",
+    "secret tcloud:volume/m.pool-fast/t.web-2.disk-root",
+    "secret tcloud:volume/m.pool-fast/t.web-3.disk-root",
+    "volume t.volume-data",
+    "volume t.web-1.disk-root",
+    "volume t.web-1.seed",
+    "volume t.web-2.disk-root",
+    "volume t.web-2.seed",
+    "volume t.web-3.disk-root",
+    "volume t.web-3.seed",
+];
+
+/// A project whose keeper runs.
+fn settled() -> (Project, Running) {
+    let project = Project::new();
+    project.write("main.tcloud", BEFORE);
+    project.run(&["apply", "--yes"], 0);
+    let running = project.running();
+    assert_eq!(running.keys().collect::<Vec<_>>(), ["t.keeper"]);
+    (project, running)
+}
+
+/// Applies a text, makes trouble when the apply has said so many lines, and gives how it ended.
+fn disturb(project: &Project, text: &str, lines: usize, trouble: impl FnOnce(&mut Run)) -> Ended {
+    project.write("main.tcloud", text);
+    let mut arguments = project.consenting("apply");
+    arguments.push("--json".to_owned());
+    let mut run = project.begin(&arguments);
+    run.until(lines);
+    trouble(&mut run);
+    run.end()
+}
+
+/// The next apply finishes the work; then all is there once, and what ran before still runs.
+fn go_on(project: &Project, keeper: &Running, more: bool) {
+    let before = project.running();
+    project.run(&project.consenting("apply"), 0);
+    project.run(&["plan", "--exit-code"], 0);
+    let mut expected: Vec<&str> = FEW.to_vec();
+    if more {
+        expected.extend(MORE);
+    }
+    expected.sort_unstable();
+    assert_eq!(project.everything(), expected);
+    let after = project.running();
+    let guests: Vec<&str> = expected.iter().filter_map(|own| own.strip_prefix("domain ")).collect();
+    assert_eq!(after.keys().collect::<Vec<_>>(), guests);
+    for (name, process) in keeper.iter().chain(&before) {
+        assert!(!after.contains_key(name) || after[name] == *process, "{name} was restarted");
+    }
+}
+
+/// Nothing of ours is left.
+fn destroy(project: &Project) {
+    project.run(&project.consenting("destroy"), 0);
+    assert_eq!(project.everything(), Vec::<String>::new());
+}
+
+#[test]
+fn a_plugin_is_killed_in_the_middle() {
+    let (project, keeper) = settled();
+    for (text, lines) in [(AFTER, 5), (BEFORE, 6)] {
+        let ended = disturb(&project, text, lines, |run| run.kill_plugin());
+        assert!(matches!(ended.code, Some(0 | 1)), "{ended:?}");
+        let said = ended.out + &ended.err;
+        assert!(said.contains("the provider libvirt was lost: it ended (signal: 9"), "{said}");
+        go_on(&project, &keeper, text == AFTER);
+    }
+    destroy(&project);
+}
+
+#[test]
+fn a_daemon_is_killed_in_the_middle() {
+    let (project, keeper) = settled();
+    for (text, lines) in [(AFTER, 5), (BEFORE, 6)] {
+        let ended = disturb(&project, text, lines, |_| {
+            project.hosts.must(&["crash", "1"]);
+        });
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let said = ended.out + &ended.err;
+        assert!(said.contains("the connection broke"), "{said}");
+        assert!(said.contains("the daemon does not run"), "{said}");
+        project.hosts.must(&["restart", "1"]);
+        go_on(&project, &keeper, text == AFTER);
+    }
+    destroy(&project);
+}
+
+#[test]
+fn a_daemon_stands_still_in_the_middle() {
+    let (project, keeper) = settled();
+    for (text, lines) in [(AFTER, 16), (BEFORE, 6)] {
+        let ended = disturb(&project, text, lines, |_| {
+            project.hosts.must(&["pause", "1"]);
+        });
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let said = ended.out + &ended.err;
+        assert!(said.contains("the daemon stopped answering, even to keepalives"), "{said}");
+        assert!(said.contains("the daemon is stalled"), "{said}");
+        project.hosts.must(&["resume", "1"]);
+        go_on(&project, &keeper, text == AFTER);
+    }
+    destroy(&project);
+}
+
+#[test]
+fn tcloud_is_killed_in_the_middle() {
+    let (project, keeper) = settled();
+    for (text, lines) in [(AFTER, 5), (BEFORE, 6)] {
+        let ended = disturb(&project, text, lines, Run::kill);
+        assert_eq!(ended.code, None, "{ended:?}");
+        go_on(&project, &keeper, text == AFTER);
+    }
+    destroy(&project);
+}
