@@ -11,7 +11,7 @@ pub(super) struct Network<'a> {
     cidr: Cidr,
     first: u128,
     last: u128,
-    /// Never given: the gateway, routers, name servers.
+    /// Never given: the gateway, or else the host's own address; routers, name servers.
     reserved: IndexSet<u128>,
     /// Given at run time by the network itself.
     dhcp: Option<(u128, u128)>,
@@ -28,6 +28,11 @@ impl<'a> Network<'a> {
         let Some(Value::Cidr(cidr)) = fields.get("cidr") else { return None };
         let (first, last) = hosts(*cidr);
         let mut reserved = IndexSet::new();
+        // No way leads out of an isolated network, and yet its host has an address in it, the first:
+        // it answers DHCP and names there.
+        if fields.text("mode") == Some("isolated") {
+            reserved.insert(first);
+        }
         let mut reserve = |value: Option<&Value>| {
             if let Some(Value::Ip(ip)) = value {
                 reserved.insert(number(*ip));

@@ -102,6 +102,12 @@ fn the_lowest_free_address_is_given() {
         "",
         "a.x 10.0.0.8",
     );
+    check(
+        "tenant.t.network.n cidr=10.0.0.0/29 mode=isolated
+         tenant.t.vm.a nic.x.network=@tenant.t.network.n",
+        "",
+        "a.x 10.0.0.2",
+    );
 }
 
 #[test]
