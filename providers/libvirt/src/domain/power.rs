@@ -75,8 +75,8 @@ fn ask(domain: &Domain, live: &Element) -> Result<(), Failure> {
     }
     match domain.shutdown_flags(VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) {
         Ok(_) => Ok(()),
-        // It stopped by itself meanwhile.
-        Err(_) if !domain.is_active()? => Ok(()),
+        // It is stopping already, or has stopped: then there is no button to press.
+        Err(_) if is_ending(domain)? => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
@@ -113,6 +113,13 @@ pub(super) fn start(domain: &Domain, is_other_firmware: bool) -> Result<(), Fail
 pub(super) fn is_executing(domain: &Domain) -> Result<bool, Failure> {
     let (state, _) = domain.get_state()?;
     Ok(matches!(state, virt_sys::VIR_DOMAIN_RUNNING | virt_sys::VIR_DOMAIN_BLOCKED))
+}
+
+/// Whether a guest has shut down, though its process may not be gone yet: that takes seconds on a host
+/// with much to do.
+fn is_ending(domain: &Domain) -> Result<bool, Failure> {
+    let (state, _) = domain.get_state()?;
+    Ok(matches!(state, virt_sys::VIR_DOMAIN_SHUTDOWN | virt_sys::VIR_DOMAIN_SHUTOFF))
 }
 
 /// Lets a guest that stands still go on.
