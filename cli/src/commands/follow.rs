@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::Context;
 use crate::interrupt::Interrupts;
 use crate::terminal::escape;
+use crate::view::layout::host_name;
 use crate::view::progress::{Ended, Progress};
 
 /// How many events may wait to be shown.
@@ -116,7 +117,7 @@ impl<'a> Listener<'a> {
     }
 }
 
-/// `create tenant.a.vm.b on kvm1`
+/// `create tenant.a.vm.b on meiningen.kvm1`
 fn about(action: &str, object: &ObjectId) -> String {
-    format!("{action:<8} {} on {}", object.address, object.host.last_name())
+    format!("{action:<8} {} on {}", object.address, host_name(&object.host))
 }

@@ -8,6 +8,7 @@ use tcloud_model::{Address, Fields, ObjectId, ObservedObject, Position, Record, 
 use tcloud_planner::plan::Change;
 
 use crate::terminal::{Palette, Tone, escape};
+use crate::view::layout::host_name;
 use crate::view::plan::row;
 
 /// What is known of a resource.
@@ -79,7 +80,7 @@ impl Resource<'_> {
         let head = format!(
             "the next apply would {} it on {}: {}",
             change.action.word(),
-            change.object.host.last_name(),
+            host_name(&change.object.host),
             tcloud_report::text::reason(&change.reason)
         );
         let _ = write!(text, "\n{}\n", palette.paint(Tone::Strong, &head));

@@ -9,7 +9,7 @@ use tcloud_planner::plan::{Action, AttributeChange, Change, Reason};
 use tcloud_report::text::reason;
 
 use crate::terminal::{Palette, Tone, WIDTH, escape};
-use crate::view::layout::{list, pad, places, shorten_middle, width};
+use crate::view::layout::{host_name, list, pad, places, shorten_middle, width};
 
 /// How wide the first column is, the widest word and one blank.
 const WORD: usize = 12;
@@ -224,12 +224,6 @@ fn harmless(change: &Change) -> (u8, &'static str, Tone) {
         Action::Move => (11, "move", Tone::Change),
         _ => (CREATE, "create", Tone::Good),
     }
-}
-
-/// A host in a few words: the names of its path, `meiningen.kvm1`.
-pub(super) fn host_name(host: &Address) -> String {
-    let names: Vec<String> = host.ancestry().into_iter().map(Address::last_name).collect();
-    names.join(".")
 }
 
 /// What happens, in the order in which it is dropped from the end when there is no room.

@@ -3,9 +3,8 @@
 use tcloud_model::value::SIZES;
 use tcloud_planner::plan::Usage;
 
-use super::row::host_name;
 use crate::terminal::{Palette, Tone};
-use crate::view::layout::{pad, shorten_middle, width};
+use crate::view::layout::{host_name, pad, shorten_middle, width};
 
 /// How many cells a bar has.
 const CELLS: u64 = 24;
