@@ -56,7 +56,10 @@ fn a_page_shows_what_a_change_costs() {
     let page = kind(catalog.get("vm").expect("a core kind"));
     let row = page.lines().find(|line| line.starts_with("| `memory`")).expect("the row of memory");
     assert!(
-        row.contains("up to `max_memory` `live`, beyond `power-cycle`, shrinking `power-cycle`"),
+        row.contains(
+            "up to `max_memory` in steps of `128MiB` `live`, beyond `power-cycle`, \
+             shrinking `power-cycle`"
+        ),
         "{row}"
     );
     assert!(page.contains("## `nic NAME { … }`") && page.contains("~~~tcloud\n"), "{page}");
