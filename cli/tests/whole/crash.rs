@@ -64,7 +64,7 @@ impl Template {
         project.edit(district, "vm accounts for n in 1..=2", "vm accounts for n in 1..=1");
         project.edit(district, "10.16.1.", "10.16.2.");
         project.edit("main.tcloud", "flavor small { vcpus = 1", "flavor small { vcpus = 2");
-        project.edit("components/citizen-portal.tcloud", ", \"building-permit\"", "");
+        project.edit("main.tcloud", ", \"building-permit\"", "");
         project.edit("components/citizen-portal.tcloud", "50GiB", "60GiB");
         let flags = project.consents(&["plan"]);
         assert!(!flags.is_empty(), "this destroys data");
