@@ -18,6 +18,7 @@ mod tests;
 
 use tcloud_model::{Fields, ObservedObject, Operation, OperationKind, Stamp, Value};
 use uuid::Uuid;
+use virt::error::Error;
 use virt::network::Network;
 use virt_sys::{
     VIR_NETWORK_SECTION_IP_DHCP_RANGE, VIR_NETWORK_UPDATE_AFFECT_CONFIG,
@@ -154,7 +155,7 @@ impl Call<'_> {
             }
         };
         self.define_network_filter(&network.get_name()?, identity.uuid, attributes)?;
-        start(&network)
+        self.start_network(network)
     }
 
     /// Starts what a guest is about to be in and does not run: it may have been stopped by somebody,
@@ -171,7 +172,7 @@ impl Call<'_> {
             }
             let note = Note::of(&persistent(&network)?);
             if note.is_some_and(|note| note.stamp.deployment == self.site.deployment) {
-                start(&network)?;
+                self.start_network(network)?;
             }
         }
         Ok(())
@@ -245,6 +246,46 @@ impl Call<'_> {
         Ok(())
     }
 
+    /// Starts a network, now and with its host. That it starts with its host is said first, since
+    /// nobody could see later that it is missing.
+    fn start_network(&self, mut network: Network) -> Result<(), Failure> {
+        if !network.get_autostart()? {
+            network.set_autostart(true)?;
+        }
+        while !network.is_active()? {
+            let Err(error) = network.create() else { break };
+            network = match self.with_other_bridge(&network, &error)? {
+                Some(other) => other,
+                // Somebody else may have been quicker.
+                None if network.is_active()? => break,
+                None => return Err(error.into()),
+            };
+        }
+        Ok(())
+    }
+
+    /// The network with another name for its bridge, when there is a bridge of that name: a daemon
+    /// that is killed while it starts a network leaves it behind, and no call removes it.
+    fn with_other_bridge(
+        &self,
+        network: &Network,
+        error: &Error,
+    ) -> Result<Option<Network>, Failure> {
+        let taken = network.get_bridge_name()?;
+        let said = error.message();
+        if !(said.contains(&taken) && said.contains("File exists")) {
+            return Ok(None);
+        }
+        let names = write::bridge_names(network.get_uuid()?);
+        let Some(at) = names.iter().position(|own| *own == taken) else { return Ok(None) };
+        let Some(next) = names.get(at + 1) else { return Ok(None) };
+        let mut definition = persistent(network)?;
+        if let Some(bridge) = definition.find_mut("bridge") {
+            bridge.set("name", next);
+        }
+        Ok(Some(Network::define_xml(self.connect, &definition.write()?)?))
+    }
+
     fn delete_network(&self, operation: &Operation) -> Result<(), Failure> {
         let filter = firewall::network_name(&operation.identity.name);
         if self.network(operation.identity.uuid)?.is_none() {
@@ -285,23 +326,6 @@ impl Definitions {
         };
         let live = live.map(|xml| Element::parse(&xml)).transpose()?;
         Ok(Some(Definitions { persistent: Element::parse(&persistent)?, live }))
-    }
-}
-
-/// Starts a network, now and with its host. That it starts with its host is said first, since
-/// nobody could see later that it is missing.
-fn start(network: &Network) -> Result<(), Failure> {
-    if !network.get_autostart()? {
-        network.set_autostart(true)?;
-    }
-    if network.is_active()? {
-        return Ok(());
-    }
-    match network.create() {
-        Ok(_) => Ok(()),
-        // Somebody else was quicker.
-        Err(_) if network.is_active()? => Ok(()),
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -81,12 +81,17 @@ fn bridge(
             quoted(name)
         ));
     } else if definition.find("bridge").is_none() {
-        let digits = uuid.simple().to_string();
-        let name = format!("tc{}", &digits[..10]);
-        let bridge = Element::new("bridge").attr("name", name);
+        let bridge = Element::new("bridge").attr("name", &bridge_names(uuid)[0]);
         definition.push(bridge.attr("stp", "on").attr("delay", "0"));
     }
     Ok(())
+}
+
+/// The names that the bridge of a network can have, in the order in which they are tried. The kernel
+/// takes no more than 15 characters.
+pub(super) fn bridge_names(uuid: Uuid) -> [String; 3] {
+    let digits = uuid.simple().to_string();
+    [0, 10, 20].map(|from| format!("tc{}", &digits[from..from + 10]))
 }
 
 fn is_interface(name: &str) -> bool {

@@ -82,6 +82,7 @@ async fn storage_and_networks_from_beginning_to_end() {
     assert!(lab.virsh(&["net-info", &name(NETWORK)]).contains("Active:         yes"));
 
     growth(&client, lab).await;
+    bridge_left_behind(&client, lab).await;
     network_changes(&client, lab).await;
     refusals(&client).await;
 
@@ -116,6 +117,25 @@ async fn growth(client: &Client<'_>, lab: &Lab) {
             assert!(client.update(&own, &other, &[name], false).await.is_err(), "{name}");
         }
     }
+}
+
+/// What a daemon leaves that is killed while it starts a network.
+async fn bridge_left_behind(client: &Client<'_>, lab: &Lab) {
+    let (_, base) = world().into_iter().find(|(own, _)| *own == NETWORK).expect("a network");
+    let own = address(NETWORK);
+    let name = client.identity(&own).name;
+    let bridge = || {
+        let info = lab.virsh(&["net-info", &name]);
+        let line = info.lines().find_map(|line| line.strip_prefix("Bridge:")).expect("a bridge");
+        line.trim().to_owned()
+    };
+    let first = bridge();
+    lab.virsh(&["net-destroy", &name]);
+    lab.run(&["exec", "1", "ip", "link", "add", &first, "type", "bridge"]).expect("a bridge");
+    client.create(&own, &base).await.expect("a network on another bridge");
+    assert!(lab.virsh(&["net-info", &name]).contains("Active:         yes"));
+    assert_ne!(bridge(), first);
+    lab.run(&["exec", "1", "ip", "link", "delete", &first]).expect("it goes");
 }
 
 async fn network_changes(client: &Client<'_>, lab: &Lab) {
