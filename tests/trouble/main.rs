@@ -1,5 +1,5 @@
-//! Trouble in the middle of an apply on a real host: the plugin or tcloud itself is killed, or
-//! the daemon stands still. It is told in words that help, the next apply finishes the
+//! Trouble in the middle of an apply on a real host: the plugin, the daemon or tcloud itself
+//! is killed, or the daemon stands still. It is told in words that help, the next apply finishes the
 //! work, nothing is lost and nothing is there twice, and what ran runs on. virsh is the judge.
 
 mod project;
@@ -134,6 +134,24 @@ fn a_plugin_is_killed_in_the_middle() {
         assert!(matches!(ended.code, Some(0 | 1)), "{ended:?}");
         let said = ended.out + &ended.err;
         assert!(said.contains("the provider libvirt was lost: it ended (signal: 9"), "{said}");
+        go_on(&project, &keeper, text == AFTER);
+    }
+    destroy(&project);
+}
+
+#[test]
+fn a_daemon_is_killed_in_the_middle() {
+    let (project, keeper) = settled();
+    for (text, lines) in [(AFTER, 5), (BEFORE, 6), (AFTER, 16)] {
+        let ended = disturb(&project, text, lines, |_| {
+            project.hosts.must(&["crash", "1"]);
+        });
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let said = ended.out + &ended.err;
+        // Whether a call was under way just then decides which of both is told.
+        let words = ["the connection broke", "the daemon does not run"];
+        assert!(words.iter().any(|word| said.contains(word)), "{said}");
+        project.hosts.must(&["restart", "1"]);
         go_on(&project, &keeper, text == AFTER);
     }
     destroy(&project);

@@ -145,13 +145,18 @@ impl Project {
 
     /// The guests that run, and in which processes.
     pub(crate) fn running(&self) -> Running {
-        let names = self.virsh(&["list", "--name", "--state-running"]);
-        let names = names.lines().filter(|name| !name.trim().is_empty());
-        let process = |name: &str| {
-            let pid = self.hosts.exec(1, &["cat", &format!("/run/libvirt/qemu/{name}.pid")]);
-            pid.unwrap_or_else(|error| panic!("{error}")).trim().to_owned()
-        };
-        names.map(|name| (name.to_owned(), process(name))).collect()
+        // A daemon that has just come back lists guests that it is about to give up.
+        wait(Duration::from_secs(30), || {
+            let names = self.hosts.virsh(1, &["list", "--name", "--state-running"])?;
+            let names = names.lines().filter(|name| !name.trim().is_empty());
+            let one = |name: &str| {
+                let file = format!("/run/libvirt/qemu/{name}.pid");
+                let process = self.hosts.exec(1, &["cat", &file])?;
+                Ok((name.to_owned(), process.trim().to_owned()))
+            };
+            names.map(one).collect()
+        })
+        .unwrap_or_else(|error: String| panic!("{error}"))
     }
 
     /// What virsh says, as soon as the daemon answers.
