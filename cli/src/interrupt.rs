@@ -1,6 +1,7 @@
 //! Ctrl-C: the first stops a run gently, the second at once.
 
 use tcloud_engine::Stop;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -16,14 +17,15 @@ impl Interrupts {
     /// journal knows what is open.
     pub(crate) fn listen() -> Interrupts {
         let (sender, stop) = watch::channel(Stop::No);
+        let mut signals = Signals::listen();
         let task = tokio::spawn(async move {
             for wish in [Stop::Drain, Stop::Now] {
-                if !signal().await {
+                if !signals.next().await {
                     return;
                 }
                 sender.send_replace(wish);
             }
-            if signal().await {
+            if signals.next().await {
                 end_now();
             }
         });
@@ -37,19 +39,56 @@ impl Drop for Interrupts {
     }
 }
 
-/// Waits for Ctrl-C or a polite request to end. False when signals cannot be heard.
-pub(crate) async fn signal() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return tokio::signal::ctrl_c().await.is_ok();
-    };
-    tokio::select! {
-        heard = tokio::signal::ctrl_c() => heard.is_ok(),
-        heard = terminate.recv() => heard.is_some(),
+/// Ctrl-C and polite requests to end, from the moment on that somebody began to listen: one that
+/// comes before it is waited for is not lost.
+pub(crate) struct Signals {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+}
+
+impl Signals {
+    /// Listens from now on.
+    pub(crate) fn listen() -> Signals {
+        let listen = |kind| signal(kind).ok();
+        Signals {
+            interrupt: listen(SignalKind::interrupt()),
+            terminate: listen(SignalKind::terminate()),
+        }
+    }
+
+    /// Waits for the next one. False when signals cannot be heard.
+    pub(crate) async fn next(&mut self) -> bool {
+        let Signals { interrupt, terminate } = self;
+        match (interrupt, terminate) {
+            (Some(interrupt), Some(terminate)) => tokio::select! {
+                heard = interrupt.recv() => heard.is_some(),
+                heard = terminate.recv() => heard.is_some(),
+            },
+            (Some(only), None) | (None, Some(only)) => only.recv().await.is_some(),
+            (None, None) => false,
+        }
     }
 }
 
 #[expect(clippy::exit, reason = "the run did not end although it was asked twice")]
 fn end_now() {
     std::process::exit(130);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_before_it_is_waited_for_is_heard() {
+        let mut signals = Signals::listen();
+        let ours = std::process::id();
+        let sent = Command::new("sh").args(["-c", &format!("kill -INT {ours}")]).status();
+        assert!(sent.expect("a shell").success());
+        let heard = tokio::time::timeout(Duration::from_secs(60), signals.next()).await;
+        assert_eq!(heard, Ok(true));
+    }
 }

@@ -4,7 +4,7 @@ use tcloud_model::Address;
 use tcloud_planner::plan::{Decision, DecisionKind};
 
 use crate::failure::{Exit, Failure};
-use crate::interrupt;
+use crate::interrupt::Signals;
 use crate::terminal::{self, QuestionError, Terminal, Tone, escape};
 use crate::view::plan;
 
@@ -58,6 +58,7 @@ pub(super) async fn confirm(question: &str, terminal: &Terminal) -> Result<(), F
 
 /// Asks, and waits for the answer or for Ctrl-C, whatever else listens to it.
 async fn ask(question: &str, terminal: &Terminal) -> Result<String, QuestionError> {
+    let mut signals = Signals::listen();
     terminal.question(question)?;
     tokio::select! {
         answer = tokio::task::spawn_blocking(terminal::answer) => {
@@ -68,7 +69,7 @@ async fn ask(question: &str, terminal: &Terminal) -> Result<String, QuestionErro
             }
             Ok(answer)
         }
-        _ = interrupt::signal() => {
+        true = signals.next() => {
             terminal.complain("");
             Err(QuestionError::Stopped)
         }
