@@ -291,7 +291,8 @@ impl Walk<'_> {
             (None, _) if item.applied.is_none() => {}
             _ => {
                 // What is inside was not compared, only whether it is there.
-                let next = if self.covers(item.wanted, next) { item.wanted } else { next };
+                let as_wanted = |own| if self.covers(item.wanted, own) { item.wanted } else { own };
+                let (now, next) = (as_wanted(now), as_wanted(next));
                 if now.is_none() {
                     self.drifts(item, now, next);
                 }
