@@ -6,12 +6,12 @@
 //! runs those that were built before.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use tcloud_tests::hosts::{Hosts, wait};
+use tcloud_tests::hosts::{Hosts, program, wait};
 use tempfile::TempDir;
 
 /// The example's hosts, in the order of `lab variables`.
@@ -260,17 +260,6 @@ fn guest(record: &Json) -> Guest {
         host: host + 1,
         cards: cards.collect(),
     }
-}
-
-/// The user's program lies where cargo puts it, above the tests.
-fn program() -> PathBuf {
-    let own = std::env::current_exe().expect("a path");
-    let directory = own.parent().and_then(Path::parent).expect("the directory of the build");
-    for program in ["tcloud-provider-libvirt", "tcloud"] {
-        let path = directory.join(program);
-        assert!(path.is_file(), "{} is missing: cargo build --workspace", path.display());
-    }
-    directory.join("tcloud")
 }
 
 #[test]

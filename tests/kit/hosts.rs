@@ -264,3 +264,18 @@ pub const BOOT: Duration = Duration::from_secs(120);
 fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("lab/lab")
 }
+
+/// The user's program, which lies where cargo puts it, above the tests; its libvirt provider lies
+/// beside it.
+///
+/// # Panics
+/// When one of them was not built.
+pub fn program() -> PathBuf {
+    let own = std::env::current_exe().expect("a path");
+    let directory = own.parent().and_then(Path::parent).expect("the directory of the build");
+    for program in ["tcloud-provider-libvirt", "tcloud"] {
+        let path = directory.join(program);
+        assert!(path.is_file(), "{} is missing: cargo build --workspace", path.display());
+    }
+    directory.join("tcloud")
+}

@@ -126,61 +126,67 @@ fn destroy(project: &Project) {
     assert_eq!(project.everything(), Vec::<String>::new());
 }
 
-#[test]
-fn a_plugin_is_killed_in_the_middle() {
+/// Asks the laboratory something of the host.
+fn ask(command: &str) -> impl Fn(&Project) {
+    move |project| {
+        project.hosts.must(&[command, "1"]);
+    }
+}
+
+/// Makes the same trouble at each of these lines of an apply to each of these texts, and judges what
+/// was said; every time the next apply goes on. `mend` ends the trouble.
+fn each(
+    moments: &[(&str, usize)],
+    trouble: impl Fn(&Project, &mut Run),
+    judge: impl Fn(Option<i32>, &str),
+    mend: impl Fn(&Project),
+) {
     let (project, keeper) = settled();
-    for (text, lines) in [(AFTER, 5), (BEFORE, 6)] {
-        let ended = disturb(&project, text, lines, |run| run.kill_plugin());
-        assert!(matches!(ended.code, Some(0 | 1)), "{ended:?}");
-        let said = ended.out + &ended.err;
-        assert!(said.contains("the provider libvirt was lost: it ended (signal: 9"), "{said}");
-        go_on(&project, &keeper, text == AFTER);
+    for (text, lines) in moments {
+        let Ended { code, out, err } =
+            disturb(&project, text, *lines, |run| trouble(&project, run));
+        judge(code, &(out + &err));
+        mend(&project);
+        go_on(&project, &keeper, *text == AFTER);
     }
     destroy(&project);
+}
+
+#[test]
+fn a_plugin_is_killed_in_the_middle() {
+    let judge = |code: Option<i32>, said: &str| {
+        assert!(matches!(code, Some(0 | 1)), "{code:?} {said}");
+        assert!(said.contains("the provider libvirt was lost: it ended (signal: 9"), "{said}");
+    };
+    each(&[(AFTER, 5), (BEFORE, 6)], |_, run| run.kill_plugin(), judge, |_| ());
 }
 
 #[test]
 fn a_daemon_is_killed_in_the_middle() {
-    let (project, keeper) = settled();
-    for (text, lines) in [(AFTER, 5), (BEFORE, 6), (AFTER, 16)] {
-        let ended = disturb(&project, text, lines, |_| {
-            project.hosts.must(&["crash", "1"]);
-        });
-        assert_eq!(ended.code, Some(1), "{ended:?}");
-        let said = ended.out + &ended.err;
+    let judge = |code: Option<i32>, said: &str| {
+        assert_eq!(code, Some(1), "{said}");
         // Whether a call was under way just then decides which of both is told.
         let words = ["the connection broke", "the daemon does not run"];
         assert!(words.iter().any(|word| said.contains(word)), "{said}");
-        project.hosts.must(&["restart", "1"]);
-        go_on(&project, &keeper, text == AFTER);
-    }
-    destroy(&project);
+    };
+    let (crash, restart) = (ask("crash"), ask("restart"));
+    let moments = [(AFTER, 5), (BEFORE, 6), (AFTER, 16)];
+    each(&moments, |project, _| crash(project), judge, restart);
 }
 
 #[test]
 fn a_daemon_stands_still_in_the_middle() {
-    let (project, keeper) = settled();
-    for (text, lines) in [(AFTER, 16), (BEFORE, 6)] {
-        let ended = disturb(&project, text, lines, |_| {
-            project.hosts.must(&["pause", "1"]);
-        });
-        assert_eq!(ended.code, Some(1), "{ended:?}");
-        let said = ended.out + &ended.err;
+    let judge = |code: Option<i32>, said: &str| {
+        assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("the daemon stopped answering, even to keepalives"), "{said}");
         assert!(!said.contains("has been busy"), "it is not slow: {said}");
-        project.hosts.must(&["resume", "1"]);
-        go_on(&project, &keeper, text == AFTER);
-    }
-    destroy(&project);
+    };
+    let (pause, resume) = (ask("pause"), ask("resume"));
+    each(&[(AFTER, 16), (BEFORE, 6)], |project, _| pause(project), judge, resume);
 }
 
 #[test]
 fn tcloud_is_killed_in_the_middle() {
-    let (project, keeper) = settled();
-    for (text, lines) in [(AFTER, 5), (BEFORE, 6)] {
-        let ended = disturb(&project, text, lines, Run::kill);
-        assert_eq!(ended.code, None, "{ended:?}");
-        go_on(&project, &keeper, text == AFTER);
-    }
-    destroy(&project);
+    let judge = |code: Option<i32>, said: &str| assert_eq!(code, None, "{said}");
+    each(&[(AFTER, 5), (BEFORE, 6)], |_, run| run.kill(), judge, |_| ());
 }

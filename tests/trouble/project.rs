@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
-use tcloud_tests::hosts::{Hosts, Transport, wait};
+use tcloud_tests::hosts::{Hosts, Transport, program, wait};
 
 /// The longest that any run may take here, on a machine that has much to do.
 const BOUND: Duration = Duration::from_secs(240);
@@ -68,7 +67,7 @@ impl Project {
 
     /// Begins a run.
     pub(crate) fn begin(&self, arguments: &[impl AsRef<OsStr>]) -> Run {
-        let mut command = Command::new(tcloud());
+        let mut command = Command::new(program());
         command.current_dir(self.directory.path()).args(arguments).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_remove("TCLOUD_STATE").env("RUST_BACKTRACE", "0");
@@ -211,15 +210,4 @@ impl Run {
         let killed = Command::new("kill").args(["-9", children.trim()]).status();
         assert!(killed.expect("kill runs").success());
     }
-}
-
-/// The user's program lies where cargo puts it, above the tests.
-fn tcloud() -> PathBuf {
-    let own = std::env::current_exe().expect("a path");
-    let directory = own.parent().and_then(Path::parent).expect("the directory of the build");
-    for program in ["tcloud-provider-libvirt", "tcloud"] {
-        let path = directory.join(program);
-        assert!(path.is_file(), "{} is missing: cargo build --workspace", path.display());
-    }
-    directory.join("tcloud")
 }
