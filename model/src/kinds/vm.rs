@@ -8,7 +8,7 @@ use crate::{Field, Impact, Name, Type, Value};
 
 /// The Linux of a guest takes plugged memory in blocks of this size on x86 (`MIN_MEMORY_BLOCK_SIZE`,
 /// arch/x86 and drivers/base/memory.c: one section, 2^27 bytes).
-const MEMORY_STEP: Value = Value::Bytes(128 << 20);
+pub const MEMORY_STEP: u64 = 128 << 20;
 
 /// Attributes of a `disk` block that describe how it is attached, and not what it is: they belong
 /// to the VM's fields, the others to the disk's own.
@@ -87,7 +87,7 @@ fn size_attributes() -> Vec<Attribute> {
              128 MiB.",
         )
         .at_least(MIB)
-        .costs(within("max_memory", Some(MEMORY_STEP))),
+        .costs(within("max_memory", Some(Value::Bytes(MEMORY_STEP)))),
         Attribute::new(
             "max_vcpus",
             Type::int(1, 512),

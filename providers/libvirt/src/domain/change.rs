@@ -1,6 +1,7 @@
 //! What a running guest can be given at once: the precise calls, decided without any host. All of
 //! them change the running guest only; its persistent definition is written after them.
 
+use tcloud_model::kinds::MEMORY_STEP;
 use tcloud_model::{AttrPath, Fields, Name, PathStep, Value};
 
 use super::define::{Context, DefineError};
@@ -107,7 +108,7 @@ fn sizes(change: &Change<'_>, now: &Fields, steps: &mut Vec<Planned>) {
     let most = change.live.find("maxMemory").and_then(super::amount::bytes);
     if let Some((before, after)) = grows("memory")
         && most.is_some_and(|most| after <= most)
-        && (after - before).is_multiple_of(size::BLOCK)
+        && (after - before).is_multiple_of(MEMORY_STEP)
     {
         let step = Step::Memory(size::module(after - before));
         steps.push(Planned { path: AttrPath::parse("memory"), step });

@@ -13,9 +13,6 @@ use crate::xml::{Element, Node};
 /// How often memory can be plugged in between two starts.
 const SLOTS: u32 = 16;
 
-/// The guest takes plugged memory in blocks of this size; other growth waits for its next start.
-pub(super) const BLOCK: u64 = 128 << 20;
-
 /// Writes vCPUs and memory.
 pub(super) fn write(domain: &mut Element, wanted: &Fields) -> Result<(), DefineError> {
     let (Some(vcpus), Some(memory)) = (wanted.number("vcpus"), wanted.number("memory")) else {
