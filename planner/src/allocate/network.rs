@@ -30,7 +30,7 @@ impl<'a> Network<'a> {
         let mut reserved = IndexSet::new();
         // No way leads out of an isolated network, and yet its host has an address in it, the first:
         // it answers DHCP and names there.
-        if fields.text("mode") == Some("isolated") {
+        if fields.text("mode") == Some("isolated") && fields.get("gateway").is_none() {
             reserved.insert(first);
         }
         let mut reserve = |value: Option<&Value>| {
