@@ -11,7 +11,8 @@ use tcloud_model::{
 };
 use tcloud_planner::{Input, Plan, Wishes};
 use tcloud_provider::HostConfig;
-use tcloud_state::{LocalProcesses, MemoryStore, SqliteStore, Store};
+use tcloud_state::postgres::{self, Opening};
+use tcloud_state::{LocalProcesses, MemoryStore, PostgresStore, SqliteStore, Store};
 
 use crate::arguments::Inputs;
 use crate::commands::Context;
@@ -144,26 +145,45 @@ impl Project {
     }
 
     /// The store. One that is only read is not made.
-    pub(crate) fn store(&self, inputs: &Inputs, access: Access) -> Result<Arc<dyn Store>, Failure> {
+    pub(crate) async fn store(
+        &self,
+        inputs: &Inputs,
+        access: Access,
+    ) -> Result<Arc<dyn Store>, Failure> {
         let url = inputs.state.as_deref().or(self.config.state.as_deref());
         let path = match url {
             None => own_directory(&self.root).join("state.db"),
+            Some(url) if postgres::is_url(url) => return self.shared(url, access).await,
             Some(url) => match url.strip_prefix("sqlite:") {
                 Some(path) if !path.is_empty() => self.root.join(path),
                 _ => {
-                    return Err(Failure::from(SessionError::StateUrl(url.to_owned()))
-                        .help("write sqlite:PATH, relative to the project"));
+                    return Err(Failure::from(SessionError::StateUrl(without_password(url))).help(
+                        "write sqlite:PATH, relative to the project, or \
+                         postgres://USER@HOST/DATABASE",
+                    ));
                 }
             },
         };
         if access == Access::Read && !path.exists() {
-            return Ok(Arc::new(MemoryStore::new(Arc::new(jiff::Timestamp::now))));
+            return Ok(nothing());
         }
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)
                 .map_err(|source| SessionError::Directory { path: directory.to_owned(), source })?;
         }
         Ok(Arc::new(SqliteStore::open(&path)?))
+    }
+
+    /// The store that a team shares.
+    async fn shared(&self, url: &str, access: Access) -> Result<Arc<dyn Store>, Failure> {
+        let opening = Opening { url, deployment: self.deployment.name.as_str() };
+        Ok(match access {
+            Access::Write => Arc::new(PostgresStore::open(opening).await?),
+            Access::Read => match PostgresStore::open_to_read(opening).await? {
+                Some(store) => Arc::new(store),
+                None => nothing(),
+            },
+        })
     }
 
     /// The engine for the hosts of a program.
@@ -221,6 +241,21 @@ impl Project {
             plan,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
+    }
+}
+
+/// A store that nothing is in.
+fn nothing() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new(Arc::new(jiff::Timestamp::now)))
+}
+
+/// A URL as it may be shown: as soon as there may be a password in it, only how it begins.
+fn without_password(url: &str) -> String {
+    match url.split_once(':') {
+        Some((scheme, rest)) if rest.contains('@') || rest.contains("password") => {
+            format!("{scheme}:…")
+        }
+        _ => url.to_owned(),
     }
 }
 

@@ -11,6 +11,7 @@
 //! * [`writer`] – appends entries to the scopes that a run holds ([`Writer`]).
 //! * [`memory`] – a store that ends with the process.
 //! * [`sqlite`] – a store in a file.
+//! * [`postgres`] – a store in a database that a team shares.
 //! * [`export`] – everything that a store holds, as one JSON document.
 
 pub mod chain;
@@ -19,7 +20,9 @@ pub mod fold;
 pub mod journal;
 pub mod lease;
 pub mod memory;
+pub mod postgres;
 pub mod process;
+mod record;
 pub mod scope;
 pub mod sqlite;
 pub mod store;
@@ -33,6 +36,7 @@ pub use journal::{
 };
 pub use lease::{Acquired, Holder, Lease, LeaseRequest};
 pub use memory::MemoryStore;
+pub use postgres::PostgresStore;
 pub use process::{LocalProcesses, Process, Processes};
 pub use scope::Scope;
 pub use sqlite::SqliteStore;

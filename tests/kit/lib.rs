@@ -1,5 +1,6 @@
 //! What the suites stand on: a whole deployment in a directory of its own, and scenarios as text.
 
+pub mod database;
 pub mod expect;
 pub mod hosts;
 pub mod lab;

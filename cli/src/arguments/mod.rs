@@ -138,8 +138,9 @@ pub(crate) struct Inputs {
     /// Reads parameters from a file of `name = value` lines; `--var` wins over it.
     #[arg(long = "var-file", value_name = "FILE")]
     pub(crate) variable_files: Vec<PathBuf>,
-    /// Where to remember: `sqlite:PATH` (default: `.tcloud/state.db` in the project).
-    #[arg(long, value_name = "URL", env = "TCLOUD_STATE")]
+    /// Where to remember: `sqlite:PATH` or `postgres://USER@HOST/DATABASE` (default:
+    /// `.tcloud/state.db` in the project).
+    #[arg(long, value_name = "URL", env = "TCLOUD_STATE", hide_env_values = true)]
     pub(crate) state: Option<String>,
 }
 

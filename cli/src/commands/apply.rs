@@ -58,7 +58,7 @@ async fn fresh(
     let project = Project::open(root, context).await?;
     trust::warn_root(&context.terminal);
     let mut wishes = wishes(run, goal);
-    let Prepared { text, engine } = prepare(&project, run, Access::Write, context)?;
+    let Prepared { text, engine } = prepare(&project, run, Access::Write, context).await?;
     let interrupts = Interrupts::listen();
     let info = project.run(manner.command, None);
     recover(&engine, &info, &interrupts, manner, context).await?;
@@ -88,7 +88,7 @@ async fn saved(path: PathBuf, run: &Run, manner: &Manner, context: &Context) -> 
     let project = Project::open(context.path(None), context).await?;
     trust::warn_root(&context.terminal);
     let file = plan_file::load(&path, &project.deployment)?;
-    let Prepared { text, engine } = prepare(&project, run, Access::Write, context)?;
+    let Prepared { text, engine } = prepare(&project, run, Access::Write, context).await?;
     if file.plan.configuration != text.program.desired().digest {
         context
             .terminal

@@ -38,7 +38,7 @@ pub(super) async fn run(arguments: State, context: &Context) -> Outcome {
 }
 
 async fn load(project: &Project, inputs: &Inputs) -> Result<Loaded, Failure> {
-    let store = project.store(inputs, Access::Read)?;
+    let store = project.store(inputs, Access::Read).await?;
     let loaded = store.load(&Selection::All).await?;
     store.close().await;
     Ok(loaded)
@@ -117,7 +117,7 @@ async fn forget(
     if !yes {
         consent::confirm(&format!("Drop {number} of {address}?"), &context.terminal).await?;
     }
-    let engine = project.engine_without_hosts(project.store(inputs, Access::Write)?);
+    let engine = project.engine_without_hosts(project.store(inputs, Access::Write).await?);
     change_with(project, &engine, "state forget", Why::Forget, changes, context).await?;
     context.terminal.note(&format!("{number} dropped; what runs stays as it is."));
     Ok(Exit::Done)
@@ -125,7 +125,7 @@ async fn forget(
 
 async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Context) -> Outcome {
     let text = project.program(inputs, context)?;
-    let store = project.store(inputs, Access::Write)?;
+    let store = project.store(inputs, Access::Write).await?;
     let engine = project.engine(&text.program, store, 32);
     let known = engine.load().await?.state;
     let observed = engine.observe().await;

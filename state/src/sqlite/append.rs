@@ -7,9 +7,9 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use tcloud_model::{ObjectId, Record};
 use uuid::Uuid;
 
-use super::record;
 use super::{Database, Failure};
 use crate::fold::{self, FoldError, Projection};
+use crate::record;
 use crate::{Append, Body, Entry, Intent, IntentId, RecordChange, Scope, StoreError};
 
 pub(super) fn append(database: &mut Database, run: Uuid, batch: &[Append]) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ mod lease;
 mod open;
 mod place;
 mod read;
-mod record;
+
 mod schema;
 
 use std::collections::HashMap;

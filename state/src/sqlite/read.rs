@@ -6,9 +6,9 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use tcloud_model::{ObjectId, Record, sharing};
 
-use super::record;
 use super::{Database, Failure};
 use crate::Selection;
+use crate::record;
 use crate::store::Stored;
 use crate::{Body, Entry, Filter, Hash, Head, IntentId, Loaded, Logged, OpenIntent, Scope};
 

@@ -1,5 +1,10 @@
-//! Tests of the stores: what all of them have to do, and what can be wrong with a file.
+//! Tests of the stores: what all of them have to do, what can be wrong with a file, and what can
+//! happen to a database.
 
+#[allow(dead_code, unreachable_pub, reason = "other suites use it too, and more of it")]
+#[path = "../../../tests/kit/database.rs"]
+mod database;
 mod file;
 mod kit;
+mod server;
 mod suite;

@@ -25,6 +25,20 @@ macro_rules! on_every_store {
                 super::$name(std::sync::Arc::new(store)).await;
             })*
         }
+        mod postgres {
+            $(#[tokio::test] async fn $name() {
+                let url = crate::server::fresh(crate::server::Way::Direct);
+                let store = crate::server::open(&url).await.expect("the store opens");
+                super::$name(std::sync::Arc::new(store)).await;
+            })*
+        }
+        mod pooled {
+            $(#[tokio::test] async fn $name() {
+                let url = crate::server::fresh(crate::server::Way::Pooled);
+                let store = crate::server::open(&url).await.expect("the store opens");
+                super::$name(std::sync::Arc::new(store)).await;
+            })*
+        }
     };
 }
 

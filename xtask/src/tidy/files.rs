@@ -10,13 +10,14 @@ const LONGEST_FILE: usize = 600;
 const EMPTY_NAMES: [&str; 6] = ["util", "utils", "helpers", "common", "misc", "manager"];
 
 /// Libraries that live in one room each: the word in the source, and the files that may use it.
-const ROOMS: [(&str, &[&str]); 8] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("pest::", &["lang/syntax/src/parse.rs", "lang/syntax/src/parse/"]),
     ("petgraph::", &["planner/src/graph.rs", "planner/src/steps.rs"]),
     ("miette::", &["cli/"]),
     ("clap::", &["cli/", "xtask/"]),
     ("indicatif::", &["cli/"]),
     ("rusqlite::", &["state/", "providers/sim/"]),
+    ("tokio_postgres::", &["state/src/postgres/"]),
     ("virt::", &["providers/libvirt/"]),
     ("tokio::", &["engine/", "state/", "providers/", "cli/", "tests/"]),
 ];

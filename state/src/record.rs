@@ -1,4 +1,4 @@
-//! The JSON form of a record in the file: short, since there may be half a million of them. What
+//! The JSON form of a record in a store: short, since there may be half a million of them. What
 //! the row's key says already is left out.
 
 use std::sync::Arc;
@@ -33,7 +33,7 @@ struct WrittenStamp<'a> {
 }
 
 /// The JSON form.
-pub(super) fn to_json(object: &ObjectId, record: &Record) -> serde_json::Result<String> {
+pub(crate) fn to_json(object: &ObjectId, record: &Record) -> serde_json::Result<String> {
     let Record { kind, identity, attributes, stamp } = record;
     let Stamp {
         deployment,
@@ -87,7 +87,7 @@ struct ReadStamp {
 }
 
 /// Reads the JSON form.
-pub(super) fn from_json(object: &ObjectId, json: &str) -> serde_json::Result<Record> {
+pub(crate) fn from_json(object: &ObjectId, json: &str) -> serde_json::Result<Record> {
     let Read { kind, identity, attributes, stamp } = serde_json::from_str(json)?;
     let ReadStamp {
         deployment,
