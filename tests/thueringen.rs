@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use tcloud_tests::hosts::{Hosts, program, wait};
+use tcloud_tests::hosts::{Hosts, tcloud, wait};
 use tempfile::TempDir;
 
 /// The example's hosts, in the order of `lab variables`.
@@ -110,16 +110,7 @@ impl Example {
 
     /// Runs a command, which has to end with this code, and gives what it wrote.
     fn tcloud(&self, arguments: &[&str], code: i32) -> String {
-        let output = Command::new(program())
-            .args(arguments)
-            .current_dir(self.project.path())
-            .env_remove("TCLOUD_STATE")
-            .stdin(Stdio::null())
-            .output()
-            .expect("tcloud runs");
-        let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
-        out.into_owned()
+        tcloud(self.project.path(), arguments, code)
     }
 
     /// What virsh shows of others.

@@ -279,3 +279,20 @@ pub fn program() -> PathBuf {
     }
     directory.join("tcloud")
 }
+
+/// Runs the user's program in a directory, which has to end with this code, and gives what it wrote.
+///
+/// # Panics
+/// When it ends otherwise; the message says what it wrote.
+pub fn tcloud(directory: &Path, arguments: &[&str], code: i32) -> String {
+    let output = Command::new(program())
+        .args(arguments)
+        .current_dir(directory)
+        .env_remove("TCLOUD_STATE")
+        .stdin(Stdio::null())
+        .output()
+        .expect("tcloud runs");
+    let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
+    out.into_owned()
+}
