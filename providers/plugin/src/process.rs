@@ -1,12 +1,12 @@
-//! A plugin's process: an environment with next to nothing in it, a session without a terminal, and
-//! an end that takes its children with it.
+//! A plugin's process: an environment with next to nothing in it, a session without a terminal, no way
+//! to more rights than it has, and an end that takes its children with it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use process_wrap::tokio::{CommandWrap, ProcessSession};
+use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
 use tcloud_model::value::is_unsafe_to_print;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{ChildStdin, ChildStdout};
@@ -29,7 +29,7 @@ pub type Filter = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 /// A process that runs.
 pub(crate) struct Process {
-    child: Box<dyn process_wrap::tokio::ChildWrapper>,
+    child: Box<dyn ChildWrapper>,
     group: Group,
     words: Arc<Mutex<Vec<String>>>,
     log: tokio::task::JoinHandle<()>,
@@ -75,7 +75,7 @@ pub(crate) fn start(
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
     });
-    let mut child = command.wrap(ProcessSession).spawn()?;
+    let mut child = spawn(command.wrap(ProcessSession))?;
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     let group = Group(pid.and_then(rustix::process::Pid::from_raw));
     let missing = || std::io::Error::other("BUG: a stream of the process was not asked for");
@@ -85,6 +85,21 @@ pub(crate) fn start(
     let words = Arc::new(Mutex::new(Vec::new()));
     let log = tokio::spawn(log(name.to_owned(), errors, filter, Arc::clone(&words)));
     Ok((Process { child, group, words, log }, Streams { input, output }))
+}
+
+/// Starts it from a thread that has given up gaining rights. A process inherits that from the thread
+/// that starts it, for ever and with all its children, so that no setuid program helps any of them.
+fn spawn(command: &mut CommandWrap) -> std::io::Result<Box<dyn ChildWrapper>> {
+    let runtime = tokio::runtime::Handle::try_current().map_err(std::io::Error::other)?;
+    std::thread::scope(|scope| {
+        let starter = scope.spawn(|| {
+            rustix::thread::set_no_new_privs(true)?;
+            let _inside = runtime.enter();
+            command.spawn()
+        });
+        let ended = starter.join();
+        ended.unwrap_or_else(|_| Err(std::io::Error::other("BUG: starting it panicked")))
+    })
 }
 
 fn path_of(program: &Program) -> PathBuf {

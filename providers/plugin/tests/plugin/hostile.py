@@ -76,7 +76,9 @@ def misbehave(id, name):
             tty = "a terminal"
         except OSError:
             pass
-        error = {"code": 1, "message": f"{keys}; {tty}", "data": {"retry": "never"}}
+        status = open("/proc/self/status").read()
+        rights = "no new rights" if "NoNewPrivs:\t1" in status else "new rights"
+        error = {"code": 1, "message": f"{keys}; {tty}; {rights}", "data": {"retry": "never"}}
         send(json.dumps({"jsonrpc": "2.0", "id": id, "error": error}))
     elif mode == "silent":
         pass  # not even a cancellation is answered

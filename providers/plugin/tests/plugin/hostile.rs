@@ -182,14 +182,15 @@ async fn a_program_that_changed_is_not_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_sees_little_of_the_environment_and_no_terminal() {
+async fn it_sees_little_of_the_environment_no_terminal_and_gains_no_rights() {
     let host = host("environment").await;
     let error = apply(&*host, "bad").await.expect_err("its words");
-    let (keys, terminal) = error.message.split_once("; ").expect("two parts");
+    let words: Vec<&str> = error.message.split("; ").collect();
+    let [keys, terminal, rights] = words[..] else { panic!("{words:?}") };
     // Cargo sets a dozen of its own for a test; an interpreter may add some before it begins.
     assert!(std::env::vars().any(|(key, _)| key.starts_with("CARGO_")));
     assert!(keys.contains("PATH") && !keys.contains("CARGO"), "{keys}");
-    assert_eq!(terminal, "no terminal");
+    assert_eq!((terminal, rights), ("no terminal", "no new rights"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
