@@ -12,6 +12,7 @@
 //! * [`memory`] – a store that ends with the process.
 //! * [`sqlite`] – a store in a file.
 //! * [`postgres`] – a store in a database that a team shares.
+//! * [`verify`] – follows the chains, and finds the first entry that does not fit.
 //! * [`export`] – everything that a store holds, as one JSON document.
 
 pub mod chain;
@@ -26,6 +27,7 @@ mod record;
 pub mod scope;
 pub mod sqlite;
 pub mod store;
+pub mod verify;
 pub mod writer;
 
 pub use chain::{Hash, Head, Sealed};

@@ -281,6 +281,14 @@ pub(crate) enum StateCommand {
         #[command(flatten)]
         inputs: Inputs,
     },
+    /// Follow the journal from its beginning; name the first entry that was changed or lost.
+    Verify {
+        /// JSON on standard output.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        inputs: Inputs,
+    },
     /// Write all of it as JSON.
     Export {
         #[command(flatten)]

@@ -24,6 +24,7 @@ pub(super) async fn run(arguments: State, context: &Context) -> Outcome {
             let state = load(&project, &inputs).await?.state;
             show(&state, &address, json, context)
         }
+        StateCommand::Verify { json, inputs } => verify(&project, json, &inputs, context).await,
         StateCommand::Export { inputs } => {
             let loaded = load(&project, &inputs).await?;
             let export = serde_json::to_value(tcloud_state::export::Export::new(&loaded))?;
@@ -42,6 +43,36 @@ async fn load(project: &Project, inputs: &Inputs) -> Result<Loaded, Failure> {
     let loaded = store.load(&Selection::All).await?;
     store.close().await;
     Ok(loaded)
+}
+
+async fn verify(project: &Project, json: bool, inputs: &Inputs, context: &Context) -> Outcome {
+    let store = project.store(inputs, Access::Read).await?;
+    let verified = tcloud_state::verify::verify(&*store).await?;
+    store.close().await;
+    if json {
+        let mut value = serde_json::to_value(&verified)?;
+        value["format"] = "tcloud-verify/1".into();
+        value["sound"] = verified.is_sound().into();
+        context.terminal.json(&value);
+    }
+    if verified.is_sound() {
+        let (entries, scopes) = (verified.entries, count(verified.scopes, "chain"));
+        context.terminal.line(&format!("Every entry is as it was written: {entries} in {scopes}."));
+        return Ok(Exit::Done);
+    }
+    let damage = verified.damage.iter();
+    let mut lines: Vec<String> = damage
+        .map(|damage| {
+            format!("entry {} of {} {}", damage.serial, damage.scope, damage.what.words())
+        })
+        .collect();
+    if verified.remembered_differs {
+        lines.push("the journal is sound, but what is remembered does not follow from it".into());
+    }
+    Err(Failure::new(format!("the state is damaged: {}", lines.join("; "))).help(
+        "put the newest backup back that is sound; without one, move the state away, and\n\
+         `tcloud state rebuild` makes a new one from what runs",
+    ))
 }
 
 fn list(state: &Remembered, pattern: Option<&str>, json: bool, context: &Context) -> Outcome {

@@ -1,5 +1,6 @@
 //! Leases in the database. Only the server's own clock is asked.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio_postgres::types::Type;
@@ -7,8 +8,10 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::error::Failure;
-use super::read::{hash, unsigned};
+use super::read::{hash, stored, unsigned};
 use super::session::Work;
+use crate::store::Stored;
+use crate::verify::check_end;
 use crate::{Acquired, Head, Holder, Lease, LeaseRequest, Scope};
 
 /// A moment in milliseconds.
@@ -40,6 +43,10 @@ impl Work for Acquire<'_> {
             }
         }
         let ids: Vec<i64> = places.iter().map(|place| place.id).collect();
+        let mut ends = ends(client, &ids).await?;
+        for (scope, place) in scopes.iter().zip(&places) {
+            check_end(scope, place.head, &ends.remove(&place.id).unwrap_or_default())?;
+        }
         let json = serde_json::to_string(holder).map_err(Failure::damaged)?;
         let sql = "UPDATE scopes SET generation = generation + 1, run = $2, holder = $3, \
                    expires = clock_timestamp() + $4 * interval '1 millisecond' WHERE id = ANY($1)";
@@ -91,7 +98,7 @@ async fn lock(client: &Client, scopes: &[Scope]) -> Result<Vec<Place>, Failure> 
 pub(super) async fn locked(
     client: &Client,
     names: &[String],
-) -> Result<std::collections::HashMap<String, Place>, Failure> {
+) -> Result<HashMap<String, Place>, Failure> {
     let sql = "SELECT name, id, generation, serial, head, run, holder, \
                (extract(epoch FROM expires) * 1000)::int8 FROM scopes WHERE name = ANY($1) \
                ORDER BY name FOR NO KEY UPDATE";
@@ -113,6 +120,18 @@ fn place(row: &Row) -> Result<Place, Failure> {
         run: row.try_get(5)?,
         held,
     })
+}
+
+/// The last two entries of chains and what stands behind their ends, oldest first.
+async fn ends(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Vec<Stored>>, Failure> {
+    let sql = "SELECT entries.serial, entries.generation, hash, body, scopes.id FROM scopes \
+               JOIN entries ON entries.scope = scopes.id AND entries.serial >= scopes.serial - 1 \
+               WHERE scopes.id = ANY($1) ORDER BY entries.serial";
+    let mut ends: HashMap<i64, Vec<Stored>> = HashMap::new();
+    for row in client.query_typed(sql, &[(&ids, Type::INT8_ARRAY)]).await? {
+        ends.entry(row.try_get(4)?).or_default().push(stored(&row)?);
+    }
+    Ok(ends)
 }
 
 /// Renews the leases of a run.

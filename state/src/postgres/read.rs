@@ -183,12 +183,14 @@ impl Work for Entries<'_> {
             (&i64::from(self.limit), Type::INT8),
         ];
         let rows = client.query_typed(sql, &values).await?;
-        let read = |row: &Row| {
-            let (serial, generation) = (unsigned(row, 0)?, unsigned(row, 1)?);
-            Ok(Stored { serial, generation, hash: hash(row, 2)?, json: row.try_get(3)? })
-        };
-        rows.iter().map(read).collect()
+        rows.iter().map(stored).collect()
     }
+}
+
+/// An entry from its serial, generation, hash and body.
+pub(super) fn stored(row: &Row) -> Result<Stored, Failure> {
+    let (serial, generation) = (unsigned(row, 0)?, unsigned(row, 1)?);
+    Ok(Stored { serial, generation, hash: hash(row, 2)?, json: row.try_get(3)? })
 }
 
 /// A number that is never negative; the database has no type for it.

@@ -6,6 +6,8 @@ use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
 use super::{Database, Failure};
+use crate::store::Stored;
+use crate::verify::check_end;
 use crate::{Acquired, Hash, Head, Holder, Lease, LeaseRequest, Scope};
 
 /// Milliseconds since 1970, by the database.
@@ -31,6 +33,7 @@ pub(super) fn acquire(
             let (scope, holder) = (scope.clone(), other.clone());
             return Ok(Acquired::Held { scope, holder, remaining });
         }
+        check_end(scope, row.head, &last_two(&transaction, &row)?)?;
         rows.push(row);
     }
     let json = serde_json::to_string(holder).map_err(Failure::damaged)?;
@@ -84,6 +87,19 @@ fn find(transaction: &Transaction<'_>, scope: &Scope) -> Result<Row, Failure> {
         _ => None,
     };
     Ok(Row { id, generation, head, held })
+}
+
+/// The last two entries of a chain, oldest first.
+fn last_two(transaction: &Transaction<'_>, row: &Row) -> Result<Vec<Stored>, Failure> {
+    let sql = "SELECT serial, generation, hash, body FROM entries \
+               WHERE scope = ?1 AND serial >= ?2 ORDER BY serial LIMIT 3";
+    let mut select = transaction.prepare_cached(sql)?;
+    let from = row.head.serial.saturating_sub(1);
+    let rows = select.query_map((row.id, from), |row| {
+        let (serial, generation, hash) = (row.get(0)?, row.get(1)?, Hash(row.get(2)?));
+        Ok(Stored { serial, generation, hash, json: row.get(3)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 pub(super) fn renew(database: &mut Database, run: Uuid, ttl: Duration) -> Result<u64, Failure> {

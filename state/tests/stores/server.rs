@@ -26,7 +26,7 @@ pub(crate) fn fresh(way: Way) -> String {
     }
 }
 
-fn schema(url: &str) -> &str {
+pub(crate) fn schema(url: &str) -> &str {
     url.rsplit('=').next().expect("it names one")
 }
 

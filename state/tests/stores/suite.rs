@@ -60,6 +60,7 @@ on_every_store! {
     folding_the_journal_gives_the_state
     history_is_filtered_and_newest_first
     loading_some_scopes_leaves_the_others_out
+    a_sound_journal_is_found_sound
 }
 
 type AnyStore = Arc<dyn Store>;
@@ -349,4 +350,22 @@ async fn loading_some_scopes_leaves_the_others_out(store: AnyStore) {
     let loaded = store.load(&only).await.expect("loaded");
     assert_eq!(loaded.state.records.keys().collect::<Vec<_>>(), [&object("tenant.b.vm.x")]);
     assert_eq!(loaded.heads.keys().collect::<Vec<_>>(), [&scope("tenant.b")]);
+}
+
+async fn a_sound_journal_is_found_sound(store: AnyStore) {
+    let mut run = begin(&store, &["tenant.a", "tenant.b"]).await;
+    for step in 0..4 {
+        run.create(step, &format!("tenant.a.vm.x[{step}]"), 1).await;
+    }
+    let (from, to) = (object("tenant.a.vm.x[0]"), object("tenant.b.vm.x"));
+    let mut moving = create(4, &to, 1);
+    moving.records = vec![put(&to, 1), remove(&from)];
+    let done = run.outcome(4, StepResult::Done, Remembered::Planned);
+    run.write("tenant.b", vec![Body::Intent(moving), done]).await.expect("written");
+    run.write("tenant.b", vec![Body::Intent(create(5, &object("tenant.b.vm.y"), 1))])
+        .await
+        .expect("written");
+    let verified = tcloud_state::verify::verify(&*store).await.expect("read");
+    assert!(verified.is_sound(), "{verified:?}");
+    assert_eq!((verified.scopes, verified.entries), (2, 11));
 }
