@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tcloud_model::{Address, Diagnostic, Digest, Fields, Impact, ObjectId, Role, Value, codes};
+use tcloud_model::{
+    Address, Diagnostic, Digest, Fields, Identity, Impact, ObjectId, Role, Value, codes,
+};
 
 use crate::diff::{Context, Difference, Sides, Unread, diff, keep_ignored};
 use crate::draft::{Draft, Work};
@@ -160,7 +162,7 @@ impl<'a> Table<'_, 'a> {
             let changes = known.applied.as_ref().is_some_and(|own| **own != *wanted.attributes);
             self.silence.keeps(known, migrates || changes);
         } else if known.live.is_none() {
-            self.vanished(wanted, known, current, host);
+            self.vanished(facts, wanted, known, current, host);
         } else {
             self.existing(facts, wanted, current, host);
         }
@@ -185,16 +187,7 @@ impl<'a> Table<'_, 'a> {
         let object = ObjectId { address: address.clone(), host: host.clone(), incarnation: 0 };
         let per_host = wanted.schema.role == Role::PerHost;
         let (object, identity) = facts.create(self.input.deployment, object, per_host);
-        if let Some(foreign) = facts.foreign.get(&(host, address.kind(), &identity.name)) {
-            let taken = Value::text(&foreign.name);
-            let kind = address.kind();
-            let message = format!("{host} has a {kind} {taken} that is not ours");
-            let problem = Diagnostic::error(codes::E0907, wanted.resource.span, message)
-                .label("would get the same name there")
-                .help(format!(
-                    "`adopt {address} from {taken} on {host}` makes it ours; else rename one"
-                ));
-            self.problems.push(problem);
+        if self.is_taken(facts, wanted, host, &identity) {
             return;
         }
         let mut draft = Draft::new(object, identity, Action::Create, Reason::New);
@@ -203,10 +196,44 @@ impl<'a> Table<'_, 'a> {
         self.decided.drafts.push(draft);
     }
 
+    /// Whether the host has something else of this name that is not ours; then it says so.
+    fn is_taken(
+        &mut self,
+        facts: &Facts<'a>,
+        wanted: &Wanted<'a>,
+        host: &Address,
+        identity: &Identity,
+    ) -> bool {
+        let address = &wanted.resource.address;
+        let Some(foreign) = facts.foreign.get(&(host, address.kind(), &identity.name)) else {
+            return false;
+        };
+        let taken = Value::text(&foreign.name);
+        let kind = address.kind();
+        let message = format!("{host} has a {kind} {taken} that is not ours");
+        let problem = Diagnostic::error(codes::E0907, wanted.resource.span, message)
+            .label("would get the same name there")
+            .help(format!(
+                "`adopt {address} from {taken} on {host}` makes it ours; else rename one"
+            ));
+        self.problems.push(problem);
+        true
+    }
+
     /// It was removed by hand: it is made again as it was, with its identity.
-    fn vanished(&mut self, wanted: &Wanted<'a>, known: &Known<'a>, index: usize, host: &Address) {
+    fn vanished(
+        &mut self,
+        facts: &Facts<'a>,
+        wanted: &Wanted<'a>,
+        known: &Known<'a>,
+        index: usize,
+        host: &Address,
+    ) {
         let object = ObjectId { host: host.clone(), ..known.object.clone() };
         let identity = known.identity(self.input.deployment, wanted.schema.role == Role::PerHost);
+        if self.is_taken(facts, wanted, host, &identity) {
+            return;
+        }
         self.decided.drift.push(Drift {
             object: known.object.clone(),
             kind: known.kind().clone(),
@@ -464,6 +491,11 @@ impl<'a> Table<'_, 'a> {
     }
 
     fn forget(&mut self, known: &Known<'a>, index: usize) {
+        if !known.answered {
+            // Its stamp cannot be taken off: without its record nobody would know whose it is.
+            self.silence.keeps(known, true);
+            return;
+        }
         let per_host =
             self.input.catalog.get(known.kind()).is_some_and(|s| s.role == Role::PerHost);
         let identity = known.identity(self.input.deployment, per_host);

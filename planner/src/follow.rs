@@ -114,7 +114,12 @@ fn remade(facts: &Facts<'_>, drafts: &[Draft]) -> IndexMap<Place, Remade> {
             (Action::Create, Reason::Vanished) => Remade::CreateFirst,
             _ => continue,
         };
-        remade.insert((draft.object.address.clone(), draft.object.host.clone()), how);
+        let place = (draft.object.address.clone(), draft.object.host.clone());
+        // Beside a leftover there may be one that goes first: its guest has to let go of it.
+        let entry = remade.entry(place).or_insert(how);
+        if how == Remade::DeleteFirst {
+            *entry = how;
+        }
     }
     remade
 }

@@ -31,8 +31,12 @@ impl<'a> Facts<'a> {
                 host: adoption.host.clone(),
                 incarnation: 0,
             };
-            // Already ours: the statement may stay in the text.
-            if !ours.insert((object.address.clone(), object.host.clone())) {
+            // Already ours: the statement may stay in the text. Unless it is only remembered: then
+            // it never carried our stamp, or somebody took that off, and is adopted again.
+            let key = Key { object: object.clone(), copy: 0 };
+            let remembered = known.get(&key).is_some_and(|own| own.is_only_remembered());
+            let is_ours = !ours.insert((object.address.clone(), object.host.clone()));
+            if is_ours && !(remembered && self.is_free(input, adoption)) {
                 continue;
             }
             if !desired.resources.contains_key(&adoption.address) {
@@ -58,11 +62,30 @@ impl<'a> Facts<'a> {
                     self.adopted.insert(place, object.address.clone());
                     let mut own = Known { adopted: true, ..Known::new(object.clone()) };
                     own.see(live);
-                    let key = Key { object, copy: 0 };
+                    known.swap_remove(&key);
                     insert(known, key, Found { moved_by: None, known: own });
                 }
             }
         }
+    }
+}
+
+impl Facts<'_> {
+    /// Whether what a statement adopts is there and nobody's.
+    fn is_free(&self, input: &Input<'_>, adoption: &Adoption) -> bool {
+        let objects = input.observed.host(&adoption.host).map_or(&[][..], |host| &host.objects);
+        objects.iter().any(|live| {
+            live.kind == *adoption.address.kind()
+                && live.is_called(&adoption.from)
+                && live.stamp.is_none()
+        })
+    }
+}
+
+impl Found<'_> {
+    /// Whether its host answered and has nothing like it.
+    fn is_only_remembered(&self) -> bool {
+        self.known.answered && self.known.live.is_none()
     }
 }
 

@@ -36,6 +36,23 @@ fn s31_a_creation_that_died_half_way_is_completed() {
 }
 
 #[test]
+fn a_guest_lets_go_of_a_volume_beside_an_older_one() {
+    let text = "tenant.t.volume.v size=10GiB protect=false\n\
+                tenant.t.vm.g vcpus=1 memory=1GiB disk.d.volume=@tenant.t.volume.v\n";
+    let mut world = World::with(text);
+    let old = world.live("tenant.t.volume.v").clone();
+    let mut wishes = crate::world::wishes();
+    wishes.replace = vec!["tenant.t.volume.v".to_owned()];
+    wishes.allow_data_loss.insert(address("tenant.t.volume.v"));
+    world.up_with(text, &wishes);
+    // The host said that the old one was removed, and it was not.
+    let place = (address("site.m.host.h1"), old.kind.clone(), old.name.clone());
+    world.objects.insert(place, old);
+    world.up_with(text, &wishes);
+    assert_eq!(world.objects.values().filter(|object| object.kind == "volume").count(), 1);
+}
+
+#[test]
 fn s34_an_old_one_that_could_not_be_removed_is_removed_later() {
     let first = "tenant.t.network.n cidr=10.0.0.0/24 create_first=true\n";
     let mut world = World::with(first);

@@ -211,6 +211,32 @@ fn s64_adopted_once() {
 }
 
 #[test]
+fn an_adoption_that_did_not_happen_is_made_again() {
+    let mut world = World::with(&volume("a", ""));
+    let text = volume("a", "") + "adopt tenant.t.volume.a from t.volume-a on site.m.host.h1\n";
+    world.live("tenant.t.volume.a").stamp = None;
+    assert_eq!(world.state.records.keys().filter(|id| id.address.kind() == "volume").count(), 1);
+    let problems = world.refuses(&volume("a", ""));
+    assert_eq!(
+        problems,
+        ["E0907 site.m.host.h1 has a volume \"t.volume-a\" that is not ours"],
+        "somebody else's is not overwritten"
+    );
+    assert_eq!(lines(&world.up(&text)), ["adopt a: none"]);
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_not_forgotten() {
+    let mut world = World::with(&volume("a", ""));
+    world.silent.insert(address("site.m.host.h1"));
+    let plan = world.plan("forget tenant.t.volume.a\n");
+    assert!(plan.is_empty(), "{:?}", plan.steps);
+    assert!(plan.unchecked[0].contains("changes left out"), "{:?}", plan.unchecked);
+    world.silent.clear();
+    assert_eq!(step_names(&world.up("forget tenant.t.volume.a\n")), ["forget a"]);
+}
+
+#[test]
 fn adopted_and_changed_in_one_run() {
     let mut world = World::with(&volume("a", ""));
     foreign(&mut world, "tenant.t.volume.a", "old");
