@@ -1,7 +1,9 @@
-//! Tasks of the repository: `cargo xtask tidy`, `cargo xtask bench`, `cargo xtask reference`.
+//! Tasks of the repository: `cargo xtask tidy`, `cargo xtask bench`, `cargo xtask reference`,
+//! `cargo xtask simulate`.
 
 mod bench;
 mod reference;
+mod simulate;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +30,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Simulate many seeds: the real engine over a world in which everything goes wrong
+    Simulate(simulate::Options),
     /// Run a command and print its time and memory as JSON (used by `bench`)
     #[command(hide = true)]
     Measure {
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root()),
         Task::Bench(options) => bench::run(&root(), &options),
         Task::Reference { check } => reference::run(&root(), check),
+        Task::Simulate(options) => simulate::run(&root(), &options),
         Task::Measure { command } => bench::measure::child(&command),
     };
     match outcome {

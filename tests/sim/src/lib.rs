@@ -1,0 +1,90 @@
+//! The real planner, engine, recovery and journal over a simulated world, from one seed. The
+//! world – hosts, store, disk, processes, clocks – is simulated, time stands still while nothing
+//! happens, and everything random comes from the seed, so that a seed always tells the same story.
+//! The modules stand in reading order:
+//!
+//! * `chance`, `trace` – what is random, and what happened.
+//! * [`fault`] – what goes wrong.
+//! * `text` – the configuration, and its edits.
+//! * `hypervisor` – the hosts; `outsider` – somebody who changes them by hand.
+//! * `process` – what runs an engine, and may die at every moment.
+//! * `wire`, `desk` – how it reaches hosts and the store.
+//! * `world` – all of that together; `backup` – a store that is restored.
+//! * `oracle` – the invariants.
+//! * `operator` – a run of the tool; `story` – a whole simulation.
+
+mod backup;
+mod chance;
+mod desk;
+pub mod fault;
+mod hypervisor;
+mod operator;
+mod oracle;
+mod outsider;
+mod process;
+mod story;
+mod text;
+mod trace;
+mod wire;
+mod world;
+
+use std::collections::BTreeMap;
+
+use tcloud_model::Digest;
+
+use crate::chance::Chance;
+use crate::fault::Fault;
+use crate::story::Story;
+use crate::trace::Trace;
+use crate::world::World;
+
+/// What became of a simulation.
+#[derive(Debug)]
+pub struct Simulated {
+    /// What was broken, with the invariant's number first.
+    pub violations: Vec<String>,
+    /// How often each fault was met.
+    pub met: BTreeMap<Fault, u64>,
+    /// The digest of everything that happened.
+    pub digest: Digest,
+    /// Everything that happened, line by line.
+    pub trace: Vec<String>,
+}
+
+/// Simulates a seed once.
+///
+/// # Panics
+/// When no runtime can be made.
+pub fn simulate(seed: u64) -> Simulated {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap_or_else(|error| panic!("no runtime: {error}"));
+    runtime.block_on(async {
+        let world = World::new(Chance::of(!seed), &story::hosts());
+        let ended = match Story::begin(std::sync::Arc::clone(&world), Chance::of(seed)) {
+            Ok(story) => story.tell().await,
+            Err(error) => Err(format!("the text is wrong: {error}")),
+        };
+        let mut inner = world.inner();
+        let mut violations = std::mem::take(&mut inner.oracle.violations);
+        violations.extend(ended.err());
+        let trace = std::mem::replace(&mut inner.trace, Trace::new());
+        let (met, digest) = (inner.met.clone(), trace.digest());
+        Simulated { violations, met, digest, trace: trace.into_lines() }
+    })
+}
+
+/// Simulates a seed twice: a seed that tells two stories could not be replayed.
+///
+/// # Panics
+/// When no runtime can be made.
+pub fn simulate_twice(seed: u64) -> Simulated {
+    let (mut one, two) = (simulate(seed), simulate(seed));
+    if one.digest != two.digest {
+        let differs = one.trace.iter().zip(&two.trace).find(|(one, two)| one != two);
+        one.violations.push(format!("two stories from one seed: {differs:?}"));
+    }
+    one
+}

@@ -1,0 +1,33 @@
+//! What happened, line by line with the simulated time: what is compared between two runs of one
+//! seed, and shown for one that fails.
+
+use tcloud_model::Digest;
+use tokio::time::Instant;
+
+/// What happened so far.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    begun: Instant,
+    lines: Vec<String>,
+}
+
+impl Trace {
+    pub(crate) fn new() -> Trace {
+        Trace { begun: Instant::now(), lines: Vec::new() }
+    }
+
+    /// Adds a line.
+    pub(crate) fn say(&mut self, line: impl AsRef<str>) {
+        let at = self.begun.elapsed();
+        self.lines.push(format!("{:>9}.{:03} {}", at.as_secs(), at.subsec_millis(), line.as_ref()));
+    }
+
+    /// The digest of all lines.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of_json(&self.lines)
+    }
+
+    pub(crate) fn into_lines(self) -> Vec<String> {
+        self.lines
+    }
+}

@@ -1,0 +1,36 @@
+//! Many seeds: nothing is broken in any of them, and each tells the same story twice.
+
+use tcloud_simulation::simulate_twice;
+
+/// How many seeds every run of the tests simulates.
+const SEEDS: u64 = 500;
+
+/// Seeds that once failed, each with a comment.
+const KNOWN: &str = include_str!("../seeds.txt");
+
+#[test]
+fn no_seed_breaks_a_promise() {
+    hold(0..SEEDS);
+}
+
+#[test]
+fn no_seed_that_once_broke_a_promise_does_so_again() {
+    let lines = KNOWN.lines().filter(|line| !line.starts_with('#'));
+    let seeds: Vec<u64> = lines
+        .map(|line| line.split(' ').next().and_then(|seed| seed.parse().ok()).expect(line))
+        .collect();
+    assert!(!seeds.is_empty());
+    hold(seeds);
+}
+
+fn hold(seeds: impl IntoIterator<Item = u64>) {
+    let mut failed = Vec::new();
+    for seed in seeds {
+        let simulated = simulate_twice(seed);
+        if !simulated.violations.is_empty() {
+            let how = format!("replay it with `cargo xtask simulate --seed {seed} --trace`");
+            failed.push(format!("seed {seed}, {how}: {:#?}", simulated.violations));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
