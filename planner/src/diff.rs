@@ -202,8 +202,14 @@ impl Walk<'_> {
             }
     }
 
-    fn drifts(&mut self, item: &Item<'_>, now: Option<&Value>, next: Option<&Value>) -> bool {
-        let drifts = item.applied.is_some()
+    /// Whether it is otherwise than it was applied, `told` even if nothing was.
+    fn drifts(
+        &mut self,
+        item: &Item<'_>,
+        told: bool,
+        (now, next): (Option<&Value>, Option<&Value>),
+    ) -> bool {
+        let drifts = (item.applied.is_some() || told)
             && !matches!(item.found, Reading::Unknown)
             && !self.same(item.applied, now)
             && !self.same(item.applied, next);
@@ -222,7 +228,7 @@ impl Walk<'_> {
             let old = old.max_by_key(|fields| usize::from(has_ceiling(attribute, fields)));
             attribute.cost.of(before, after, old.unwrap_or(&Fields::new()))
         };
-        self.drifts(&item, now, next);
+        self.drifts(&item, attribute.computed && item.recorded, (now, next));
         // What tcloud works out holds also where it comes to nothing: a rule that was opened by
         // hand is closed again.
         if item.wanted.is_none() && item.applied.is_none() && !attribute.computed {
@@ -294,7 +300,7 @@ impl Walk<'_> {
                 let as_wanted = |own| if self.covers(item.wanted, own) { item.wanted } else { own };
                 let (now, next) = (as_wanted(now), as_wanted(next));
                 if now.is_none() {
-                    self.drifts(item, now, next);
+                    self.drifts(item, false, (now, next));
                 }
                 self.verdict(item, now, next, &cost);
             }

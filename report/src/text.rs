@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
+use tcloud_model::kinds::STOPPED;
 use tcloud_model::value::{human_size, is_unsafe_to_print};
 use tcloud_model::{Address, Impact, Name, ObjectId, Value};
 use tcloud_planner::Plan;
@@ -224,6 +225,8 @@ fn attributes<'a>(changes: impl IntoIterator<Item = &'a AttributeChange>) -> Str
 pub fn attribute(change: &AttributeChange) -> String {
     let path = clean(&change.path.to_string());
     match (&change.before, &change.after) {
+        (Some(_), None) if path == STOPPED => format!("{path}, is started again"),
+        (None, Some(_)) if path == STOPPED => path,
         (Some(before), Some(after)) => {
             let (mut old, mut new) = (value(before), value(after));
             if old == new {

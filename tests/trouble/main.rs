@@ -2,6 +2,7 @@
 //! is killed, or the daemon stands still. It is told in words that help, the next apply finishes the
 //! work, nothing is lost and nothing is there twice, and what ran runs on. virsh is the judge.
 
+mod outside;
 mod project;
 
 use project::{Ended, Project, Run, Running};

@@ -35,6 +35,20 @@ pub fn core() -> Vec<Schema> {
 /// The kinds whose objects hold data that cannot be made again.
 pub const HOLDS_DATA: [&str; 2] = ["volume", "disk"];
 
+/// What a host tells of a network or a pool that does not run although it should: somebody has
+/// stopped it. Nobody can ask for it.
+pub const STOPPED: &str = "stopped";
+
+fn stopped() -> Attribute {
+    Attribute::new(
+        STOPPED,
+        Type::Bool,
+        "Whether it does not run, though it is to: somebody has stopped it.",
+    )
+    .computed()
+    .cost(Impact::Live)
+}
+
 /// The least memory or storage that can be meant; a smaller size has lost its unit.
 const MIB: Value = Value::Bytes(1 << 20);
 

@@ -1,6 +1,6 @@
 //! Networks: who may reach whom.
 
-use super::schema;
+use super::{schema, stopped};
 use crate::schema::{Attribute, Block, Role, Schema};
 use crate::{Field, Impact, Name, Type, Value};
 
@@ -82,6 +82,7 @@ fn attributes() -> Vec<Attribute> {
         )
         .computed()
         .cost(Impact::Live),
+        stopped(),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Pools, images and volumes: where data lives.
 
-use super::{MIB, schema};
+use super::{MIB, schema, stopped};
 use crate::schema::{Attribute, Cost, Role, Schema};
 use crate::{Impact, Type, Value};
 
@@ -28,6 +28,7 @@ pub(super) fn pool() -> Schema {
                 .cost(Impact::None),
             Attribute::new("hosts", Type::list(Type::reference(&["host"])),
                 "The hosts that have it. Without it, all hosts of the site.").steering(),
+            stopped(),
         ])
         .with_lifecycle(false)
         .removal(Impact::RecreateKeep)

@@ -20,7 +20,7 @@ use crate::failure::{Absent, Failure};
 use crate::firewall;
 use crate::image;
 use crate::network::{self, Definitions};
-use crate::pool;
+use crate::pool::{self, Power};
 use crate::provider::LibvirtHost;
 use crate::stamp::{self, Place, Sealed};
 use crate::volume::{self, Home};
@@ -81,14 +81,18 @@ impl LibvirtHost {
             directory.add_filter(name, filter);
         }
         let mut homes = HashMap::new();
-        for (uuid, definition) in pools? {
+        let mut closed = HashMap::new();
+        for Pool { uuid, definition, power } in pools? {
             let name = definition.content_at("name").unwrap_or_default();
             let sealed = seals.get(&Place::Pool(name.clone()));
             let stamp: Option<Stamp> = sealed.map(|sealed| sealed.note.stamp.clone());
             homes.insert(name.clone(), Home { name: name.clone(), uuid, stamp });
+            if power != Power::Runs {
+                closed.insert(name.clone(), definition.content_at("target/path"));
+            }
             if !DERIVED.contains(&name.as_str()) {
                 let note = sealed.map(|sealed| sealed.note.clone());
-                objects.push(pool::observed(&definition, uuid, note));
+                objects.push(pool::observed(&definition, uuid, note, power));
             }
         }
         for (pool, xml) in volumes? {
@@ -96,12 +100,8 @@ impl LibvirtHost {
             let name = xml.content_at("name").unwrap_or_default();
             let place = Place::Volume(pool.clone(), name.clone());
             let sealed = seals.get(&place);
-            let path = xml.content_at("target/path");
-            let outside =
-                path.into_iter().flat_map(|p| [Backing::File(p.clone()), Backing::Block(p)]);
-            let inside = Backing::Volume { pool: pool.clone(), volume: name.clone() };
             let address = is_ours(&sealed.map(|sealed| sealed.note.stamp.clone()));
-            for backing in outside.chain([inside]) {
+            for backing in backings(&pool, &name, xml.content_at("target/path")) {
                 match &address {
                     Some(address) => directory.add_backing(backing, address.clone()),
                     None => directory.add_foreign(backing, &name),
@@ -112,6 +112,7 @@ impl LibvirtHost {
                 objects.extend(volume::observed(&xml, home, sealed, self.site.deployment));
             }
         }
+        objects.extend(out_of_sight(&seals, &closed, &homes, deployment, &mut directory));
         let directory = Arc::new(directory);
         let guests = move |connect: &Connect, part: Part| guests(connect, part, &directory);
         objects.extend(self.spread("observe guests", count_guests, guests).await?);
@@ -151,6 +152,38 @@ impl LibvirtHost {
         }
         Ok(all)
     }
+}
+
+/// What is in pools that do not run cannot be looked at, and is not gone. `closed` has the directory
+/// of each of them.
+fn out_of_sight(
+    seals: &HashMap<Place, Sealed>,
+    closed: &HashMap<String, Option<String>>,
+    homes: &HashMap<String, Home>,
+    deployment: Uuid,
+    directory: &mut Directory,
+) -> Vec<ObservedObject> {
+    let mut all = Vec::new();
+    for sealed in seals.values() {
+        let Place::Volume(pool, name) = &sealed.place else { continue };
+        let Some((path, home)) = closed.get(pool).zip(homes.get(pool)) else { continue };
+        let stamp = &sealed.note.stamp;
+        if stamp.deployment == deployment {
+            let path = path.as_ref().map(|path| format!("{path}/{name}"));
+            for backing in backings(pool, name, path) {
+                directory.add_backing(backing, stamp.address.clone());
+            }
+        }
+        all.extend(volume::remembered(name, home, sealed));
+    }
+    all
+}
+
+/// What the disks of guests may call a volume by.
+fn backings(pool: &str, volume: &str, path: Option<String>) -> Vec<Backing> {
+    let inside = Backing::Volume { pool: pool.to_owned(), volume: volume.to_owned() };
+    let outside = path.into_iter().flat_map(|p| [Backing::File(p.clone()), Backing::Block(p)]);
+    outside.chain([inside]).collect()
 }
 
 fn count_seals(connect: &Connect) -> Result<usize, Failure> {
@@ -193,11 +226,24 @@ fn networks(connect: &Connect, part: Part) -> Result<Vec<ObservedObject>, Failur
     Ok(all)
 }
 
-fn pools(connect: &Connect) -> Result<Vec<(Uuid, Element)>, Failure> {
+/// A pool that was found.
+struct Pool {
+    uuid: Uuid,
+    definition: Element,
+    power: Power,
+}
+
+fn pools(connect: &Connect) -> Result<Vec<Pool>, Failure> {
+    let mut active = HashSet::new();
+    for pool in connect.list_all_storage_pools(VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)? {
+        active.insert(pool.get_uuid()?);
+    }
     let mut all = Vec::new();
     for pool in connect.list_all_storage_pools(0)? {
+        let uuid = pool.get_uuid()?;
         if let Some(xml) = pool.get_xml_desc(VIR_STORAGE_XML_INACTIVE).or_absent()? {
-            all.push((pool.get_uuid()?, Element::parse(&xml)?));
+            let power = Power::of(&pool, active.contains(&uuid))?;
+            all.push(Pool { uuid, definition: Element::parse(&xml)?, power });
         }
     }
     Ok(all)

@@ -1,6 +1,7 @@
 //! Storage pools. What is in a pool is never deleted with it: it is stopped and forgotten, and only
 //! once our volumes are gone.
 
+use tcloud_model::kinds::STOPPED;
 use tcloud_model::{Fields, Name, ObservedObject, Operation, OperationKind, Stamp, Value};
 use uuid::Uuid;
 use virt::storage_pool::StoragePool;
@@ -11,6 +12,28 @@ use crate::kept::Kept;
 use crate::site::{Call, shown_kind};
 use crate::stamp::{self, Note, Place};
 use crate::xml::Element;
+
+/// Whether a pool runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Power {
+    /// It does.
+    Runs,
+    /// It does not, and starts with its host.
+    Waits,
+    /// It does not.
+    Rests,
+}
+
+impl Power {
+    /// Of a pool that is active or not.
+    pub(crate) fn of(pool: &StoragePool, active: bool) -> Result<Power, Failure> {
+        Ok(match active {
+            true => Power::Runs,
+            false if pool.get_autostart().or_absent()? == Some(true) => Power::Waits,
+            false => Power::Rests,
+        })
+    }
+}
 
 /// What libvirt cannot remember about a pool.
 const KEPT: [&str; 1] = ["capacity"];
@@ -36,8 +59,12 @@ impl Call<'_> {
                     true => self.adoptable_pool(operation)?,
                     false => self.own_pool(operation)?,
                 };
+                let idle = match &note {
+                    Some(note) => note.idle,
+                    None => !pool.is_active()? && !pool.get_autostart()?,
+                };
                 let kept = note.map(|note| note.kept).unwrap_or_default();
-                let note = Note::new(stamp, kept);
+                let note = Note { idle, ..Note::new(stamp, kept) };
                 stamp::seal(self.connect, pool.get_uuid()?, &Place::Pool(pool.get_name()?), &note)?;
             }
             OperationKind::Unstamp => {
@@ -57,7 +84,7 @@ impl Call<'_> {
     pub(crate) fn look_pool(&self, uuid: Uuid) -> Result<Option<ObservedObject>, Failure> {
         let Some(pool) = self.pool(uuid)? else { return Ok(None) };
         let note = self.pool_note(&pool)?;
-        Ok(Some(observed(&definition(&pool)?, uuid, note)))
+        Ok(Some(observed(&definition(&pool)?, uuid, note, Power::of(&pool, pool.is_active()?)?)))
     }
 
     fn pool(&self, uuid: Uuid) -> Result<Option<StoragePool>, Failure> {
@@ -109,10 +136,15 @@ impl Call<'_> {
         let pool = match self.pool(identity.uuid)? {
             Some(pool) => {
                 let old = self.pool_note(&pool)?;
+                let idle = old.as_ref().is_some_and(|note| note.idle);
                 let old = old.as_ref().map(|note| &note.stamp);
                 self.site.check_ours("pool", &pool.get_name()?, old)?;
                 check_same(&definition(&pool)?, attributes)?;
+                let note = Note { idle, ..note };
                 stamp::seal(self.connect, identity.uuid, &Place::Pool(pool.get_name()?), &note)?;
+                if idle && !pool.get_autostart()? {
+                    return Ok(());
+                }
                 pool
             }
             None => {
@@ -354,12 +386,21 @@ fn kept(definition: &Element) -> Vec<String> {
 }
 
 /// A pool as it is seen.
-pub(crate) fn observed(definition: &Element, uuid: Uuid, note: Option<Note>) -> ObservedObject {
+pub(crate) fn observed(
+    definition: &Element,
+    uuid: Uuid,
+    note: Option<Note>,
+    power: Power,
+) -> ObservedObject {
     let mut attributes = read(definition);
+    let is_to_run = note.as_ref().is_some_and(|note| power == Power::Waits || !note.idle);
     let (stamp, kept) = match note {
-        Some(Note { stamp, kept, unfinished: _ }) => (Some(stamp), kept),
+        Some(Note { stamp, kept, unfinished: _, idle: _ }) => (Some(stamp), kept),
         None => (None, Fields::new()),
     };
+    if power != Power::Runs && is_to_run {
+        attributes.insert(STOPPED, Value::Bool(true));
+    }
     for (name, value) in kept.iter() {
         attributes.insert(name.clone(), value.clone());
     }

@@ -34,12 +34,15 @@ pub(crate) struct Note {
     /// Whether the object is still being made. It was not finished if nobody makes it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) unfinished: bool,
+    /// Whether a network or a pool did not run when it was adopted, and was not to: it is left so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) idle: bool,
 }
 
 impl Note {
     /// The note of an object that is complete.
     pub(crate) fn new(stamp: &Stamp, kept: Fields) -> Note {
-        Note { stamp: stamp.clone(), kept, unfinished: false }
+        Note { stamp: stamp.clone(), kept, unfinished: false, idle: false }
     }
 
     /// The note as a text.

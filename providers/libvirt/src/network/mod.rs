@@ -6,19 +6,23 @@
 //! * `write` – a definition from attributes, or changed in place; unknown parts are kept.
 //! * `read` – attributes from a definition.
 //! * `kept` – what a definition holds beyond attributes.
+//! * `run` – starting it, and bringing it back under guests that run.
 //! * `lease` – the addresses that guests are given, by their MAC ([`Reservation`]).
 
 mod kept;
 pub(crate) mod lease;
 mod read;
+mod run;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-use tcloud_model::{Fields, ObservedObject, Operation, OperationKind, Stamp, Value};
+use tcloud_model::kinds::STOPPED;
+use tcloud_model::{
+    AttrPath, Fields, Name, ObservedObject, Operation, OperationKind, Stamp, Value,
+};
 use uuid::Uuid;
-use virt::error::Error;
 use virt::network::Network;
 use virt_sys::{
     VIR_NETWORK_SECTION_IP_DHCP_RANGE, VIR_NETWORK_UPDATE_AFFECT_CONFIG,
@@ -47,6 +51,8 @@ pub(crate) struct Definitions {
     pub(crate) persistent: Element,
     /// What it is now.
     pub(crate) live: Option<Element>,
+    /// Whether it starts with its host.
+    pub(crate) autostart: bool,
 }
 
 impl Call<'_> {
@@ -61,10 +67,13 @@ impl Call<'_> {
             OperationKind::Create { attributes, stamp } => {
                 self.create_network(operation, attributes, stamp)?;
             }
-            OperationKind::Update { attributes, stamp, .. } => {
+            OperationKind::Update { attributes, stamp, changed, .. } => {
                 let (network, _) = self.own_network(operation)?;
                 self.change_network(&network, attributes, stamp)?;
                 self.define_network_filter(&network.get_name()?, identity.uuid, attributes)?;
+                if changed.contains(&AttrPath::attribute(Name::new(STOPPED))) {
+                    self.bring_back(network)?;
+                }
             }
             OperationKind::Delete => self.delete_network(operation)?,
             OperationKind::Stamp { stamp, adopt } => {
@@ -75,8 +84,12 @@ impl Call<'_> {
                     true => self.site.check_adoptable("network", &name, old)?,
                     false => self.site.check_ours("network", &name, old)?,
                 }
+                let idle = match &note {
+                    Some(note) => note.idle,
+                    None => !network.is_active()? && !network.get_autostart()?,
+                };
                 let kept = note.map(|note| note.kept).unwrap_or_default();
-                let note = Note::new(stamp, kept);
+                let note = Note { idle, ..Note::new(stamp, kept) };
                 self.restamp(persistent, Some(&note))?;
             }
             OperationKind::Unstamp => {
@@ -158,26 +171,6 @@ impl Call<'_> {
         self.start_network(network)
     }
 
-    /// Starts what a guest is about to be in and does not run: it may have been stopped by somebody,
-    /// or what made it was cut off. Networks of others are theirs.
-    pub(crate) fn start_networks_of(&self, guest: &Element) -> Result<(), Failure> {
-        let nics = guest.find("devices").into_iter().flat_map(|all| all.elements("interface"));
-        for name in nics.filter_map(|nic| nic.find("source")?.get("network")) {
-            // Of one that is missing libvirt tells when the guest is started.
-            let Some(network) = Network::lookup_by_name(self.connect, name).or_absent()? else {
-                continue;
-            };
-            if network.is_active()? {
-                continue;
-            }
-            let note = Note::of(&persistent(&network)?);
-            if note.is_some_and(|note| note.stamp.deployment == self.site.deployment) {
-                self.start_network(network)?;
-            }
-        }
-        Ok(())
-    }
-
     /// On a bridge, older libvirt takes the tag and ignores it: guests would be in the wrong network.
     fn check_vlan(&self, attributes: &Fields) -> Result<(), Failure> {
         let version = self.connect.get_lib_version()?;
@@ -206,8 +199,10 @@ impl Call<'_> {
         write(&mut after, uuid, attributes)?;
         check_in_place(&read(&before), &read(&after))?;
         self.change_ranges(network, &before, &after)?;
-        let note = Note::new(stamp, attributes.clone());
-        if Note::of(&before).as_ref() != Some(&note) {
+        let old = Note::of(&before);
+        let idle = old.as_ref().is_some_and(|note| note.idle);
+        let note = Note { idle, ..Note::new(stamp, attributes.clone()) };
+        if old.as_ref() != Some(&note) {
             // Read again, since the ranges are changed.
             self.restamp(persistent(network)?, Some(&note))?;
         }
@@ -244,46 +239,6 @@ impl Call<'_> {
         stamp::put(&mut persistent, note);
         Network::define_xml(self.connect, &persistent.write()?)?;
         Ok(())
-    }
-
-    /// Starts a network, now and with its host. That it starts with its host is said first, since
-    /// nobody could see later that it is missing.
-    fn start_network(&self, mut network: Network) -> Result<(), Failure> {
-        if !network.get_autostart()? {
-            network.set_autostart(true)?;
-        }
-        while !network.is_active()? {
-            let Err(error) = network.create() else { break };
-            network = match self.with_other_bridge(&network, &error)? {
-                Some(other) => other,
-                // Somebody else may have been quicker.
-                None if network.is_active()? => break,
-                None => return Err(error.into()),
-            };
-        }
-        Ok(())
-    }
-
-    /// The network with another name for its bridge, when there is a bridge of that name: a daemon
-    /// that is killed while it starts a network leaves it behind, and no call removes it.
-    fn with_other_bridge(
-        &self,
-        network: &Network,
-        error: &Error,
-    ) -> Result<Option<Network>, Failure> {
-        let taken = network.get_bridge_name()?;
-        let said = error.message();
-        if !(said.contains(&taken) && said.contains("File exists")) {
-            return Ok(None);
-        }
-        let names = write::bridge_names(network.get_uuid()?);
-        let Some(at) = names.iter().position(|own| *own == taken) else { return Ok(None) };
-        let Some(next) = names.get(at + 1) else { return Ok(None) };
-        let mut definition = persistent(network)?;
-        if let Some(bridge) = definition.find_mut("bridge") {
-            bridge.set("name", next);
-        }
-        Ok(Some(Network::define_xml(self.connect, &definition.write()?)?))
     }
 
     fn delete_network(&self, operation: &Operation) -> Result<(), Failure> {
@@ -325,7 +280,9 @@ impl Definitions {
             false => None,
         };
         let live = live.map(|xml| Element::parse(&xml)).transpose()?;
-        Ok(Some(Definitions { persistent: Element::parse(&persistent)?, live }))
+        // It is asked for only where it matters: that is one more question for each network.
+        let autostart = live.is_some() || network.get_autostart().or_absent()? == Some(true);
+        Ok(Some(Definitions { persistent: Element::parse(&persistent)?, live, autostart }))
     }
 }
 
@@ -357,8 +314,9 @@ pub(crate) fn observed(
     uuid: Uuid,
     filter: Option<&Element>,
 ) -> ObservedObject {
-    let Definitions { persistent, live } = definitions;
+    let Definitions { persistent, live, autostart } = definitions;
     let note = Note::of(persistent);
+    let is_to_run = note.as_ref().is_some_and(|note| *autostart || !note.idle);
     let asked = note.as_ref().map(|note| {
         let mut definition = Element::new("network");
         // What was asked was written once, so it can be written again.
@@ -382,11 +340,14 @@ pub(crate) fn observed(
     };
     let kept = kept::kept(persistent, !ours);
     let next = ruled(persistent);
-    let now = live.as_ref().map_or_else(|| next.clone(), ruled);
+    let mut now = live.as_ref().map_or_else(|| next.clone(), ruled);
     let pending = match now == next {
         true => Fields::new(),
         false => now.difference(&next),
     };
+    if live.is_none() && is_to_run {
+        now.insert(STOPPED, Value::Bool(true));
+    }
     let stamp = note.map(|note| note.stamp);
     ObservedObject {
         kind: shown_kind(stamp.as_ref(), "network"),

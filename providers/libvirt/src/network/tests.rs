@@ -91,8 +91,11 @@ fn what_was_asked_is_seen_in_the_words_of_the_text() {
     )
     .expect("a stamp");
     stamp::put(&mut persistent, Some(&Note::new(&stamp, fields(json))));
-    let definitions =
-        Definitions { persistent: persistent.clone(), live: Some(persistent.clone()) };
+    let definitions = Definitions {
+        persistent: persistent.clone(),
+        live: Some(persistent.clone()),
+        autostart: true,
+    };
     let uuid = Uuid::from_u128(0x1234_5678_9abc);
     let filter = crate::firewall::network_filter("a", uuid, &fields(json));
     let seen = observed(&definitions, uuid, Some(&filter));
@@ -103,7 +106,11 @@ fn what_was_asked_is_seen_in_the_words_of_the_text() {
     assert!(seen.pending.is_empty());
     let mut live = persistent.clone();
     live.put(Element::new("mtu").attr("size", 9000));
-    let seen = observed(&Definitions { persistent, live: Some(live) }, uuid, Some(&filter));
+    let seen = observed(
+        &Definitions { persistent, live: Some(live), autostart: true },
+        uuid,
+        Some(&filter),
+    );
     assert_eq!(seen.attributes.get("mtu"), Some(&Value::Int(9000)));
     assert_eq!(seen.pending.get("mtu"), Some(&Value::None));
 }

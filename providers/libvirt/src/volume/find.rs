@@ -8,6 +8,7 @@ use virt_sys::{VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE, VIR_STORAGE_POOL_CREATE_NO
 
 use super::Home;
 use crate::failure::{Absent, Failure, quoted};
+use crate::image;
 use crate::site::Call;
 use crate::stamp::{self, Place, Sealed};
 use crate::xml::Element;
@@ -71,6 +72,10 @@ impl Call<'_> {
         name: &str,
         sealed: Option<Sealed>,
     ) -> Result<Option<Found>, Failure> {
+        if !pool.is_active()? && sealed.is_some() && pool.get_name()? == image::POOL {
+            // It is nobody's but ours, so nobody else would start it.
+            self.side_pool(image::POOL)?;
+        }
         if !pool.is_active()? {
             let message = format!("pool {} does not run", quoted(&pool.get_name()?));
             return if sealed.is_some() { Err(Failure::Away(message)) } else { Ok(None) };

@@ -19,7 +19,7 @@ use crate::stamp::{self, Note, Place, Sealed};
 
 pub(crate) use find::{Found, of_key};
 pub(crate) use make::definition;
-pub(crate) use read::{Home, observed, probed_format};
+pub(crate) use read::{Home, observed, probed_format, remembered};
 
 impl Call<'_> {
     /// Carries out an operation on a volume.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Found, of_key};
 use crate::image;
 use crate::site::shown_kind;
-use crate::stamp::Sealed;
+use crate::stamp::{Note, Sealed};
 use crate::xml::Element;
 
 /// The pool that a volume lies in.
@@ -19,6 +19,16 @@ pub(crate) struct Home {
     pub(crate) uuid: Uuid,
     /// Its stamp, if it has one.
     pub(crate) stamp: Option<Stamp>,
+}
+
+impl Home {
+    /// What the attributes of an owner's volumes say for it: its address, or its name.
+    fn value(&self, owner: Uuid) -> Value {
+        match &self.stamp {
+            Some(stamp) if stamp.deployment == owner => Value::Ref(stamp.address.clone()),
+            _ => Value::text(&self.name),
+        }
+    }
 }
 
 /// What a qcow2 file without any data occupies, at most.
@@ -44,13 +54,7 @@ pub(crate) fn observed(
     if !is_image {
         let owner = stamp.as_ref().map_or(deployment, |stamp| stamp.deployment);
         fields.insert("size", Value::Bytes(shown_size(xml, sealed)));
-        fields.insert(
-            "pool",
-            match &home.stamp {
-                Some(stamp) if stamp.deployment == owner => Value::Ref(stamp.address.clone()),
-                _ => Value::text(&home.name),
-            },
-        );
+        fields.insert("pool", home.value(owner));
         fields.insert("encrypted", Value::Bool(xml.find("target/encryption").is_some()));
         if fields.get("format").is_none()
             && let Some(format @ ("qcow2" | "raw")) = probed_format(xml)
@@ -64,6 +68,31 @@ pub(crate) fn observed(
         name: name.into(),
         written: (!is_image).then(|| written(xml)),
         stamp,
+        attributes: fields.compact().into(),
+        pending: Fields::new().into(),
+        running: None,
+        kept: Vec::new(),
+    })
+}
+
+/// A volume in a pool that does not run, as it was made.
+pub(crate) fn remembered(name: &str, home: &Home, sealed: &Sealed) -> Option<ObservedObject> {
+    let Note { stamp, kept, unfinished, idle: _ } = &sealed.note;
+    if *unfinished {
+        return None;
+    }
+    let class = if home.name == image::POOL { "image" } else { "volume" };
+    let kind = shown_kind(Some(stamp), class);
+    let mut fields = kept.clone();
+    if kind != "image" {
+        fields.insert("pool", home.value(stamp.deployment));
+    }
+    Some(ObservedObject {
+        kind,
+        uuid: Some(sealed.uuid),
+        name: name.into(),
+        written: None,
+        stamp: Some(stamp.clone()),
         attributes: fields.compact().into(),
         pending: Fields::new().into(),
         running: None,
