@@ -9,19 +9,20 @@ use tcloud_model::{
 use tcloud_provider::request;
 use uuid::Uuid;
 use virt::domain::Domain;
+use virt::error::ErrorNumber;
 use virt_sys::{
-    VIR_DOMAIN_AFFECT_CONFIG, VIR_DOMAIN_AFFECT_LIVE, VIR_DOMAIN_METADATA_DESCRIPTION,
-    VIR_DOMAIN_METADATA_ELEMENT, VIR_DOMAIN_METADATA_TITLE,
+    VIR_DOMAIN_AFFECT_LIVE, VIR_DOMAIN_METADATA_DESCRIPTION, VIR_DOMAIN_METADATA_TITLE,
     VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE,
     VIR_DOMAIN_UNDEFINE_NVRAM, VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA, VIR_DOMAIN_UNDEFINE_TPM,
-    VIR_DOMAIN_XML_INACTIVE,
+    VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_XML_SECURE,
 };
 
 use super::change::{self, Change, Planned, Step};
 use super::kept::kept;
 use super::power::{self, Stubborn};
+use super::wait::Wait;
 use super::{
-    Context, Definitions, Directory, addresses, define, definition, label, machine, paths, wait,
+    Context, Definitions, Directory, addresses, define, definition, label, machine, mark, paths,
     words,
 };
 use crate::failure::{Absent, Failure, quoted};
@@ -49,14 +50,24 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    /// Reads both definitions.
+    /// Reads both definitions, as everybody may see them.
     pub(super) fn of(domain: Domain) -> Result<Guest, Failure> {
+        Guest::read(domain, 0)
+    }
+
+    /// Reads both with the passwords in them, which would be lost if they were written without.
+    pub(super) fn whole(domain: Domain) -> Result<Guest, Failure> {
+        Guest::read(domain, VIR_DOMAIN_XML_SECURE)
+    }
+
+    fn read(domain: Domain, flags: u32) -> Result<Guest, Failure> {
+        let later = VIR_DOMAIN_XML_INACTIVE | flags;
         let persistent = match domain.is_persistent()? {
-            true => Some(Element::parse(&domain.get_xml_desc(VIR_DOMAIN_XML_INACTIVE)?)?),
+            true => Some(Element::parse(&domain.get_xml_desc(later)?)?),
             false => None,
         };
         let live = match domain.is_active()? {
-            true => Some(Element::parse(&domain.get_xml_desc(0)?)?),
+            true => Some(Element::parse(&domain.get_xml_desc(flags)?)?),
             false => None,
         };
         Ok(Guest { domain, live, persistent })
@@ -88,7 +99,7 @@ impl Call<'_> {
             OperationKind::Delete => self.delete_guest(operation)?,
             OperationKind::Stamp { stamp, adopt: false } => {
                 let guest = self.own_guest(operation)?;
-                put_stamp(&guest, Some(stamp))?;
+                mark::put_stamp(&guest, stamp)?;
             }
             OperationKind::Stamp { stamp, adopt: true } => {
                 let Some(guest) = self.guest(uuid)? else {
@@ -103,13 +114,11 @@ impl Call<'_> {
                         quoted(&name)
                     ));
                 }
-                put_stamp(&guest, Some(stamp))?;
+                mark::put_stamp(&guest, stamp)?;
             }
             OperationKind::Unstamp => {
-                if let Some(guest) = self.guest(uuid)?.filter(|guest| guest.stamp().is_some()) {
-                    let name = guest.domain.get_name()?;
-                    self.site.check_ours("vm", &name, guest.stamp().as_ref())?;
-                    put_stamp(&guest, None)?;
+                if self.guest(uuid)?.is_some_and(|guest| guest.stamp().is_some()) {
+                    mark::remove_stamp(self.connect, &self.own_guest(operation)?)?;
                 }
             }
             OperationKind::Migrate { to, volumes, attributes, stamp } => {
@@ -133,9 +142,15 @@ impl Call<'_> {
         domain.map(Guest::of).transpose()
     }
 
+    /// The same, to write its definition again.
+    fn guest_to_change(&self, uuid: Uuid) -> Result<Option<Guest>, Failure> {
+        let domain = Domain::lookup_by_uuid(self.connect, uuid).or_absent()?;
+        domain.map(Guest::whole).transpose()
+    }
+
     /// The guest of an operation, which has to be there and ours.
     fn own_guest(&self, operation: &Operation) -> Result<Guest, Failure> {
-        let Some(guest) = self.guest(operation.identity.uuid)? else {
+        let Some(guest) = self.guest_to_change(operation.identity.uuid)? else {
             return self.site.missing("vm", &operation.identity.name);
         };
         self.site.check_ours("vm", &guest.domain.get_name()?, guest.stamp().as_ref())?;
@@ -149,7 +164,7 @@ impl Call<'_> {
         stamp: &Stamp,
     ) -> Result<(), Failure> {
         let identity = &operation.identity;
-        if let Some(guest) = self.guest(identity.uuid)? {
+        if let Some(guest) = self.guest_to_change(identity.uuid)? {
             let name = guest.domain.get_name()?;
             self.site.check_ours("vm", &name, guest.stamp().as_ref())?;
             let all: Vec<AttrPath> =
@@ -174,8 +189,9 @@ impl Call<'_> {
         domain.set_autostart(wanted.flag("autostart").unwrap_or(true))?;
         if wanted.flag("running").unwrap_or(true) {
             self.start_networks_of(&definition)?;
+            let wait = Wait::of(self.connect, &definition, &wanted)?;
             power::start(&domain, false)?;
-            wait::wait(&domain, &wanted)?;
+            wait.wait(&domain)?;
         }
         Ok(())
     }
@@ -224,7 +240,7 @@ impl Call<'_> {
                 }
                 return Err(failure);
             }
-            put_live(&guest.domain, &words_in_force(live, &wanted), &note(stamp))?;
+            mark::put_live(&guest.domain, live, &words_in_force(live, &wanted), &note(stamp))?;
         }
         if written != *persistent {
             self.write(&written)?;
@@ -259,8 +275,9 @@ impl Call<'_> {
             if asked.names("running") && runs {
                 let before = guest.persistent.as_ref().map(machine::read_firmware);
                 self.start_networks_of(next)?;
+                let wait = Wait::of(self.connect, next, wanted)?;
                 power::start(domain, before != Some(machine::read_firmware(next)))?;
-                wait::wait(domain, wanted)?;
+                wait.wait(domain)?;
             }
             return Ok(());
         };
@@ -279,8 +296,9 @@ impl Call<'_> {
         power::stop(domain, live, within, Stubborn::Report)?;
         if runs {
             self.start_networks_of(next)?;
+            let wait = Wait::of(self.connect, next, wanted)?;
             power::start(domain, machine::read_firmware(live) != machine::read_firmware(next))?;
-            wait::wait(domain, wanted)?;
+            wait.wait(domain)?;
         }
         Ok(())
     }
@@ -383,7 +401,7 @@ fn refused(error: super::DefineError) -> Failure {
     Failure::Refused(error.to_string())
 }
 
-fn note(stamp: &Stamp) -> Note {
+pub(super) fn note(stamp: &Stamp) -> Note {
     Note::new(stamp, Fields::new())
 }
 
@@ -432,6 +450,13 @@ fn one(domain: &Domain, step: &Step) -> Result<(), Failure> {
         Step::Description(text) => {
             set_text(domain, VIR_DOMAIN_METADATA_DESCRIPTION, text.as_deref())?;
         }
+        Step::End(moment, word) => match tcloud_libvirt_calls::set_end(domain, *moment, word) {
+            // Older ones cannot: it waits for the next start, and is seen to.
+            Err(error)
+                if [ErrorNumber::NoSupport, ErrorNumber::OperationUnsupported]
+                    .contains(&error.code()) => {}
+            done => done?,
+        },
         Step::Detach(device) => detach(domain, device)?,
     }
     Ok(())
@@ -479,50 +504,6 @@ fn detach(domain: &Domain, device: &Element) -> Result<(), Failure> {
     }
 }
 
-/// Puts a stamp on both definitions, or takes it off.
-fn put_stamp(guest: &Guest, stamp: Option<&Stamp>) -> Result<(), Failure> {
-    let mut flags = 0;
-    if guest.live.is_some() {
-        flags |= VIR_DOMAIN_AFFECT_LIVE;
-    }
-    if guest.persistent.is_some() {
-        flags |= VIR_DOMAIN_AFFECT_CONFIG;
-    }
-    let note = stamp.map(|stamp| note(stamp).to_element());
-    set_element(&guest.domain, note, "stamp", stamp::NAMESPACE, flags)
-}
-
-/// Puts words and stamp on a running guest.
-fn put_live(domain: &Domain, words: &Fields, note: &Note) -> Result<(), Failure> {
-    let element = (!words.is_empty()).then(|| words::element(words));
-    set_element(domain, element, "words", words::NAMESPACE, VIR_DOMAIN_AFFECT_LIVE)?;
-    let note = Some(note.to_element());
-    set_element(domain, note, "stamp", stamp::NAMESPACE, VIR_DOMAIN_AFFECT_LIVE)
-}
-
-/// Sets the metadata of one namespace. libvirt adds the namespace and its prefix itself.
-fn set_element(
-    domain: &Domain,
-    element: Option<Element>,
-    name: &str,
-    namespace: &str,
-    flags: u32,
-) -> Result<(), Failure> {
-    let kind = i32::try_from(VIR_DOMAIN_METADATA_ELEMENT).unwrap_or(0);
-    let plain = element.map(|element| Element::new(name).text(element.content()).write());
-    let plain = plain.transpose()?;
-    match domain.set_metadata(kind, plain.as_deref(), Some(stamp::PREFIX), Some(namespace), flags) {
-        Ok(_) => Ok(()),
-        // What is not there needs not be taken away.
-        Err(error)
-            if plain.is_none() && error.code() == virt::error::ErrorNumber::NoDomainMetadata =>
-        {
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// Forgets a guest that does not run, with everything that belongs to it alone. Older versions know
 /// fewer flags, and have less to forget.
 fn undefine(domain: &Domain) -> Result<(), Failure> {
@@ -536,7 +517,7 @@ fn undefine(domain: &Domain) -> Result<(), Failure> {
     for flags in newer {
         match domain.undefine_flags(flags) {
             Ok(()) => return Ok(()),
-            Err(error) if error.code() == virt::error::ErrorNumber::InvalidArg => {}
+            Err(error) if error.code() == ErrorNumber::InvalidArg => {}
             Err(error) => return Err(error.into()),
         }
     }

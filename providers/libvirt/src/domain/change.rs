@@ -1,11 +1,12 @@
 //! What a running guest can be given at once: the precise calls, decided without any host. All of
 //! them change the running guest only; its persistent definition is written after them.
 
+use tcloud_libvirt_calls::Moment;
 use tcloud_model::kinds::MEMORY_STEP;
 use tcloud_model::{AttrPath, Fields, Name, PathStep, Value};
 
 use super::define::{Context, DefineError};
-use super::{disk, label, nic, size};
+use super::{disk, extension, label, nic, size};
 use crate::xml::Element;
 
 /// One call.
@@ -32,6 +33,8 @@ pub enum Step {
     Title(Option<String>),
     /// The description.
     Description(Option<String>),
+    /// What becomes of it.
+    End(Moment, String),
 }
 
 /// A call and the attribute that it is for.
@@ -74,6 +77,7 @@ pub fn steps(change: &Change<'_>, context: &Context<'_>) -> Result<Vec<Planned>,
             steps.push(Planned { path: AttrPath::parse(name), step: make(text) });
         }
     }
+    ends(change, &mut steps);
     disks(change, &now, &mut steps);
     nics(change, &now, context, &mut steps)?;
     Ok(steps)
@@ -112,6 +116,20 @@ fn sizes(change: &Change<'_>, now: &Fields, steps: &mut Vec<Planned>) {
     {
         let step = Step::Memory(size::module(after - before));
         steps.push(Planned { path: AttrPath::parse("memory"), step });
+    }
+}
+
+/// What becomes of a guest that ends always stands in its definitions.
+fn ends(change: &Change<'_>, steps: &mut Vec<Planned>) {
+    for (name, moment) in [("on_reboot", Moment::Reboot), ("on_crash", Moment::Crash)] {
+        let (now, next) = (change.live.content_at(name), change.next.content_at(name));
+        if let Some(next) = next
+            && now.as_ref() != Some(&next)
+            && change.touches(&[extension::BLOCK, name])
+        {
+            let path = AttrPath::parse(extension::BLOCK).field(Name::new(name));
+            steps.push(Planned { path, step: Step::End(moment, next) });
+        }
     }
 }
 

@@ -15,7 +15,8 @@
 //! * `capability` – what a host can run guests with.
 //! * `resolve`, `media` – what references lead to, and the medium with the first settings.
 //! * `addresses` – the addresses that networks keep for its NICs.
-//! * `power`, `wait` – starting, stopping, waiting.
+//! * `power`, `seen`, `wait` – starting, stopping, waiting, and where an address is seen.
+//! * `mark` – stamps and words in its metadata.
 //! * `apply`, `migrate` – operations.
 
 mod addresses;
@@ -32,6 +33,7 @@ mod fixture;
 mod kept;
 pub mod label;
 mod machine;
+mod mark;
 mod media;
 mod migrate;
 mod nic;
@@ -39,6 +41,7 @@ mod paths;
 mod power;
 mod read;
 mod resolve;
+mod seen;
 mod size;
 mod wait;
 mod words;

@@ -99,14 +99,16 @@ fn block() -> Block {
         flag("tablet", false, "Whether it has a tablet, so that a pointer over its screen is where it seems to be."),
         words("sound", &screen::SOUNDS, "Its sound card. Without it, it has none."),
         words("on_reboot", &["restart", "destroy"], "What happens when the guest restarts itself: `destroy` ends it.")
-            .default(Value::text("restart")),
+            .default(Value::text("restart"))
+            .cost(Impact::Live),
         words(
             "on_crash",
             &ends::CRASHES,
             "What happens when the guest crashes. `preserve` keeps it as it is, for whoever looks \
              into it; `coredump-…` writes its memory to a file on the host first.",
         )
-        .default(Value::text("restart")),
+        .default(Value::text("restart"))
+        .cost(Impact::Live),
         Attribute::new(
             RAW,
             Type::Text,
@@ -120,8 +122,8 @@ fn block() -> Block {
     ];
     Block::single(
         BLOCK,
-        "What only libvirt has. Every change of it takes effect when the guest is next stopped and \
-         started.",
+        "What only libvirt has. Changes of it take effect when the guest is next stopped and started, \
+         but for what becomes of it when it ends.",
         attributes,
     )
 }
