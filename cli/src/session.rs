@@ -157,7 +157,10 @@ impl Project {
             Some(url) => match url.strip_prefix("sqlite:") {
                 Some(path) if !path.is_empty() => self.root.join(path),
                 _ => {
-                    return Err(Failure::from(SessionError::StateUrl(without_password(url))).help(
+                    return Err(Failure::from(SessionError::StateUrl(postgres::without_password(
+                        url,
+                    )))
+                    .help(
                         "write sqlite:PATH, relative to the project, or \
                          postgres://USER@HOST/DATABASE",
                     ));
@@ -247,16 +250,6 @@ impl Project {
 /// A store that nothing is in.
 fn nothing() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new(Arc::new(jiff::Timestamp::now)))
-}
-
-/// A URL as it may be shown: as soon as there may be a password in it, only how it begins.
-fn without_password(url: &str) -> String {
-    match url.split_once(':') {
-        Some((scheme, rest)) if rest.contains('@') || rest.contains("password") => {
-            format!("{scheme}:…")
-        }
-        _ => url.to_owned(),
-    }
 }
 
 /// Whether a store may be written.

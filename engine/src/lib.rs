@@ -17,8 +17,10 @@
 //! * [`step`] – carries out one step: secrets, retries, the call, the answer.
 //! * [`apply`] – carries out a plan.
 //! * [`refresh`] and [`rebuild`] – records from what is observed.
+//! * [`age`] – whether what is remembered is older than what runs.
 //! * [`engine`] – all of it behind one door ([`Engine`]).
 
+pub mod age;
 pub mod apply;
 pub mod contract;
 pub mod engine;

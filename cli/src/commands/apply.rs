@@ -9,7 +9,7 @@ use tcloud_planner::plan::{Decision, DecisionKind, Plan};
 use tcloud_planner::{Goal, PlanFile, Wishes, planfile};
 
 use super::prepare::{Prepared, goal, prepare, wishes};
-use super::{Context, consent, follow};
+use super::{Context, age, consent, follow};
 use crate::arguments::{self, Run};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupts;
@@ -64,6 +64,7 @@ async fn fresh(
     recover(&engine, &info, &interrupts, manner, context).await?;
     let loaded = engine.load().await?;
     let observed = engine.observe().await;
+    age::warn(&project, &engine, &loaded, &observed, context).await?;
     let mut plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
     show(&plan, Some(&observed), manner, context);
     let agreed = !plan.is_empty() && agree(&plan, &mut wishes, manner, context).await?;

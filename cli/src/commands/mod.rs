@@ -1,6 +1,7 @@
 //! The commands, one file each: resolve, call, report.
 
 mod adopt;
+mod age;
 mod apply;
 mod check;
 mod completions;

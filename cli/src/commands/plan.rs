@@ -4,9 +4,10 @@ use std::path::Path;
 
 use tcloud_planner::Goal;
 use tcloud_planner::plan::Plan as Planned;
+use tcloud_state::postgres::without_password;
 
-use super::Context;
 use super::prepare::{Prepared, goal, load, wishes};
+use super::{Context, age};
 use crate::arguments::{self, Consent};
 use crate::failure::{Exit, Outcome};
 use crate::plan_file;
@@ -20,6 +21,7 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     let wishes = wishes(&arguments.run, goal);
     let (Prepared { text, engine }, loaded) = load(&project, &arguments.run, context).await?;
     let observed = engine.observe().await;
+    age::warn(&project, &engine, &loaded, &observed, context).await?;
     engine.shutdown().await;
     let plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
     if let Some(path) = &arguments.out {
@@ -91,7 +93,7 @@ fn options(run: &arguments::Run) -> Vec<String> {
     words.extend(variables.iter().map(|(name, value)| option("--var", &format!("{name}={value}"))));
     let files = variable_files.iter().map(|path| path.display().to_string());
     words.extend(files.map(|path| option("--var-file", &path)));
-    words.extend(state.iter().map(|url| option("--state", url)));
+    words.extend(state.iter().map(|url| option("--state", &without_password(url))));
     for (name, values) in [("--target", target), ("--exclude", exclude), ("--replace", replace)] {
         words.extend(values.iter().map(|value| option(name, value)));
     }
@@ -124,6 +126,10 @@ mod tests {
                 "tcloud plan --target tenant.a.* --var n=1 --allow data-loss=tenant.a.vm.b[1]",
                 "tcloud apply --var n=1 --target 'tenant.a.*' --allow \
                  'data-loss=tenant.a.vm.b[1]'",
+            ),
+            (
+                "tcloud plan --state postgres://erika:hunter2@db/x",
+                "tcloud apply --state postgres://erika@db/x",
             ),
             ("tcloud plan --out p", "tcloud apply p"),
             ("tcloud plan a --out /p", "tcloud apply /p --dir a"),

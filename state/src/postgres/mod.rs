@@ -24,6 +24,7 @@ use crate::{
 };
 
 pub use error::{PostgresError, Said};
+pub use place::without_password;
 
 use append::AppendAll;
 use lease::{Acquire, Release, Renew};

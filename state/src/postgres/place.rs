@@ -97,6 +97,25 @@ impl Place {
     }
 }
 
+/// A URL as it may be shown, in messages and in commands to run: whoever wants a password to be
+/// kept keeps it elsewhere.
+pub fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once(':') else { return url.to_owned() };
+    // A password may hold any of the characters that end it.
+    let (user, place) = match rest.rsplit_once('@') {
+        Some((known, place)) => {
+            let known = known.trim_start_matches('/');
+            let user = known.split_once(':').map_or(known, |(user, _)| user);
+            (format!("//{user}@"), place)
+        }
+        None => (String::new(), rest),
+    };
+    let (base, parameters) = place.split_once('?').unwrap_or((place, ""));
+    let kept: Vec<&str> = parameters.split('&').filter(|p| !p.starts_with("password")).collect();
+    let mark = if parameters.is_empty() || kept.is_empty() { "" } else { "?" };
+    format!("{scheme}:{user}{base}{mark}{}", kept.join("&"))
+}
+
 fn wrong(help: &'static str) -> PostgresError {
     PostgresError::Url { help: help.to_owned() }
 }
@@ -291,6 +310,21 @@ mod tests {
         assert_eq!((place.config.get_user(), place.schema.as_str()), (Some("erika"), "tcloud"));
         let place = parse("postgres://karl@h:1/d?schema=town", &environment).expect("complete");
         assert_eq!((place.server.as_str(), place.schema.as_str()), ("h:1/d", "town"));
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("postgres://erika:hunter2@db:1/x?schema=a", "postgres://erika@db:1/x?schema=a"),
+            ("postgres://erika:hun@ter2:/?@db/x", "postgres://erika@db/x"),
+            ("postgres://erika@db/x?password=hunter2", "postgres://erika@db/x"),
+            ("postgres://db/x?schema=a&password=hunter2", "postgres://db/x?schema=a"),
+            ("postgre://erika:hunter2@db", "postgre://erika@db"),
+            ("sqlite:a/b.db", "sqlite:a/b.db"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
     }
 
     #[test]
