@@ -84,6 +84,41 @@ impl Database {
         format!("postgres://operator@127.0.0.1:{}/{rest}", self.pooled)
     }
 
+    /// A backup of a schema.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn dump(&self, database: &str, schema: &str) -> String {
+        let output = Command::new("pg_dump")
+            .args(["-U", "postgres", "-n", schema, "-p", &self.port.to_string(), "-h"])
+            .arg(&self.directory)
+            .arg(database)
+            .output()
+            .expect("pg_dump can be run");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// Puts a backup of a schema in the place of what is there.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    pub fn restore(&self, database: &str, schema: &str, backup: &str) {
+        self.sql(database, &format!("DROP SCHEMA {schema} CASCADE"));
+        let file = std::env::temp_dir().join(format!("{schema}.{}.sql", std::process::id()));
+        std::fs::write(&file, backup).expect("written");
+        let output = Command::new("psql")
+            .args(["-qX", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database])
+            .args(["-p", &self.port.to_string(), "-h"])
+            .arg(&self.directory)
+            .arg("-f")
+            .arg(&file)
+            .output()
+            .expect("psql can be run");
+        std::fs::remove_file(&file).expect("removed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Runs SQL as the administrator, and gives back what it says, bare.
     ///
     /// # Panics

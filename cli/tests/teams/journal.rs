@@ -31,22 +31,44 @@ fn the_first_bad_entry_is_named_and_nothing_is_written_behind_a_bad_end() {
     assert!(said.contains("the state is damaged") && said.contains("state verify"), "{said}");
 }
 
-#[test]
-fn an_older_backup_is_noticed() {
-    let team = Team::at("sqlite:state.db".to_owned());
+/// The backup is put back after something was applied: a plan says so, and it can be brought up to
+/// date.
+fn backed_up(team: &Team, back_up: impl FnOnce() -> String, restore: impl FnOnce(String)) {
     team.write("tenants.tcloud", &tenant(1, 1));
     team.run(&["apply", "--yes"], 0);
-    std::fs::copy(team.path().join("state.db"), team.path().join("backup")).expect("copied");
+    let backup = back_up();
     team.write("tenants.tcloud", &tenant(1, 1).replace("256MiB", "512MiB"));
     let said = team.run(&["apply", "--yes"], 0).err;
     assert!(!said.contains("older"), "{said}");
     assert!(!team.run(&["plan"], 0).err.contains("older"));
-    std::fs::rename(team.path().join("backup"), team.path().join("state.db")).expect("moved");
+    restore(backup);
+    team.run(&["state", "verify"], 0);
     let said = team.run(&["plan"], 0).err;
     assert!(said.contains("is older than what runs"), "{said}");
     assert!(said.contains("1 object (tenant.t1.vm.web[1]"), "{said}");
     team.run(&["state", "rebuild", "--yes"], 0);
     assert!(!team.run(&["plan"], 0).err.contains("older"));
+    team.is_done();
+}
+
+#[test]
+fn an_older_backup_of_a_file_is_noticed() {
+    let team = Team::at("sqlite:state.db".to_owned());
+    let file = team.path().join("state.db");
+    let copy = team.path().join("backup");
+    let back_up = || {
+        std::fs::copy(&file, &copy).expect("copied");
+        copy.display().to_string()
+    };
+    backed_up(&team, back_up, |copy| std::fs::rename(copy, &file).expect("moved"));
+}
+
+#[test]
+fn an_older_backup_of_a_database_is_noticed() {
+    let team = Team::pooled("backup");
+    let database = Database::shared();
+    let back_up = || database.dump("operator", "backup");
+    backed_up(&team, back_up, |backup| database.restore("operator", "backup", &backup));
 }
 
 /// Whatever goes wrong and however much is said, the password is never a part of it.

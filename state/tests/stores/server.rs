@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::database::Database;
 use crate::kit::*;
 use tcloud_state::postgres::{Opening, PostgresError};
-use tcloud_state::{Body, PostgresStore, Selection, Store, StoreError};
+use tcloud_state::{Body, PostgresStore, Selection, Store, StoreError, Why};
 
 /// How the server is reached.
 #[derive(Clone, Copy)]
@@ -177,4 +177,54 @@ async fn a_database_that_only_reads_is_read() {
     let opening = Opening { url: &url, deployment: "test" };
     let reader = PostgresStore::open_to_read(opening).await.expect("answered").expect("there");
     assert_eq!(reader.load(&Selection::All).await.expect("loaded").state.records.len(), 1);
+}
+
+/// The rights that the book gives to operators are enough, and let nobody change the journal; those
+/// of auditors let them read.
+#[tokio::test]
+async fn the_rights_in_the_book_are_the_right_ones() {
+    let page = include_str!("../../../book/src/operations/teams.md");
+    let (_, rest) = page.split_once("```sql\n").expect("the page has a script");
+    let (script, _) = rest.split_once("```").expect("it ends");
+    let database = Database::shared();
+    database.sql("postgres", "CREATE DATABASE rights OWNER operator");
+    drop(open(&database.url("rights")).await.expect("the owner makes the tables"));
+    database.sql("rights", script);
+    database.sql(
+        "rights",
+        "CREATE ROLE erika LOGIN IN ROLE tcloud_operators; \
+         CREATE ROLE karl LOGIN IN ROLE tcloud_auditors; CREATE ROLE max LOGIN; \
+         ALTER TABLE tcloud.entries DISABLE TRIGGER only_append",
+    );
+    let of = |user: &str| database.url("rights").replace("operator", user);
+
+    let store = shared(&of("erika")).await;
+    let mut run = begin(&store, &["tenant.a", "shared"]).await;
+    run.create(0, "tenant.a.vm.x", 1).await;
+    let forgotten =
+        Body::Records { why: Why::Forget, changes: vec![remove(&object("tenant.a.vm.x"))] };
+    run.write("tenant.a", vec![forgotten]).await.expect("written");
+    run.create(1, "tenant.a.vm.x", 1).await;
+    run.create(2, "tenant.a.vm.x", 2).await;
+    assert_eq!(store.renew(run.id, TTL).await.expect("renewed"), 2);
+    store.release(run.id).await.expect("released");
+    assert!(tcloud_state::verify::verify(&*store).await.expect("read").is_sound());
+    for change in ["UPDATE tcloud.entries SET body = ''", "DELETE FROM tcloud.entries"] {
+        let check = format!(
+            "SET ROLE erika; DO $$ BEGIN {change}; RAISE 'it was changed'; \
+             EXCEPTION WHEN insufficient_privilege THEN NULL; END $$"
+        );
+        database.sql("rights", &check);
+    }
+
+    let (url, deployment) = (of("karl"), "test");
+    let reader = PostgresStore::open_to_read(Opening { url: &url, deployment }).await;
+    let reader = reader.expect("answered").expect("there");
+    assert_eq!(reader.load(&Selection::All).await.expect("loaded").state.records.len(), 1);
+    let auditor = shared(&url).await;
+    let refused = auditor.acquire(&request(run.id, &["tenant.a"], TTL)).await;
+    let error = refused.expect_err("it may only read").to_string();
+    assert!(error.contains("karl may not do that"), "{error}");
+    let error = refusal(&of("max")).await;
+    assert!(matches!(error, PostgresError::Hidden { .. }), "{error}");
 }
