@@ -1,20 +1,22 @@
 //! A kind as `tcloud explain` shows it: what it is, an example, and each attribute with its type,
-//! its default and what changing it does to a running guest.
+//! its default and what changing it does to a running guest. Providers describe kinds too, so that
+//! nothing of it is shown raw.
 
 use std::fmt::Write as _;
 
 use tcloud_model::{Attribute, Block, Cost, Role, Schema};
 
-use crate::terminal::{Palette, Tone, WIDTH};
+use crate::terminal::{Palette, Tone, WIDTH, escape, escape_lines};
 use crate::view::layout::{width, wrap};
 
 /// The page of a kind.
 pub(crate) fn kind(schema: &Schema, palette: Palette) -> String {
-    let mut text = format!("{}\n\n", palette.paint(Tone::Strong, &format!("kind {}", schema.kind)));
+    let mut text =
+        format!("{}\n\n", palette.paint(Tone::Strong, &format!("kind {}", escape(&schema.kind))));
     paragraphs(&mut text, &schema.doc, 0);
     let _ = writeln!(text, "\n{}\n", wrap(&standing(schema), WIDTH, 0));
     for line in schema.example.lines() {
-        let _ = writeln!(text, "    {}", palette.paint(Tone::Change, line));
+        let _ = writeln!(text, "    {}", palette.paint(Tone::Change, &escape(line)));
     }
     if !schema.attributes.is_empty() {
         let _ = writeln!(text, "\n{}\n", palette.paint(Tone::Strong, "Attributes"));
@@ -33,7 +35,8 @@ pub(crate) fn kind(schema: &Schema, palette: Palette) -> String {
 
 /// Where it may stand, and what tcloud does with it.
 fn standing(schema: &Schema) -> String {
-    let inside: Vec<String> = schema.within.iter().map(|kind| format!("`{kind}`")).collect();
+    let inside: Vec<String> =
+        schema.within.iter().map(|kind| format!("`{}`", escape(kind))).collect();
     let place = match (schema.top_level, inside.is_empty()) {
         (true, true) => "Stands at the top level.".to_owned(),
         (true, false) => format!("Stands at the top level or in {}.", inside.join(" or ")),
@@ -50,7 +53,7 @@ fn standing(schema: &Schema) -> String {
 
 fn nested(text: &mut String, block: &Block, indent: usize, palette: Palette) {
     let label = if block.labelled { " NAME" } else { "" };
-    let head = palette.paint(Tone::Good, &format!("{}{label} {{ … }}", block.name));
+    let head = palette.paint(Tone::Good, &format!("{}{label} {{ … }}", escape(&block.name)));
     let _ = writeln!(text, "{:indent$}{head}", "");
     paragraphs(text, &block.doc, indent + 4);
     for attribute in &block.attributes {
@@ -81,10 +84,11 @@ fn describe(text: &mut String, attribute: &Attribute, indent: usize, palette: Pa
     if !attribute.steering {
         notes.push(cost(&attribute.cost));
     }
-    let ty = attribute.ty.to_string();
-    let plain = format!("{}: {ty}", attribute.name);
-    let name = palette.paint(Tone::Good, &attribute.name);
-    let notes = notes.join(" · ");
+    let (name, ty) = (escape(&attribute.name), attribute.ty.to_string());
+    let ty = escape(&ty);
+    let plain = format!("{name}: {ty}");
+    let name = palette.paint(Tone::Good, &name);
+    let notes = escape(&notes.join(" · ")).into_owned();
     if indent + width(&plain) + 3 + width(&notes) <= WIDTH && !notes.is_empty() {
         let notes = palette.paint(Tone::Faint, &notes);
         let _ = writeln!(text, "{:indent$}{name}: {ty}   {notes}", "");
@@ -113,7 +117,9 @@ fn cost(cost: &Cost) -> String {
 }
 
 fn paragraphs(text: &mut String, doc: &str, indent: usize) {
-    for paragraph in doc.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
+    for paragraph in
+        escape_lines(doc).split("\n\n").filter(|paragraph| !paragraph.trim().is_empty())
+    {
         let _ = writeln!(text, "{:indent$}{}", "", wrap(paragraph, WIDTH - indent, indent));
     }
 }

@@ -1,12 +1,14 @@
 //! Input that is wrong, hostile or damaged: it is refused with a code and a place, in bounded time
 //! and memory, without a panic, and nothing of it reaches the terminal unescaped.
 
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::project::{Ended, Project};
+use crate::provider::{RAW, toy};
 
 /// How long the refusal of anything may take, in a build without optimisation on a busy machine.
 const BOUND: Duration = Duration::from_secs(30);
@@ -393,6 +395,20 @@ fn what_hosts_and_people_call_things_reaches_no_terminal() {
         &["state", "show", "vm.w"],
         &["history"],
         &["graph"],
+        &["graph", "--format", "mermaid"],
+        &["adopt", host, "--list"],
+        &["adopt", host, "--stdout"],
+        &["adopt", host, evil],
+        &["adopt", host],
+        &["adopt", evil],
+        &["fmt", "--check", evil],
+        &["fmt", evil],
+        &["fmt"],
+        &["provider", "list"],
+        &["provider", "schema", evil],
+        &["provider", "test", evil],
+        &["provider", "lock", evil],
+        &["console", "--var", evil],
         &["sim", "list"],
         &["sim", "list", "--json"],
         &["sim", "dump"],
@@ -413,4 +429,51 @@ fn what_hosts_and_people_call_things_reaches_no_terminal() {
     }
     project.run(&["sim", "unreachable", host, "--why", evil], 0);
     fails(&project, &["plan", "--exit-code"], 1, host);
+}
+
+#[test]
+fn what_providers_say_reaches_no_terminal() {
+    let project = toy();
+    let evil = "\\x1b[2K\\r\\x9b\\u202e\\x1b]52;c;aGk=\\x07";
+    let described = RAW
+        .replace("\"version\": \"1\"", &format!("\"version\": \"1{evil}\""))
+        .replace("As it is.", "\\\\u001b[2K\\\\u202e");
+    project.edit("toy", "{\"name\": \"toy\", \"version\": \"1\", ", &described);
+    let says = format!(
+        "    print(\"{evil}\", file=sys.stderr, flush=True)\n    if method == \"apply\":\n        \
+         raise Refused(\"{evil}\")\n    if method == \"configure\":"
+    );
+    project.edit("toy", "    if method == \"configure\":", &says);
+    let commands: &[&[&str]] = &[
+        &["provider", "list"],
+        &["provider", "list", "--json"],
+        &["provider", "schema", "toy"],
+        &["provider", "schema", "toy", "--json"],
+        &["explain", "vm"],
+        &["provider", "test", "toy"],
+        &["provider", "test", "toy", "--json"],
+        &["-v", "-v", "plan"],
+        &["-v", "-v", "apply", "--yes"],
+        &["apply", "--yes", "--json"],
+    ];
+    for command in commands {
+        let Ended { out, err, .. } = ended(&project, command);
+        assert!((out + &err).contains("[2K"), "{command:?} shows it escaped");
+    }
+}
+
+#[test]
+fn what_a_console_is_told_reaches_no_terminal() {
+    let project = guest("");
+    let mut console = project.command(&["console"]);
+    let mut console = console.stdin(std::process::Stdio::piped()).spawn().expect("tcloud runs");
+    let mut lines = console.stdin.take().expect("a pipe");
+    lines
+        .write_all("\"a\\u{1b}[2K\\u{202e}\"\n\u{1b}]52;c;aGk=\u{7}\n\"\u{9b}\"\n".as_bytes())
+        .expect("written");
+    drop(lines);
+    let ended = console.wait_with_output().expect("it ends");
+    let said = String::from_utf8(ended.stdout).expect("UTF-8")
+        + &String::from_utf8(ended.stderr).expect("UTF-8");
+    assert!(said.contains("[2K") && !said.chars().any(is_unsafe), "{said:?}");
 }

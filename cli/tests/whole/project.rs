@@ -107,7 +107,7 @@ impl Project {
             self.command(arguments).output().expect("tcloud runs");
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         let (out, err) = (text(stdout), text(stderr));
-        assert!(!err.contains("BUG") && !err.contains("panicked"), "{arguments:?}\n{err}");
+        assert!(!err.contains("BUG:") && !err.contains("panicked"), "{arguments:?}\n{err}");
         Ended { code: status.code(), out, err, took: start.elapsed() }
     }
 

@@ -15,7 +15,7 @@ const TEXT: &str = "site s {\n  host a { provider = \"toy\", uri = \"toy:\" }\n 
     disk root { size = 10GiB }\n    nic n { network = network.n }\n  }\n}\n";
 
 /// A project with the example in Python as its provider.
-fn toy() -> Project {
+pub(crate) fn toy() -> Project {
     let project = Project::with(TEXT);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/plugins");
     std::fs::copy(source.join("tcloud-provider-toy"), project.path().join("toy")).expect("copied");
@@ -243,4 +243,33 @@ fn a_plugin_that_is_killed_in_the_middle_costs_nothing() {
     assert!(ours.len() > 20);
     assert_nothing_is_twice(&ours);
     assert_eq!(ours, project.remembered(), "no orphan, and no record of nothing");
+}
+
+/// What the example says of itself when it adds a block that takes XML as it is.
+pub(crate) const RAW: &str = r#"{"name": "toy", "version": "1", "extensions": json.loads('''[{"kind": "vm",
+"attributes": [], "blocks": [{"name": "toy", "doc": "What only toys have.", "labelled": false,
+"adding": "none", "removing": "none", "steering": false, "unless": [], "blocks": [],
+"attributes": [{"name": "raw_xml", "doc": "As it is.", "type": "text", "required": false,
+"default": null, "least": null, "assigned": false, "computed": false, "steering": false,
+"cost": {"always": "power-cycle"}}]}]}]'''), "#;
+
+#[test]
+fn raw_xml_is_refused_until_it_is_allowed_and_then_shown_whole() {
+    let project = toy();
+    project.edit("toy", "{\"name\": \"toy\", \"version\": \"1\", ", RAW);
+    let xml = "<qemu:commandline><qemu:arg value='-device'/><qemu:arg value='vfio-pci'/></qemu:commandline>\
+        <devices><disk type='block'><source dev='/dev/sda'/></disk></devices>";
+    let block = format!("memory = 1GiB\n    toy {{ raw_xml = \"{xml}\" }}");
+    project.edit("main.tcloud", "memory = 1GiB", &block);
+    for command in [&["check"][..], &["plan"], &["apply", "--yes"]] {
+        let refused = project.ended(command);
+        assert_eq!(refused.code, Some(1), "{command:?} {}{}", refused.out, refused.err);
+        assert!(refused.err.contains("E0911"), "{}", refused.err);
+        assert!(refused.err.contains("main.tcloud:10:21"), "{}", refused.err);
+    }
+    assert!(!project.path().join(".tcloud/state.db").exists(), "nothing was done");
+    project.edit("tcloud.toml", "path = \"toy\"\n", "path = \"toy\"\nallow_raw_xml = true\n");
+    let said = project.run(&["plan"], 0);
+    let words = |text: &str| text.split_whitespace().collect::<String>();
+    assert!(words(&said).contains(&words(xml)), "it is not shown whole: {said}");
 }

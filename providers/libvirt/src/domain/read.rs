@@ -97,7 +97,8 @@ pub fn definition(domain: &Element, directory: &Directory) -> Fields {
     let asked = words::read(domain);
     let mut fields = Fields::new();
     for name in ["title", "description"] {
-        if let Some(text) = domain.content_at(name).filter(|text| !text.is_empty()) {
+        let text = domain.find(name).map(Element::exact_content);
+        if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
             fields.insert(name, Value::text(&text));
         }
     }

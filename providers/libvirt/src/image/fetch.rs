@@ -127,7 +127,7 @@ pub(super) fn fetch(
         ));
     }
     let file = temporary(directory)?;
-    let (body, length) = request(source, sources)?;
+    let (body, length) = request(source, &agent(sources, RootCerts::PlatformVerifier))?;
     if length.is_some_and(|length| length > LARGEST) {
         return Failure::refused(format!(
             "{} has {} bytes, and at most {LARGEST} are fetched",
@@ -194,16 +194,8 @@ fn receive(
     Ok(file)
 }
 
-fn request(source: &str, sources: Sources) -> Result<(impl Read, Option<u64>), Failure> {
-    let shown = quoted(source);
-    let authority = source.trim_start_matches("https://").split('/').next().unwrap_or_default();
-    if authority.contains('@') {
-        return Failure::refused(format!(
-            "the source of an image names an account, which everybody could read ({})",
-            quoted(authority.rsplit('@').next().unwrap_or_default())
-        ));
-    }
-    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+/// What asks servers: only over TLS, also where one server leads to another.
+pub(super) fn agent(sources: Sources, trusted: RootCerts) -> ureq::Agent {
     let config = Config::builder()
         .https_only(true)
         .max_redirects(5)
@@ -212,10 +204,24 @@ fn request(source: &str, sources: Sources) -> Result<(impl Read, Option<u64>), F
         .timeout_recv_response(Some(SILENCE))
         .timeout_per_read(Some(SILENCE))
         .user_agent(concat!("tcloud/", env!("CARGO_PKG_VERSION")))
-        .tls_config(tls)
+        .tls_config(TlsConfig::builder().root_certs(trusted).build())
         .build();
     let resolver = Public { sources, inner: DefaultResolver::default() };
-    let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), resolver);
+    ureq::Agent::with_parts(config, DefaultConnector::default(), resolver)
+}
+
+pub(super) fn request(
+    source: &str,
+    agent: &ureq::Agent,
+) -> Result<(impl Read + use<>, Option<u64>), Failure> {
+    let shown = quoted(source);
+    let authority = source.trim_start_matches("https://").split('/').next().unwrap_or_default();
+    if authority.contains('@') {
+        return Failure::refused(format!(
+            "the source of an image names an account, which everybody could read ({})",
+            quoted(authority.rsplit('@').next().unwrap_or_default())
+        ));
+    }
     let answer = agent.get(source).call().map_err(|error| match error {
         ureq::Error::StatusCode(code) => {
             Failure::Refused(format!("{shown}: the server says {code}"))

@@ -8,6 +8,8 @@
 
 mod fetch;
 mod header;
+#[cfg(test)]
+mod redirect;
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};

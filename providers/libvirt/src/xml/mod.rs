@@ -164,11 +164,16 @@ impl Element {
 
     /// The text directly in it, without white space around it.
     pub fn content(&self) -> String {
+        self.exact_content().trim().to_owned()
+    }
+
+    /// The same with what stands before and after it, as people's own words have to be read.
+    pub fn exact_content(&self) -> String {
         let texts = self.children.iter().filter_map(|node| match node {
             Node::Text(text) => Some(text.as_str()),
             _ => None,
         });
-        texts.collect::<String>().trim().to_owned()
+        texts.collect()
     }
 
     /// The text of the first element at a path.

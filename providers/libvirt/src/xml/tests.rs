@@ -84,6 +84,7 @@ proptest! {
             Ok(written) => {
                 let read = Element::parse(&written).expect(&written);
                 prop_assert_eq!(read.get("of"), Some(text.as_str()));
+                prop_assert_eq!(read.exact_content(), text);
             }
             Err(XmlError::Character { character, .. }) => prop_assert!(!is_allowed(character)),
             Err(other) => prop_assert!(false, "{}", other),

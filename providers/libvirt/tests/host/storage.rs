@@ -167,12 +167,13 @@ async fn refusals(client: &Client<'_>) {
     let refused = client.delete(&address(POOL)).await.expect_err("a pool in use");
     assert!(refused.message.contains("not taken down"), "{}", refused.message);
     let (_, base) = world().into_iter().find(|(own, _)| *own == VOLUME).expect("a volume");
-    for (name, word) in [("../../etc/x", "name"), ("a/b", "name"), (".hidden", "name")] {
+    let long = "x".repeat(300);
+    for name in ["../../etc/x", "a/b", ".hidden", ".", "..", "", "a\0b", "a\nb", &long] {
         let mut operation = client.creation(&address(VOLUME), &base);
         operation.identity.name = name.into();
         operation.identity.uuid = Deployment::new(name).id;
         let refused = client.provider.apply(&operation).await.expect_err(name);
-        assert!(refused.message.contains(word), "{}", refused.message);
+        assert!(refused.message.contains("name"), "{}", refused.message);
     }
     let encrypted = with(&base, "encrypted", Value::Bool(true));
     let other = address("tenant.storage.volume.secret");
