@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::secrets::Permissions;
 use serde::Deserialize;
 use tcloud_model::{Name, SourceFile, diagnostic};
+use tcloud_state::postgres::without_password;
 
 /// The name of the file.
 pub(crate) const FILE: &str = "tcloud.toml";
@@ -182,6 +183,10 @@ fn kebab(text: &str) -> Option<String> {
 
 fn wrong(text: &str, error: &toml::de::Error) -> ConfigError {
     let mut message = error.message().lines().collect::<Vec<_>>().join("; ");
+    if message.contains("://") {
+        // What stands in quotes may be a URL with a password, in the wrong place.
+        message = message.split('"').map(without_password).collect::<Vec<_>>().join("\"");
+    }
     if let Some(near) = meant(&message) {
         message = format!("{message}; did you mean `{near}`?");
     }
@@ -246,6 +251,18 @@ mod tests {
         ] {
             let error = parse(text).expect_err(text);
             assert!(error.starts_with(start), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_the_wrong_place_is_not_repeated() {
+        for text in [
+            "state = \"postgres://erika:hunter2@db/x\"\n",
+            "[limits]\nfile_size = \"postgres://erika:hunter2@db/x\"\n",
+            "edition = 1\nstate = { uri = \"postgres://erika:hunter2@db/x\" }\n",
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(!error.contains("hunter2"), "{error}");
         }
     }
 

@@ -149,6 +149,7 @@ impl Project {
         &self,
         inputs: &Inputs,
         access: Access,
+        context: &Context,
     ) -> Result<Arc<dyn Store>, Failure> {
         let url = inputs.state.as_deref().or(self.config.state.as_deref());
         let path = match url {
@@ -174,7 +175,14 @@ impl Project {
             std::fs::create_dir_all(directory)
                 .map_err(|source| SessionError::Directory { path: directory.to_owned(), source })?;
         }
-        Ok(Arc::new(SqliteStore::open(&path)?))
+        let store = SqliteStore::open(&path)?;
+        if store.was_cut_off() {
+            context.terminal.note(
+                "A write that was cut off, as by a crash or a power cut, was dropped from what is \
+                 remembered.",
+            );
+        }
+        Ok(Arc::new(store))
     }
 
     /// The store that a team shares.

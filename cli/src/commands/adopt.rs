@@ -47,7 +47,7 @@ pub(super) async fn run(arguments: &arguments::Adopt, context: &Context) -> Outc
     let desired = text.program.desired();
     let hosts = desired.resources.keys().filter(|address| address.kind() == "host");
     let host = find::find(&arguments.host, hosts)?;
-    let store = project.store(&arguments.inputs, Access::Read).await?;
+    let store = project.store(&arguments.inputs, Access::Read, context).await?;
     let engine = project.engine(&text.program, store, look::PARALLELISM.get());
     let (loaded, observed) = tokio::join!(engine.load(), engine.observe());
     engine.shutdown().await;

@@ -12,7 +12,7 @@ use crate::view::history;
 
 pub(super) async fn run(arguments: &History, context: &Context) -> Outcome {
     let project = Project::open(context.path(None), context).await?;
-    let store = project.store(&arguments.inputs, Access::Read).await?;
+    let store = project.store(&arguments.inputs, Access::Read, context).await?;
     let entries = store.history(&Filter::default()).await?;
     store.close().await;
     let runs = history::runs(&entries, arguments.number);

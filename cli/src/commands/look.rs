@@ -35,7 +35,7 @@ pub(super) async fn look(
 ) -> Result<Known, Failure> {
     let project = Project::open(root, context).await?;
     let text = project.program(inputs, context)?;
-    let store = project.store(inputs, Access::Read).await?;
+    let store = project.store(inputs, Access::Read, context).await?;
     let engine = project.engine(&text.program, store, PARALLELISM.get());
     let state = engine.load().await?.state;
     let observed = engine.observe().await;

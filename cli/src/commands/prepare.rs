@@ -25,7 +25,7 @@ pub(super) async fn prepare(
     context: &Context,
 ) -> Result<Prepared, Failure> {
     let text = project.program(&run.inputs, context)?;
-    let store = project.store(&run.inputs, access).await?;
+    let store = project.store(&run.inputs, access, context).await?;
     let engine = project.engine(&text.program, store, run.parallelism.get());
     Ok(Prepared { text, engine })
 }
@@ -36,7 +36,7 @@ pub(super) async fn load(
     run: &Run,
     context: &Context,
 ) -> Result<(Prepared, Loaded), Failure> {
-    let store = project.store(&run.inputs, Access::Read).await;
+    let store = project.store(&run.inputs, Access::Read, context).await;
     let reading = store.as_ref().ok().cloned();
     let reading = tokio::spawn(async move {
         match reading {

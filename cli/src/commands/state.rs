@@ -17,16 +17,16 @@ pub(super) async fn run(arguments: State, context: &Context) -> Outcome {
     let project = Project::open(context.path(None), context).await?;
     match arguments.command {
         StateCommand::List { pattern, json, inputs } => {
-            let state = load(&project, &inputs).await?.state;
+            let state = load(&project, &inputs, context).await?.state;
             list(&state, pattern.as_deref(), json, context)
         }
         StateCommand::Show { address, json, inputs } => {
-            let state = load(&project, &inputs).await?.state;
+            let state = load(&project, &inputs, context).await?.state;
             show(&state, &address, json, context)
         }
         StateCommand::Verify { json, inputs } => verify(&project, json, &inputs, context).await,
         StateCommand::Export { inputs } => {
-            let loaded = load(&project, &inputs).await?;
+            let loaded = load(&project, &inputs, context).await?;
             let export = serde_json::to_value(tcloud_state::export::Export::new(&loaded))?;
             context.terminal.json(&export);
             Ok(Exit::Done)
@@ -38,15 +38,15 @@ pub(super) async fn run(arguments: State, context: &Context) -> Outcome {
     }
 }
 
-async fn load(project: &Project, inputs: &Inputs) -> Result<Loaded, Failure> {
-    let store = project.store(inputs, Access::Read).await?;
+async fn load(project: &Project, inputs: &Inputs, context: &Context) -> Result<Loaded, Failure> {
+    let store = project.store(inputs, Access::Read, context).await?;
     let loaded = store.load(&Selection::All).await?;
     store.close().await;
     Ok(loaded)
 }
 
 async fn verify(project: &Project, json: bool, inputs: &Inputs, context: &Context) -> Outcome {
-    let store = project.store(inputs, Access::Read).await?;
+    let store = project.store(inputs, Access::Read, context).await?;
     let verified = tcloud_state::verify::verify(&*store).await?;
     store.close().await;
     if json {
@@ -56,6 +56,9 @@ async fn verify(project: &Project, json: bool, inputs: &Inputs, context: &Contex
         context.terminal.json(&value);
     }
     if verified.is_sound() {
+        if json {
+            return Ok(Exit::Done);
+        }
         let (entries, scopes) = (verified.entries, count(verified.scopes, "chain"));
         context.terminal.line(&format!("Every entry is as it was written: {entries} in {scopes}."));
         return Ok(Exit::Done);
@@ -135,7 +138,7 @@ async fn forget(
     inputs: &Inputs,
     context: &Context,
 ) -> Outcome {
-    let state = load(project, inputs).await?.state;
+    let state = load(project, inputs, context).await?.state;
     let all = state.records.keys().map(|object| &object.address);
     let address = find::find(address, all)?;
     let changes: Vec<RecordChange> = state
@@ -148,7 +151,7 @@ async fn forget(
     if !yes {
         consent::confirm(&format!("Drop {number} of {address}?"), &context.terminal).await?;
     }
-    let engine = project.engine_without_hosts(project.store(inputs, Access::Write).await?);
+    let engine = project.engine_without_hosts(project.store(inputs, Access::Write, context).await?);
     change_with(project, &engine, "state forget", Why::Forget, changes, context).await?;
     context.terminal.note(&format!("{number} dropped; what runs stays as it is."));
     Ok(Exit::Done)
@@ -156,7 +159,7 @@ async fn forget(
 
 async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Context) -> Outcome {
     let text = project.program(inputs, context)?;
-    let store = project.store(inputs, Access::Write).await?;
+    let store = project.store(inputs, Access::Write, context).await?;
     let engine = project.engine(&text.program, store, 32);
     let known = engine.load().await?.state;
     let observed = engine.observe().await;

@@ -9,6 +9,7 @@ mod place;
 mod read;
 
 mod schema;
+mod torn;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use error::SqliteError;
 /// A store in a SQLite file.
 pub struct SqliteStore {
     database: Arc<Mutex<Option<Database>>>,
+    cut_off: bool,
 }
 
 /// The open file. Used by one thread at a time.
@@ -47,9 +49,16 @@ impl SqliteStore {
     /// One for each way to fail: a network file system, a directory that cannot be written, a full
     /// disk, a file that is something else, damaged, or written by a newer tcloud.
     pub fn open(path: &Path) -> Result<SqliteStore, SqliteError> {
-        let connection = open::open(path)?;
+        let mut connection = open::open(path)?;
+        let cut_off = torn::is_cut_off(&mut connection, path);
         let database = Database { path: path.to_owned(), connection, scopes: HashMap::new() };
-        Ok(SqliteStore { database: Arc::new(Mutex::new(Some(database))) })
+        Ok(SqliteStore { database: Arc::new(Mutex::new(Some(database))), cut_off })
+    }
+
+    /// Whether a write that was cut off, as by a power cut, was dropped when the file was opened.
+    /// Nobody was told that it was durable.
+    pub fn was_cut_off(&self) -> bool {
+        self.cut_off
     }
 
     /// Runs something with the file, on a thread that may block.

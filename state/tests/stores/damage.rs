@@ -111,9 +111,13 @@ async fn a_torn_tail_is_dropped() {
     let log = std::fs::OpenOptions::new().write(true).open(after.path().join("state.db-wal"));
     log.expect("opens").set_len(whole + 2000).expect("cut");
     let store = SqliteStore::open(&after.path().join("state.db")).expect("opens");
+    assert!(store.was_cut_off());
     let verified = verify(&store).await.expect("it can be read");
     assert!(verified.is_sound() && verified.entries == 2, "{verified:?}");
     store.acquire(&request(run.id, &["tenant.a"], TTL)).await.expect("it can be written");
+    store.close().await;
+    let again = SqliteStore::open(&after.path().join("state.db")).expect("opens");
+    assert!(!again.was_cut_off(), "it is told once");
 }
 
 fn edit(path: &Path, sql: &str) {
