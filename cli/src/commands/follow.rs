@@ -6,6 +6,7 @@ use std::time::Duration;
 use tcloud_engine::{ApplyEvent, Control, Finding};
 use tcloud_model::ObjectId;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::Context;
 use crate::interrupt::Interrupts;
@@ -50,13 +51,15 @@ pub(super) struct Listener<'a> {
     context: &'a Context,
     json: bool,
     progress: Progress<'a>,
+    /// The run that was last said to be waited for.
+    waited_for: Option<Uuid>,
 }
 
 impl<'a> Listener<'a> {
     /// Shows a run of so many steps.
     pub(super) fn new(context: &'a Context, json: bool, steps: usize, what: &str) -> Listener<'a> {
         let progress = Progress::new(&context.terminal, steps, what);
-        Listener { context, json, progress }
+        Listener { context, json, progress, waited_for: None }
     }
 
     /// Takes the progress away.
@@ -69,13 +72,18 @@ impl<'a> Listener<'a> {
             self.context.terminal.json_text(&event.to_json());
         }
         match event {
-            ApplyEvent::LeaseWait { scope, holder, remaining } => self.progress.say(&format!(
-                "  waiting for {scope}: {} has held it since its {} began; the lease ends in {} s \
-                 unless it is renewed",
-                escape(&holder.who),
-                escape(&holder.command),
-                remaining.as_secs()
-            )),
+            // It comes every second, and is said once for each run that is waited for.
+            ApplyEvent::LeaseWait { scope, holder, remaining } => {
+                if self.waited_for.replace(holder.run) != Some(holder.run) {
+                    self.progress.say(&format!(
+                        "  waiting for {scope}: {} has held it since its {} began; the lease ends \
+                         in {} s unless it is renewed",
+                        escape(&holder.who),
+                        escape(&holder.command),
+                        remaining.as_secs()
+                    ));
+                }
+            }
             ApplyEvent::Recovered { object, action, finding } => {
                 let found = match finding {
                     Finding::Done => "was done".to_owned(),

@@ -124,9 +124,12 @@ fn place(row: &Row) -> Result<Place, Failure> {
 
 /// The last two entries of chains and what stands behind their ends, oldest first.
 async fn ends(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Vec<Stored>>, Failure> {
-    let sql = "SELECT entries.serial, entries.generation, hash, body, scopes.id FROM scopes \
-               JOIN entries ON entries.scope = scopes.id AND entries.serial >= scopes.serial - 1 \
-               WHERE scopes.id = ANY($1) ORDER BY entries.serial";
+    // Looked up for each scope, however long the journal is.
+    let sql = "SELECT last.serial, last.generation, last.hash, last.body, scopes.id FROM scopes \
+               CROSS JOIN LATERAL (SELECT * FROM entries WHERE entries.scope = scopes.id \
+                                   AND entries.serial >= scopes.serial - 1 \
+                                   ORDER BY entries.serial LIMIT 3) AS last \
+               WHERE scopes.id = ANY($1) ORDER BY scopes.id, last.serial";
     let mut ends: HashMap<i64, Vec<Stored>> = HashMap::new();
     for row in client.query_typed(sql, &[(&ids, Type::INT8_ARRAY)]).await? {
         ends.entry(row.try_get(4)?).or_default().push(stored(&row)?);
