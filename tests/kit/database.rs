@@ -14,6 +14,7 @@ pub struct Database {
     directory: PathBuf,
     port: u16,
     pooled: u16,
+    standby: u16,
 }
 
 impl Database {
@@ -22,10 +23,10 @@ impl Database {
     /// # Panics
     /// When it cannot be started; the message says what is missing.
     pub fn start() -> Database {
-        let [port, pooled] = free();
+        let [port, pooled, standby] = free();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(|root| root.join(SCRIPT));
         let mut keeper = Command::new(script.expect("a crate stands in the repository"))
-            .args([port.to_string(), pooled.to_string()])
+            .args([port, pooled, standby].map(|port| port.to_string()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -41,7 +42,7 @@ impl Database {
             panic!("no database: {why} {errors:?}");
         }
         let directory = PathBuf::from(said.trim());
-        Database { keeper: Mutex::new((keeper, input, output)), directory, port, pooled }
+        Database { keeper: Mutex::new((keeper, input, output)), directory, port, pooled, standby }
     }
 
     /// One that all tests of this process share. It ends with the process.
@@ -50,7 +51,7 @@ impl Database {
         SHARED.get_or_init(Database::start)
     }
 
-    /// Tells the script something: `start`, `stop`, `kill`, `pause`, `resume`.
+    /// Tells the script something: `start`, `stop`, `kill`, `pause`, `resume`, `standby`.
     ///
     /// # Panics
     /// When it does not obey.
@@ -72,6 +73,11 @@ impl Database {
     /// The port of the server itself.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port of the standby, once there is one.
+    pub fn standby(&self) -> u16 {
+        self.standby
     }
 
     /// The URL of a database, with the server itself behind it.
@@ -139,9 +145,9 @@ impl Database {
 /// The script, from the root of the repository.
 const SCRIPT: &str = "tests/lab/postgres";
 
-/// Two ports that nobody listens on.
-fn free() -> [u16; 2] {
-    let listeners = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").expect("a port is free"));
+/// Three ports that nobody listens on.
+fn free() -> [u16; 3] {
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port is free"));
     listeners.map(|listener| listener.local_addr().expect("it is bound").port())
 }
 

@@ -56,11 +56,13 @@ async fn verify(project: &Project, json: bool, inputs: &Inputs, context: &Contex
         context.terminal.json(&value);
     }
     if verified.is_sound() {
-        if json {
-            return Ok(Exit::Done);
+        if verified.scopes == 0 {
+            context.terminal.note("Nothing is remembered yet.");
+        } else if !json {
+            let (entries, chains) = (verified.entries, count(verified.scopes, "chain"));
+            let text = format!("Every entry is as it was written: {entries} in {chains}.");
+            context.terminal.line(&text);
         }
-        let (entries, scopes) = (verified.entries, count(verified.scopes, "chain"));
-        context.terminal.line(&format!("Every entry is as it was written: {entries} in {scopes}."));
         return Ok(Exit::Done);
     }
     let damage = verified.damage.iter();

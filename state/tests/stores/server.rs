@@ -228,3 +228,24 @@ async fn the_rights_in_the_book_are_the_right_ones() {
     let error = refusal(&of("max")).await;
     assert!(matches!(error, PostgresError::Hidden { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn a_standby_is_read_and_whoever_writes_finds_the_server_that_can_be_written() {
+    let database = Database::start();
+    let store = shared(&database.url("operator")).await;
+    begin(&store, &["tenant.a"]).await.create(0, "tenant.a.vm.x", 1).await;
+    database.tell("standby");
+    let (first, second) = (database.standby(), database.port());
+    let url = format!("postgres://operator@127.0.0.1:{first}/operator");
+    let error = refusal(&url).await;
+    assert!(matches!(error, PostgresError::ReadOnly { .. }), "{error}");
+    let opening = Opening { url: &url, deployment: "test" };
+    let reader = PostgresStore::open_to_read(opening).await.expect("answered").expect("there");
+    assert_eq!(reader.load(&Selection::All).await.expect("loaded").state.records.len(), 1);
+    let both = format!(
+        "postgres://operator@127.0.0.1:{first},127.0.0.1:{second}/operator\
+         ?target_session_attrs=read-write"
+    );
+    let store = shared(&both).await;
+    begin(&store, &["tenant.b"]).await.create(0, "tenant.b.vm.x", 1).await;
+}
