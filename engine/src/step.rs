@@ -81,7 +81,7 @@ impl Task {
             Ok(provider) => provider,
             Err(error) => {
                 return match error.retry {
-                    Retry::Never => Attempt::End(failed(error.message)),
+                    Retry::Never | Retry::Unready => Attempt::End(failed(error.message)),
                     Retry::Later | Retry::Unknown => Attempt::Again(error.message),
                 };
             }
@@ -125,6 +125,11 @@ impl Task {
         match retry {
             Retry::Later => Attempt::Again(message),
             Retry::Never => Attempt::End(self.look_after(message).await),
+            // All of it is there, and is remembered; that it is of no use yet is told all the same.
+            Retry::Unready => Attempt::End(match self.look_after(message.clone()).await {
+                StepEnd::Done => StepEnd::Failed { message, records: self.planned.clone() },
+                end => end,
+            }),
             Retry::Unknown => match self.look().await {
                 Ok(Settled::Done) => Attempt::End(StepEnd::Done),
                 Ok(Settled::NotDone { .. }) => Attempt::Again(message),

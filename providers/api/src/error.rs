@@ -23,6 +23,8 @@ pub enum Retry {
     Later,
     /// Nobody knows whether the call had an effect; look before doing anything.
     Unknown,
+    /// It was done as asked, and what was to come of it has not come: a guest that was waited for.
+    Unready,
 }
 
 impl ProviderError {
@@ -39,6 +41,11 @@ impl ProviderError {
     /// A failure whose effect is not known.
     pub fn unknown(message: impl Into<String>) -> ProviderError {
         ProviderError { message: message.into(), retry: Retry::Unknown, object: None }
+    }
+
+    /// What was done, and has not led to what it was for.
+    pub fn unready(message: impl Into<String>) -> ProviderError {
+        ProviderError { message: message.into(), retry: Retry::Unready, object: None }
     }
 
     /// Adds the newest known object.

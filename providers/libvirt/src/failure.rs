@@ -15,6 +15,9 @@ pub(crate) enum Failure {
     /// Something is busy or away; nothing was changed.
     #[error("{0}")]
     Away(String),
+    /// It was done, and what was to come of it has not come.
+    #[error("{0}")]
+    Unready(String),
     /// Nobody knows whether it was done.
     #[error("{0}")]
     Unknown(String),
@@ -37,6 +40,7 @@ impl Failure {
         match self {
             Failure::Refused(message) => ProviderError::permanent(message),
             Failure::Away(message) => ProviderError::transient(message),
+            Failure::Unready(message) => ProviderError::unready(message),
             Failure::Unknown(message) => ProviderError::unknown(message),
             Failure::Libvirt(error) => {
                 let message = format!("{host}: {}", said(&error));

@@ -159,6 +159,8 @@ pub enum WireRetry {
     Later,
     /// Nobody knows whether it had an effect.
     Unknown,
+    /// It was done, and has not led to what it was for.
+    Unready,
 }
 
 /// The first message. It decodes for ever: later versions only add fields, and unknown ones are
@@ -370,6 +372,7 @@ impl From<Retry> for WireRetry {
             Retry::Never => WireRetry::Never,
             Retry::Later => WireRetry::Later,
             Retry::Unknown => WireRetry::Unknown,
+            Retry::Unready => WireRetry::Unready,
         }
     }
 }
@@ -380,6 +383,7 @@ impl From<WireRetry> for Retry {
             WireRetry::Never => Retry::Never,
             WireRetry::Later => Retry::Later,
             WireRetry::Unknown => Retry::Unknown,
+            WireRetry::Unready => Retry::Unready,
         }
     }
 }

@@ -77,6 +77,11 @@ pub(super) fn unreachable(uri: &Uri, error: &Error) -> Failure {
             Transport::Tls => find(&REMOTE),
         },
     };
+    // The socket stands in the URI, and once is enough.
+    let words = match words.strip_prefix("Failed to connect socket to '") {
+        Some(rest) if meaning.is_some() => rest.rsplit("': ").next().unwrap_or(rest).to_owned(),
+        _ => words,
+    };
     match meaning {
         Some(meaning) => Failure::Away(format!("{uri} cannot be reached: {meaning} ({words})")),
         None => Failure::Away(format!("{uri} cannot be reached: {words}")),

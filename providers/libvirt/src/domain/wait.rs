@@ -56,7 +56,8 @@ impl Wait {
         match what {
             What::Nothing => Ok(()),
             What::Address(None) => {
-                Failure::refused(format!("guest {name} has no NIC to wait for an address of"))
+                let what = format!("guest {name} has no NIC to wait for an address of");
+                Err(Failure::Unready(what))
             }
             What::Address(Some(mut search)) => {
                 search.started(domain);
@@ -94,12 +95,12 @@ fn poll(
         }
         if !domain.is_active()? {
             let name = quoted(&domain.get_name()?);
-            return Failure::refused(format!(
+            return Err(Failure::Unready(format!(
                 "guest {name} stopped by itself while it was waited for"
-            ));
+            )));
         }
         if Instant::now() >= until {
-            return Failure::refused(trouble()?);
+            return Err(Failure::Unready(trouble()?));
         }
         sleep(TICK);
     }

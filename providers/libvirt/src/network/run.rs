@@ -91,12 +91,12 @@ impl Call<'_> {
         let now = definition.find("bridge").and_then(|bridge| bridge.get("name"));
         let Some(at) = names.iter().position(|own| Some(own.as_str()) == now) else {
             self.start_network(network)?;
-            return Failure::refused(format!(
+            return Err(Failure::Unready(format!(
                 "network {} runs again, but its bridge keeps its name, and the NICs that {} had in \
                  it stay cut off until the guests are stopped and started",
                 quoted(&name),
                 guests(&cut_off)?
-            ));
+            )));
         };
         self.start_network(self.on_bridge(&network, &names[(at + 1) % names.len()])?)?;
         for (domain, nic) in cut_off {
