@@ -333,6 +333,8 @@ impl<'a> Table<'_, 'a> {
             ignore: &wanted.resource.lifecycle.ignore,
             unread: Unread::Unset,
             restart_now: restart == Some("now") && known.runs(),
+            adopted: known
+                .is_made_by_others(self.input.deployment, wanted.schema.role == Role::PerHost),
         };
         let mut sides = Sides {
             wanted: Some(&wanted.attributes),

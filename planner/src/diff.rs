@@ -31,6 +31,8 @@ pub(crate) struct Context<'a> {
     pub unread: Unread,
     /// Whether what waits is to take effect now.
     pub restart_now: bool,
+    /// Whether somebody else made it.
+    pub adopted: bool,
 }
 
 /// What to believe of an attribute that is neither recorded nor readable.
@@ -287,9 +289,14 @@ impl Walk<'_> {
                 };
                 self.level(&block.attributes, &block.blocks, &item.path, sides);
             }
-            // Something that was added by hand is told, and left alone.
+            // Something that was added by hand is told, and left alone. What others made may have had
+            // it always, and the text no word for it.
             (None, Some(found)) if item.applied.is_none() => {
-                if item.recorded && block.labelled && matches!(item.found, Reading::Is(_)) {
+                if item.recorded
+                    && !self.context.adopted
+                    && block.labelled
+                    && matches!(item.found, Reading::Is(_))
+                {
                     let drift = change(&item.path, None, Some(found), Impact::None, true);
                     self.difference.drift.push(drift);
                 }

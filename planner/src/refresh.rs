@@ -56,8 +56,13 @@ fn compare(input: &Input<'_>, plan: &mut Plan, known: &Known<'_>, record: &Recor
     let Some(schema) = input.catalog.get(known.kind()) else { return };
     let applied = &record.attributes;
     let existing = Existing::new();
-    let context =
-        Context { existing: &existing, ignore: &[], unread: Unread::Unset, restart_now: false };
+    let context = Context {
+        existing: &existing,
+        ignore: &[],
+        unread: Unread::Unset,
+        restart_now: false,
+        adopted: known.is_made_by_others(input.deployment, schema.role == Role::PerHost),
+    };
     let sides = Sides {
         wanted: Some(applied),
         applied: Some(applied),

@@ -78,6 +78,13 @@ impl<'a> Known<'a> {
         }
     }
 
+    /// Whether it was not made under its address: what was adopted, and what was moved there, keeps
+    /// the identity that it had.
+    pub(crate) fn is_made_by_others(&self, deployment: &Deployment, per_host: bool) -> bool {
+        let derived = Identity::derive(deployment, &self.object, per_host).uuid;
+        self.live.and_then(|live| live.uuid).is_some_and(|uuid| uuid != derived)
+    }
+
     /// Attributes that it has: what is live, else what was last applied.
     pub(crate) fn attributes(&self) -> Option<&Arc<Fields>> {
         self.found.as_ref().or(self.applied.as_ref())

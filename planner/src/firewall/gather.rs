@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use indexmap::IndexMap;
-use tcloud_model::{Address, Cidr, DesiredResource, Fields, Name, Value};
+use tcloud_model::{Address, Cidr, DesiredGraph, DesiredResource, Fields, Name, Value};
 
 use super::FirewallInput;
 use super::opening::{Ports, as_cidr};
@@ -15,7 +15,8 @@ pub(super) struct Net<'a> {
     pub(super) address: &'a Address,
     /// Its IPv4 or first, and its IPv6 space.
     pub(super) cidrs: [Option<Cidr>; 2],
-    /// Whether we run it.
+    /// Whether we run it, and may change something about it: nothing changes about what is adopted,
+    /// and nothing because of it, as long as the text says `adopt`.
     pub(super) managed: bool,
     /// Whether its guests can be reached from elsewhere, and are seen there under their addresses.
     pub(super) open: bool,
@@ -162,13 +163,18 @@ pub(super) fn networks<'a>(input: &FirewallInput<'a>) -> IndexMap<&'a Address, N
         let net = Net {
             address: &network.address,
             cidrs: ["cidr", "cidr6"].map(|name| fields.get(name).and_then(as_cidr)),
-            managed: !existing,
+            managed: !existing && !is_adopted(input.desired, &network.address),
             open: existing || matches!(mode, Some("routed" | "bridge")),
             expose_to: fields.list("expose_to"),
         };
         (&network.address, net)
     })
     .collect()
+}
+
+/// Whether the text says of an object that others made it.
+pub(super) fn is_adopted(desired: &DesiredGraph, address: &Address) -> bool {
+    desired.adopted.iter().any(|adoption| adoption.address == *address)
 }
 
 /// All rules of managed networks and guests, in the order of their owners.

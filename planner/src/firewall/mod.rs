@@ -39,6 +39,8 @@ pub(crate) struct Firewall {
     /// Space that is kept, with what makes it so.
     space: Vec<(Cidr, Address, AttrPath)>,
     guarded: Option<Value>,
+    /// Networks that are adopted: only a rule of their own tells them something.
+    adopted: Vec<Address>,
     /// Where the rules stand.
     rules: Vec<(Address, AttrPath)>,
 }
@@ -75,7 +77,9 @@ pub(crate) struct FirewallInput<'a> {
 /// Resolves all rules.
 pub(crate) fn firewall(input: &FirewallInput<'_>) -> Firewall {
     let nets = gather::networks(input);
-    let mut firewall = Firewall::default();
+    let adopted = nets.keys().filter(|own| gather::is_adopted(input.desired, own));
+    let mut firewall =
+        Firewall { adopted: adopted.map(|own| (*own).clone()).collect(), ..Firewall::default() };
     firewall.guard(input, &nets);
     let rules = gather::rules(input);
     if rules.is_empty() {
@@ -164,6 +168,9 @@ impl Firewall {
             return Values::default();
         }
         let guarded = self.guarded.clone();
+        if held.is_none() && self.adopted.contains(address) {
+            return Values::default();
+        }
         match held {
             Some(values) => Values { guarded, ..values },
             None => Values { admits: None, reaches: self.public_value.clone(), guarded },

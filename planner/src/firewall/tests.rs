@@ -228,6 +228,28 @@ fn hidden_networks_are_guarded_where_others_are_open() {
 }
 
 #[test]
+fn adopting_a_network_that_is_open_changes_nothing() {
+    let text = TWO.replace("tenant.t.network.n mode=routed", "tenant.t.network.n mode=nat");
+    let mut graph = desired(&text);
+    let span = graph.resources[&address("tenant.d.network.n")].span;
+    graph.adopted.push(tcloud_model::Adoption {
+        address: address("tenant.d.network.n"),
+        from: "net".into(),
+        host: address("site.s.host.a"),
+        span,
+    });
+    let firewall = firewall(&FirewallInput {
+        desired: &graph,
+        attributes: &|address| graph.resources.get(address).map(|own| &*own.attributes),
+        allocation: &Allocation::default(),
+    });
+    for network in ["tenant.d.network.n", "tenant.t.network.n"].map(address) {
+        let fields = &graph.resources[&network].attributes;
+        assert_eq!(firewall.of_network(&network, fields), Values::default(), "{network}");
+    }
+}
+
+#[test]
 fn what_was_closed_before_names_the_rule_that_opens_it() {
     let text = with_rules(
         "tenant.t.network.n allow.old.from=@tenant.d.network.n allow.old.ports=[22/tcp]
