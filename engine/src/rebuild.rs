@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tcloud_model::{
     Address, Catalog, Deployment, Fields, Identity, ObjectId, ObservedObject, ObservedState,
-    Record, Role, State, Value,
+    Record, Role, Stamp, State, Value,
 };
 use tcloud_state::RecordChange;
 
@@ -50,7 +50,8 @@ fn record_of(
     deployment: &Deployment,
     catalog: &Catalog,
 ) -> Option<(ObjectId, Record)> {
-    let stamp = object.stamp.clone().filter(|stamp| stamp.deployment == deployment.id)?;
+    let is_ours = |stamp: &Stamp| stamp.deployment == deployment.id && !object.is_unfinished();
+    let stamp = object.stamp.clone().filter(is_ours)?;
     let (address, incarnation) = (stamp.address.clone(), stamp.incarnation);
     let id = ObjectId { address, host: host.clone(), incarnation };
     let uuid = object.uuid.unwrap_or_else(|| {

@@ -62,7 +62,7 @@ fn changed(step: &Step, change: Option<&Change>, found: &Found<'_>) -> Option<St
     match step.expects {
         Expectation::Earlier => None,
         Expectation::Absent => {
-            let object = found.in_the_way(kind, identity)?;
+            let object = found.in_the_way(kind, identity).filter(|own| !own.is_unfinished())?;
             let name = object.name.escape_debug();
             Some(format!("a {kind} \"{name}\" exists now, which did not when the plan was made"))
         }

@@ -98,6 +98,11 @@ impl ObservedObject {
         self.name == *name_or_uuid || self.uuid.is_some_and(|uuid| name_or_uuid.parse() == Ok(uuid))
     }
 
+    /// Whether it was begun and is not complete: see [`UNFINISHED`](crate::kinds::UNFINISHED).
+    pub fn is_unfinished(&self) -> bool {
+        self.attributes.flag(crate::kinds::UNFINISHED) == Some(true)
+    }
+
     /// What is in force after the next stop and start.
     pub fn persistent(&self) -> Arc<Fields> {
         if self.pending.is_empty() {

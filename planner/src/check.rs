@@ -137,7 +137,7 @@ impl<'c> Checker<'c> {
         let adopts = matches!(operation.action, OperationKind::Stamp { adopt: true, .. });
         let creates = matches!(operation.action, OperationKind::Create { .. });
         match step.expects {
-            Expectation::Absent if live.is_some() => {
+            Expectation::Absent if live.is_some_and(|live| !live.is_unfinished()) => {
                 self.fail(format!("{object} is expected to be absent, and is there"));
             }
             Expectation::Absent if !creates => {

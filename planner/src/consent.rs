@@ -46,7 +46,7 @@ pub(crate) fn decisions(
 }
 
 fn stake(layout: &Layout<'_>, draft: &Draft, known: &Known<'_>) -> Option<DecisionKind> {
-    known.live?;
+    known.live.filter(|live| !live.is_unfinished())?;
     if draft.impact == Impact::RecreateLose {
         return Some(DecisionKind::DataLoss);
     }

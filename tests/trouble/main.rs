@@ -2,6 +2,8 @@
 //! is killed, or the daemon stands still. It is told in words that help, the next apply finishes the
 //! work, nothing is lost and nothing is there twice, and what ran runs on. virsh is the judge.
 
+mod address;
+mod leftover;
 mod outside;
 mod project;
 

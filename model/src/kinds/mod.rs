@@ -49,6 +49,20 @@ fn stopped() -> Attribute {
     .cost(Impact::Live)
 }
 
+/// What a host tells of a volume or an image that was begun there and is not complete: it is of no
+/// use, and nothing is lost with it. Nobody can ask for it.
+pub const UNFINISHED: &str = "unfinished";
+
+fn unfinished() -> Attribute {
+    Attribute::new(
+        UNFINISHED,
+        Type::Bool,
+        "Whether only a part of it is there, which is of no use.",
+    )
+    .computed()
+    .cost(Impact::None)
+}
+
 /// The least memory or storage that can be meant; a smaller size has lost its unit.
 const MIB: Value = Value::Bytes(1 << 20);
 

@@ -1,6 +1,6 @@
 //! Pools, images and volumes: where data lives.
 
-use super::{MIB, schema, stopped};
+use super::{MIB, schema, stopped, unfinished};
 use crate::schema::{Attribute, Cost, Role, Schema};
 use crate::{Impact, Type, Value};
 
@@ -63,6 +63,7 @@ pub(super) fn image() -> Schema {
         Attribute::new("os", Type::Text, "The operating system, for people and defaults."),
         Attribute::new("min_disk", Type::Bytes, "The smallest disk that it fits on."),
         Attribute::new("min_memory", Type::Bytes, "The least memory that it starts with."),
+        unfinished(),
     ])
     .with_lifecycle(false)
     .removal(Impact::RecreateKeep)
@@ -115,5 +116,6 @@ pub(super) fn volume_attributes() -> Vec<Attribute> {
         Attribute::new("encrypted", Type::Bool, "Whether it is encrypted at rest (LUKS).")
             .default(Value::Bool(false))
             .cost(Impact::RecreateLose),
+        unfinished(),
     ]
 }

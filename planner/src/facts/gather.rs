@@ -29,7 +29,7 @@ impl<'a> Facts<'a> {
         }
         let mut facts = Facts { moves, ..Facts::default() };
         let mut known = facts.records(input);
-        facts.stamped(input, &mut known);
+        facts.stamped(input, desired, &mut known);
         let mut problems = Vec::new();
         if input.wishes.goal == Goal::Apply {
             facts.adoptions(input, desired, &mut known, &mut problems);
@@ -71,7 +71,12 @@ impl<'a> Facts<'a> {
         known
     }
 
-    fn stamped(&mut self, input: &Input<'a>, known: &mut IndexMap<Key, Found<'a>>) {
+    fn stamped(
+        &mut self,
+        input: &Input<'a>,
+        desired: &DesiredGraph,
+        known: &mut IndexMap<Key, Found<'a>>,
+    ) {
         for host in &input.observed.hosts {
             for live in &host.objects {
                 let stamp = live.stamp.as_ref().filter(|s| s.deployment == input.deployment.id);
@@ -79,6 +84,9 @@ impl<'a> Facts<'a> {
                     self.foreign.insert((&host.host, &live.kind, &live.name), live);
                     continue;
                 };
+                if live.is_unfinished() && !is_to_go(input, desired, &stamp.address) {
+                    continue;
+                }
                 self.uuids.extend(live.uuid);
                 self.names.insert((host.host.clone(), live.name.clone()));
                 let stamped = ObjectId {
@@ -187,6 +195,15 @@ pub(super) fn insert<'a>(known: &mut IndexMap<Key, Found<'a>>, mut key: Key, fou
         key.copy += 1;
     }
     known.insert(key, found);
+}
+
+/// Whether what is unfinished under an address is removed. What is wanted is made from the beginning.
+fn is_to_go(input: &Input<'_>, desired: &DesiredGraph, address: &Address) -> bool {
+    match input.wishes.goal {
+        Goal::Apply => !desired.resources.contains_key(address),
+        Goal::Destroy => true,
+        Goal::Refresh => false,
+    }
 }
 
 fn is_per_host(input: &Input<'_>, kind: &str) -> bool {

@@ -95,11 +95,12 @@ impl LibvirtHost {
                 objects.push(pool::observed(&definition, uuid, note, power));
             }
         }
+        let mut found = HashSet::new();
         for (pool, xml) in volumes? {
             let Some(home) = homes.get(&pool) else { continue };
             let name = xml.content_at("name").unwrap_or_default();
-            let place = Place::Volume(pool.clone(), name.clone());
-            let sealed = seals.get(&place);
+            let sealed = seals.get(&Place::Volume(pool.clone(), name.clone()));
+            found.extend(sealed.map(|sealed| sealed.place.clone()));
             let address = is_ours(&sealed.map(|sealed| sealed.note.stamp.clone()));
             for backing in backings(&pool, &name, xml.content_at("target/path")) {
                 match &address {
@@ -112,6 +113,7 @@ impl LibvirtHost {
                 objects.extend(volume::observed(&xml, home, sealed, self.site.deployment));
             }
         }
+        objects.extend(stamps_alone(&seals, &found, &closed, &homes, deployment));
         objects.extend(out_of_sight(&seals, &closed, &homes, deployment, &mut directory));
         let directory = Arc::new(directory);
         let guests = move |connect: &Connect, part: Part| guests(connect, part, &directory);
@@ -152,6 +154,23 @@ impl LibvirtHost {
         }
         Ok(all)
     }
+}
+
+/// Stamps of volumes that were begun and of which there is nothing else yet.
+fn stamps_alone(
+    seals: &HashMap<Place, Sealed>,
+    found: &HashSet<Place>,
+    closed: &HashMap<String, Option<String>>,
+    homes: &HashMap<String, Home>,
+    deployment: Uuid,
+) -> Vec<ObservedObject> {
+    let alone = seals.values().filter(|own| own.note.unfinished && !found.contains(&own.place));
+    let seen = alone.filter_map(|sealed| {
+        let Place::Volume(pool, _) = &sealed.place else { return None };
+        let home = homes.get(pool).filter(|_| !closed.contains_key(pool))?;
+        volume::left(home, sealed, deployment)
+    });
+    seen.collect()
 }
 
 /// What is in pools that do not run cannot be looked at, and is not gone. `closed` has the directory

@@ -3,7 +3,7 @@
 
 use tcloud_model::{Address, AttrPath, Attribute, Block, Fields, Impact, Name, Schema, Value};
 
-use tcloud_model::kinds::{ATTACHMENT, STOPPED};
+use tcloud_model::kinds::{ATTACHMENT, STOPPED, UNFINISHED};
 
 use super::vary::Targets;
 
@@ -25,9 +25,10 @@ pub(crate) fn variations(schema: &Schema, base: &Fields, world: &[Address]) -> V
     base.iter().for_each(|(_, value)| value.each_reference(&mut |to| taken.push(to.clone())));
     let targets = Targets { world, taken: &taken };
     let mut walk = Walk { targets: &targets, base, found: Vec::new() };
-    // How a disk is attached is part of its guest; and nobody asks for something to be stopped.
+    // How a disk is attached is part of its guest; and nobody asks for what only a
+    // host can tell.
     let mut attributes = schema.attributes.clone();
-    attributes.retain(|own| own.name != *STOPPED);
+    attributes.retain(|own| ![STOPPED, UNFINISHED].contains(&own.name.as_str()));
     attributes.retain(|own| schema.kind != "disk" || !ATTACHMENT.contains(&own.name.as_str()));
     walk.fields(&AttrPath::default(), &attributes, &schema.blocks, base);
     walk.found

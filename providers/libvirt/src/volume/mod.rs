@@ -19,7 +19,7 @@ use crate::stamp::{self, Note, Place, Sealed};
 
 pub(crate) use find::{Found, of_key};
 pub(crate) use make::definition;
-pub(crate) use read::{Home, observed, probed_format, remembered};
+pub(crate) use read::{Home, left, observed, probed_format, remembered};
 
 impl Call<'_> {
     /// Carries out an operation on a volume.
@@ -72,7 +72,8 @@ impl Call<'_> {
     ) -> Result<Option<ObservedObject>, Failure> {
         let Some(found) = self.find_volume(&operation.identity)? else { return Ok(None) };
         let home = self.home(&found)?;
-        Ok(observed(&found.xml, &home, found.sealed.as_ref(), self.site.deployment))
+        let seen = observed(&found.xml, &home, found.sealed.as_ref(), self.site.deployment);
+        Ok(seen.filter(|own| !own.is_unfinished()))
     }
 
     /// The volume of an operation, which has to be there and ours.

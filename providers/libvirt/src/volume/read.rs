@@ -1,13 +1,16 @@
 //! A volume's attributes. Its format is what we made it as, if we did: libvirt looks into volumes,
 //! and a guest can write a header that makes a raw one look like something else.
 
+use std::sync::Arc;
+
+use tcloud_model::kinds::UNFINISHED;
 use tcloud_model::{Fields, ObservedObject, Stamp, Value};
 use uuid::Uuid;
 
 use super::{Found, of_key};
 use crate::image;
 use crate::site::shown_kind;
-use crate::stamp::{Note, Sealed};
+use crate::stamp::{Note, Place, Sealed};
 use crate::xml::Element;
 
 /// The pool that a volume lies in.
@@ -34,15 +37,15 @@ impl Home {
 /// What a qcow2 file without any data occupies, at most.
 const EMPTY_QCOW2: u64 = 256 << 10;
 
-/// A volume as it is seen; `None` while it is not finished.
+/// A volume as it is seen; `None` while another deployment has not finished it.
 pub(crate) fn observed(
     xml: &Element,
     home: &Home,
     sealed: Option<&Sealed>,
     deployment: Uuid,
 ) -> Option<ObservedObject> {
-    if sealed.is_some_and(|sealed| sealed.note.unfinished) {
-        return None;
+    if let Some(sealed) = sealed.filter(|sealed| sealed.note.unfinished) {
+        return left(home, sealed, deployment);
     }
     let name = xml.content_at("name").unwrap_or_default();
     let kept = sealed.map(|sealed| &sealed.note.kept);
@@ -69,6 +72,27 @@ pub(crate) fn observed(
         written: (!is_image).then(|| written(xml)),
         stamp,
         attributes: fields.compact().into(),
+        pending: Fields::new().into(),
+        running: None,
+        kept: Vec::new(),
+    })
+}
+
+/// What is left of a volume of ours that was never finished; perhaps only its stamp.
+pub(crate) fn left(home: &Home, sealed: &Sealed, deployment: Uuid) -> Option<ObservedObject> {
+    let stamp = &sealed.note.stamp;
+    let Place::Volume(_, name) = &sealed.place else { return None };
+    if stamp.deployment != deployment {
+        return None;
+    }
+    let class = if home.name == image::POOL { "image" } else { "volume" };
+    Some(ObservedObject {
+        kind: shown_kind(Some(stamp), class),
+        uuid: Some(sealed.uuid),
+        name: name.as_str().into(),
+        written: Some(0),
+        stamp: Some(stamp.clone()),
+        attributes: Arc::new(std::iter::once((UNFINISHED.into(), Value::Bool(true))).collect()),
         pending: Fields::new().into(),
         running: None,
         kept: Vec::new(),
@@ -212,10 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finished_is_not_seen() {
-        let mut sealed = sealed("{}");
+    fn what_is_not_finished_is_seen_as_such_by_its_owner() {
+        let mut sealed = sealed(r#"{"format":"qcow2"}"#);
         sealed.note.unfinished = true;
         let xml = volume("file", "qcow2", 1, 0);
+        let owner = sealed.note.stamp.deployment;
+        let seen = observed(&xml, &home(), Some(&sealed), owner).expect("it is seen");
+        assert!(seen.is_unfinished() && seen.written == Some(0));
+        assert_eq!(seen.attributes.iter().count(), 1);
         assert_eq!(observed(&xml, &home(), Some(&sealed), Uuid::nil()), None);
     }
 }
