@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -30,6 +31,8 @@ impl Database {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // What happens to the tests as a group, such as being stopped, is not for the server.
+            .process_group(0)
             .spawn()
             .expect("tests/lab/postgres can be run");
         let input = keeper.stdin.take();

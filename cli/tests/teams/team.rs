@@ -174,19 +174,29 @@ impl Run {
             if let Some(status) = self.child.try_wait().expect("it can be asked") {
                 break status;
             }
-            if start.elapsed() > BOUND {
-                let _ = self.child.kill();
-                panic!("it does not end: {}{}", read(self.out), read(self.err));
-            }
+            assert!(
+                start.elapsed() < BOUND,
+                "it does not end: {}{}",
+                read(&self.out),
+                read(&self.err)
+            );
             std::thread::sleep(Duration::from_millis(20));
         };
-        let (out, err) = (read(self.out), read(self.err));
+        let (out, err) = (read(&self.out), read(&self.err));
         assert!(!err.contains("BUG") && !err.contains("panicked"), "{err}");
         Ended { code: status.code(), out, err }
     }
 }
 
-fn read(mut file: File) -> String {
+impl Drop for Run {
+    /// A test that fails leaves nobody behind, not even one who sleeps.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read(mut file: &File) -> String {
     let mut text = String::new();
     file.rewind().expect("it can be read");
     file.read_to_string(&mut text).expect("UTF-8");

@@ -65,7 +65,8 @@ fn a_sleeper_is_fenced_when_it_wakes_up() {
     let ended = sleeper.end();
     assert_eq!(ended.code, Some(1), "{}\n{}", ended.out, ended.err);
     let said = format!("{}{}", ended.out, ended.err);
-    assert!(said.contains("another run has taken over tenant.t1"), "{said}");
+    // Which of its scopes it names depends on who notices first: the heartbeat or the store.
+    assert!(said.contains("another run has taken over "), "{said}");
     team.runs_take_turns();
     team.is_done();
 }
