@@ -13,6 +13,7 @@ mod find;
 mod fmt;
 mod follow;
 mod graph;
+mod ground;
 mod history;
 mod init;
 mod look;

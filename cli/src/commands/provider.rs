@@ -7,10 +7,11 @@ use std::sync::Arc;
 use serde_json::json;
 use tcloud_model::{Address, Deployment, Fields, Impact, Name, Role, Schema, Value};
 use tcloud_plugin::{Launch, Person, PluginProvider, Program};
-use tcloud_provider::conformance::{self, Verdict};
+use tcloud_provider::conformance::{self, Outcome as Came, Verdict};
 use tcloud_provider::{Description, Extension, HostConfig, Provider as _, ProviderError};
 
 use super::Context;
+use super::ground::Ground;
 use crate::arguments::{Provider, ProviderCommand, TestProvider};
 use crate::config::{Config, Declared};
 use crate::failure::{Exit, Failure, Outcome};
@@ -129,41 +130,61 @@ async fn test(arguments: &TestProvider, context: &Context) -> Outcome {
     let directory = Scratch::new()?;
     let verdicts = examine(&program, arguments.uri.as_deref(), directory.path()).await?;
     drop(directory);
-    let failed = verdicts.iter().filter(|verdict| verdict.trouble.is_some()).count();
     if arguments.json {
-        let all: Vec<_> = verdicts
-            .iter()
-            .map(|Verdict { name, trouble }| {
-                json!({ "check": name, "passed": trouble.is_none(), "trouble": trouble })
-            })
-            .collect();
+        let all: Vec<_> = verdicts.iter().map(as_json).collect();
         context.terminal.json(&json!({ "format": "tcloud-conformance/1", "checks": all }));
     } else {
         show(&verdicts, arguments.failures, context);
-        let checks = count(verdicts.len(), "check");
-        context.terminal.line(&match failed {
-            0 => format!("{checks}, and the contract is kept."),
-            failed => format!("{checks}, {failed} of them failed."),
-        });
+        context.terminal.line(&summary(&verdicts));
     }
-    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+    let failed = verdicts.iter().any(|verdict| verdict.trouble().is_some());
+    Ok(if failed { Exit::Failed } else { Exit::Done })
+}
+
+fn as_json(Verdict { name, outcome }: &Verdict) -> serde_json::Value {
+    let (word, why) = match outcome {
+        Came::Kept => ("kept", None),
+        Came::Broken(trouble) => ("broken", Some(trouble)),
+        Came::NotRun(why) => ("not-run", Some(why)),
+    };
+    let trouble = why.filter(|_| word == "broken");
+    let passed = word == "kept";
+    json!({ "check": name, "passed": passed, "outcome": word, "trouble": trouble, "why": why })
 }
 
 fn show(verdicts: &[Verdict], failures: bool, context: &Context) {
     let palette = context.terminal.palette;
-    for Verdict { name, trouble } in verdicts {
-        match trouble {
-            None if failures => {}
-            None => {
-                let word = palette.paint(Tone::Good, "kept  ");
-                context.terminal.line(&format!("{word}  {}", escape(name)));
-            }
-            Some(trouble) => {
-                let word = palette.paint(Tone::Danger, "broken");
-                let (name, trouble) = (escape(name), escape(trouble));
-                context.terminal.line(&format!("{word}  {name}\n        {trouble}"));
-            }
-        }
+    for Verdict { name, outcome } in verdicts {
+        let (tone, word, why) = match outcome {
+            Came::Kept if failures => continue,
+            Came::Kept => (Tone::Good, "kept   ", None),
+            Came::Broken(trouble) => (Tone::Danger, "broken ", Some(trouble)),
+            Came::NotRun(_) => (Tone::Faint, "not run", None),
+        };
+        let why = why.map(|why| format!("\n         {}", escape(why))).unwrap_or_default();
+        context.terminal.line(&format!("{}  {}{why}", palette.paint(tone, word), escape(name)));
+    }
+    // It is the same for all of them.
+    let why = verdicts.iter().find_map(|verdict| match &verdict.outcome {
+        Came::NotRun(why) => Some(why),
+        Came::Kept | Came::Broken(_) => None,
+    });
+    if let Some(why) = why {
+        context
+            .terminal
+            .note(&format!("Not run, since nothing can be done by hand: {}", escape(why)));
+    }
+}
+
+fn summary(verdicts: &[Verdict]) -> String {
+    let all = count(verdicts.len(), "check");
+    let failed = verdicts.iter().filter(|verdict| verdict.trouble().is_some()).count();
+    let kept = verdicts.iter().filter(|verdict| verdict.outcome == Came::Kept).count();
+    match (failed, verdicts.len() - failed - kept) {
+        (0, 0) => format!("{all}, and the contract is kept."),
+        (0, not_run) => format!("{all}, {kept} kept and {not_run} not run."),
+        (failed, 0) => format!("{all}, {failed} of them failed."),
+        (failed, not_run) => format!("{all}, {failed} of them failed and {not_run} not run."),
     }
 }
 
@@ -200,11 +221,15 @@ async fn examine(
         return Err(Failure::new(format!("the host is not empty: it has {objects}"))
             .help("a provider is examined on a host that has nothing on it"));
     }
-    let person = Person::new(Arc::clone(&plugin), config.clone()).await.map_err(|trouble| {
-        Failure::new(format!("nobody can do anything by hand on the host: {trouble}"))
-            .help("the suite needs the method `by_hand`; the book explains it")
-    })?;
-    let verdicts = conformance::run(&*host, &config.host, deployment, &person).await;
+    let (test, run) = (&config.host, deployment);
+    let verdicts = match Person::new(Arc::clone(&plugin), config.clone()).await {
+        Ok(person) => conformance::run(&*host, test, run, &person).await,
+        Err(why) => {
+            let ground = Ground::lay(directory)?;
+            let fit = |address: &Address, attributes| ground.fit(address, attributes);
+            conformance::run_alone(&*host, test, run, &why, fit).await
+        }
+    };
     host.shutdown().await;
     plugin.close().await;
     Ok(verdicts)

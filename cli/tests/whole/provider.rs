@@ -170,17 +170,40 @@ fn anybody_can_have_a_provider_examined() {
     let broken = project.ended(&["provider", "test", "toy", "--failures"]);
     assert_eq!(broken.code, Some(1), "{}{}", broken.out, broken.err);
     assert!(
-        broken.out.contains("broken  a vm can be forgotten, adopted and moved"),
+        broken.out.contains("broken   a vm can be forgotten, adopted and moved"),
         "{}",
         broken.out
     );
-    assert!(!broken.out.contains("kept  "), "{}", broken.out);
+    assert!(!broken.out.contains("kept   "), "{}", broken.out);
     project.write("liar", "#!/bin/sh\necho hello; exit 1\n");
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(project.path().join("liar"), mode).expect("a mode");
     let liar = project.ended(&["provider", "test", "liar"]);
     assert_eq!(liar.code, Some(1));
     assert!(liar.err.contains("talks nonsense: a frame begins with"), "{}", liar.err);
+}
+
+#[test]
+fn what_needs_somebody_by_hand_is_not_run_and_not_kept_when_there_is_nobody() {
+    let project = toy();
+    let by_hand = "return host.by_hand(**params[\"action\"])";
+    project.edit("toy", by_hand, "raise Refused(\"nobody is here\")");
+    let said = project.json(&["provider", "test", "toy", "--json"], 0);
+    let checks = said["checks"].as_array().expect("checks");
+    let is = |word: &'static str| checks.iter().filter(move |check| check["outcome"] == word);
+    assert!(is("kept").count() > 100 && is("broken").count() == 0, "{said:#}");
+    assert!(
+        is("not-run").all(|check| check["passed"] == false && check["why"] == "nobody is here")
+    );
+    for name in ["a foreign vm is seen", "objects of another deployment", "what waits takes effect"]
+    {
+        let found = is("not-run").any(|own| own["check"].as_str().unwrap_or("").starts_with(name));
+        assert!(found, "{name}");
+    }
+    let not_run = is("not-run").count();
+    let words = project.run(&["provider", "test", "toy"], 0);
+    assert!(words.contains(&format!("and {not_run} not run.")), "{words}");
+    assert!(!words.contains("the contract is kept"), "{words}");
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Suite<'_> {
     async fn create_twice(&self, address: &Address, attributes: &Fields) -> Checked {
         let name = &self.client.identity(address).name;
         let is_guest = *address.kind() == "vm";
-        let process = if is_guest { self.outsider.process(name).await? } else { None };
+        let process = if is_guest { self.process_of(name).await? } else { None };
         let before = self.client.observe(address).await.map_err(words)?;
         let answer = self.client.create(address, attributes).await.map_err(words)?;
         ensure(answer == before, "the second answer differs from what was there")?;
@@ -60,7 +60,7 @@ impl Suite<'_> {
         };
         let objects = self.client.provider.observe().await.map_err(words)?.objects;
         ensure(count(&objects) == 1, "there are two of them")?;
-        let now = if is_guest { self.outsider.process(name).await? } else { None };
+        let now = if is_guest { self.process_of(name).await? } else { None };
         ensure(process == now, "the guest was interrupted")
     }
 

@@ -21,7 +21,7 @@ mod world;
 
 use std::fmt;
 
-use tcloud_model::{Address, Deployment, Fields, Value};
+use tcloud_model::{Address, Deployment, Fields, Name, Value};
 
 use crate::ConfiguredProvider;
 
@@ -30,13 +30,34 @@ pub use outsider::Outsider;
 
 use world::World;
 
-/// What came of one check.
+/// A check and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// What was checked, as a sentence about the provider.
     pub name: String,
-    /// What was wrong; `None` when the provider passed.
-    pub trouble: Option<String>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider passed.
+    Kept,
+    /// What was wrong.
+    Broken(String),
+    /// Why nobody looked. This says nothing about the provider.
+    NotRun(String),
+}
+
+impl Verdict {
+    /// What was wrong; `None` when nothing was found.
+    pub fn trouble(&self) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Broken(trouble) => Some(trouble),
+            Outcome::Kept | Outcome::NotRun(_) => None,
+        }
+    }
 }
 
 /// What a check found wrong, in words.
@@ -55,26 +76,65 @@ pub async fn run(
     outsider: &dyn Outsider,
 ) -> Vec<Verdict> {
     let client = Client::new(provider, host, deployment);
-    let world = World::new(outsider);
-    let mut suite = Suite { client, outsider, world, verdicts: Vec::new() };
-    suite.life().await;
-    suite.strangers().await;
-    suite.costs().await;
+    let world = World::new(|address, attributes| outsider.fit(address, attributes));
+    let mut suite = Suite { client, outsider: Ok(outsider), world, verdicts: Vec::new() };
+    suite.run().await;
+    suite.verdicts
+}
+
+/// Runs what needs nobody who does things to the host by hand; `why` says why there is nobody. What
+/// cannot be checked so is told as not run. `fit` makes attributes fit the host, as an outsider does.
+pub async fn run_alone(
+    provider: &dyn ConfiguredProvider,
+    host: &Address,
+    deployment: Deployment,
+    why: &str,
+    fit: impl Fn(&Address, Fields) -> Fields,
+) -> Vec<Verdict> {
+    let client = Client::new(provider, host, deployment);
+    let world = World::new(fit);
+    let mut suite = Suite { client, outsider: Err(why), world, verdicts: Vec::new() };
+    suite.run().await;
     suite.verdicts
 }
 
 /// A run of the suite.
 pub(crate) struct Suite<'a> {
     pub(crate) client: Client<'a>,
-    pub(crate) outsider: &'a dyn Outsider,
+    /// Who does things by hand, or why nobody does.
+    pub(crate) outsider: Result<&'a dyn Outsider, &'a str>,
     pub(crate) world: World,
     verdicts: Vec<Verdict>,
 }
 
 impl Suite<'_> {
+    async fn run(&mut self) {
+        self.life().await;
+        self.strangers().await;
+        self.costs().await;
+    }
+
+    /// The run of a guest; always the same when nobody can tell, which [`Suite::not_run`] has to say.
+    pub(crate) async fn process_of(&self, guest: &Name) -> Result<Option<String>, String> {
+        match self.outsider {
+            Ok(outsider) => outsider.process(guest).await,
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Notes that a check needs somebody who is not there.
+    pub(crate) fn not_run(&mut self, name: impl Into<String>, why: &str) {
+        let outcome = Outcome::NotRun(why.to_owned());
+        self.verdicts.push(Verdict { name: name.into(), outcome });
+    }
+
     /// Notes what came of a check.
     pub(crate) fn note(&mut self, name: impl Into<String>, checked: Checked) {
-        self.verdicts.push(Verdict { name: name.into(), trouble: checked.err() });
+        let outcome = match checked {
+            Ok(()) => Outcome::Kept,
+            Err(trouble) => Outcome::Broken(trouble),
+        };
+        self.verdicts.push(Verdict { name: name.into(), outcome });
     }
 
     /// Makes the whole world.

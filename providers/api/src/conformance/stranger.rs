@@ -4,27 +4,44 @@
 use tcloud_model::{Address, Fields, Name, ObservedObject, OperationKind};
 
 use super::life::words;
-use super::{Checked, Client, Suite, ensure};
+use super::{Checked, Client, Outsider, Suite, ensure};
 
 impl Suite<'_> {
     /// The checks of this module.
     pub(crate) async fn strangers(&mut self) {
+        let others = "objects of another deployment are seen and left alone";
+        let name =
+            |address: &Address| format!("a foreign {} is seen and left alone", address.kind());
+        let outsider = match self.outsider {
+            Ok(outsider) => outsider,
+            Err(why) => {
+                for (address, _) in self.world.one_of_each() {
+                    self.not_run(name(&address), why);
+                }
+                return self.not_run(others, why);
+            }
+        };
         for (address, attributes) in self.world.one_of_each() {
-            let checked = self.made_by_hand(&address, &attributes).await;
-            self.note(format!("a foreign {} is seen and left alone", address.kind()), checked);
+            let checked = self.made_by_hand(outsider, &address, &attributes).await;
+            self.note(name(&address), checked);
         }
-        let checked = self.made_by_others().await;
-        self.note("objects of another deployment are seen and left alone", checked);
+        let checked = self.made_by_others(outsider).await;
+        self.note(others, checked);
     }
 
-    async fn made_by_hand(&self, address: &Address, attributes: &Fields) -> Checked {
+    async fn made_by_hand(
+        &self,
+        outsider: &dyn Outsider,
+        address: &Address,
+        attributes: &Fields,
+    ) -> Checked {
         // Storage that nobody stamped is a volume, whatever it is for.
         let kind = if *address.kind() == "disk" { "volume" } else { address.kind().as_str() };
         let name = self.client.identity(address).name;
-        self.outsider.make(kind, &name).await?;
+        outsider.make(kind, &name).await?;
         let checked = self.left_alone(address, attributes, kind, &name).await;
         // What follows needs the name, whatever came of this. A thief has deleted it already.
-        let deleted = self.outsider.delete(kind, &name).await;
+        let deleted = outsider.delete(kind, &name).await;
         checked.and(deleted)
     }
 
@@ -49,8 +66,8 @@ impl Suite<'_> {
         ensure(now == before, "it was changed")
     }
 
-    async fn made_by_others(&self) -> Checked {
-        let (deployment, provider) = self.outsider.stranger().await?;
+    async fn made_by_others(&self, outsider: &dyn Outsider) -> Checked {
+        let (deployment, provider) = outsider.stranger().await?;
         let stranger = Client::new(&*provider, &self.client.host, deployment);
         let checked = match self.build().await {
             Ok(()) => self.left_to_us(&stranger).await,

@@ -2,8 +2,6 @@
 
 use tcloud_model::{Address, Fields};
 
-use super::Outsider;
-
 /// What the suite asks for, each object after those that it needs.
 pub(crate) struct World {
     pub(crate) objects: Vec<(Address, Fields)>,
@@ -99,9 +97,9 @@ pub(crate) fn asked() -> impl Iterator<Item = (Address, Fields)> {
 
 impl World {
     /// The world, fit for a host.
-    pub(crate) fn new(outsider: &dyn Outsider) -> World {
+    pub(crate) fn new(fit: impl Fn(&Address, Fields) -> Fields) -> World {
         let objects = asked().map(|(address, attributes)| {
-            let attributes = outsider.fit(&address, attributes);
+            let attributes = fit(&address, attributes);
             (address, attributes)
         });
         World { objects: objects.collect() }

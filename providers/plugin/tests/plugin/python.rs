@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tcloud_model::{Address, Deployment};
 use tcloud_plugin::{Launch, Person, PluginProvider};
-use tcloud_provider::conformance::run;
+use tcloud_provider::conformance::{Outcome, run};
 use tcloud_provider::{HostConfig, Provider};
 
 const TOY: &str =
@@ -26,7 +26,8 @@ async fn the_example_keeps_the_contract() {
     let host = plugin.configure(&config).await.expect("a host");
     let person = Person::new(Arc::clone(&plugin), config.clone()).await.expect("a person");
     let verdicts = run(&*host, &config.host, deployment, &person).await;
-    let failed: Vec<_> = verdicts.iter().filter(|verdict| verdict.trouble.is_some()).collect();
+    let failed: Vec<_> =
+        verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Kept).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     assert!(verdicts.len() > 100, "only {} checks were made", verdicts.len());
     assert!(host.observe().await.expect("a sweep").objects.is_empty());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tcloud_model::{Deployment, HostObservation, Name, ObservedObject, Operation, OperationKind};
 use tcloud_plugin::{Launch, PluginProvider};
-use tcloud_provider::conformance::{Outsider, run};
+use tcloud_provider::conformance::{Outcome, Outsider, run};
 use tcloud_provider::{ConfiguredProvider, Provider, ProviderError};
 use tcloud_provider_sim::Person;
 
@@ -130,15 +130,16 @@ async fn a_provider_that_breaks_the_contract_is_caught() {
         let broken = Broken { host: rig.host().await, person: person(&rig), how };
         let outsider = Accomplice { person: person(&rig), breach: how };
         let verdicts = run(&broken, &rig.host, rig.deployment.clone(), &outsider).await;
-        let caught = verdicts.iter().any(|own| own.name == check && own.trouble.is_some());
-        let failed: Vec<_> = verdicts.iter().filter(|own| own.trouble.is_some()).collect();
+        let caught = verdicts.iter().any(|own| own.name == check && own.trouble().is_some());
+        let failed: Vec<_> = verdicts.iter().filter(|own| own.trouble().is_some()).collect();
         assert!(caught, "{how:?}: {check}: {failed:#?}");
     }
 }
 
 async fn keeps_the_contract(rig: &Rig, host: &dyn ConfiguredProvider, outsider: &dyn Outsider) {
     let verdicts = run(host, &rig.host, rig.deployment.clone(), outsider).await;
-    let failed: Vec<_> = verdicts.iter().filter(|verdict| verdict.trouble.is_some()).collect();
+    let failed: Vec<_> =
+        verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Kept).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     assert!(verdicts.len() > 100, "only {} checks were made", verdicts.len());
     assert!(host.observe().await.expect("a sweep").objects.is_empty());
