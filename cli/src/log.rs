@@ -8,6 +8,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::redact;
 use crate::terminal::escape;
 
 /// Starts to show events: with `-v` what is done, with `-vv` what is asked of hosts.
@@ -45,7 +46,7 @@ impl Subscriber for Log {
         let mut line = Line { text: String::new() };
         let _ = write!(line.text, "{:>5} {}:", event.metadata().level(), event.metadata().target());
         event.record(&mut line);
-        let _ = writeln!(std::io::stderr(), "{}", escape(&line.text));
+        let _ = writeln!(std::io::stderr(), "{}", escape(&redact::process().scrub(&line.text)));
     }
 
     fn enter(&self, _: &Id) {}

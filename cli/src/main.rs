@@ -11,6 +11,7 @@ mod log;
 mod panic;
 mod plan_file;
 mod providers;
+mod redact;
 mod secrets;
 mod session;
 mod terminal;

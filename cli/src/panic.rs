@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::panic::PanicHookInfo;
 
+use crate::redact;
 use crate::terminal::escape;
 
 /// The exit code of a bug, the one that Rust programs end with.
@@ -27,6 +28,8 @@ fn describe(info: &PanicHookInfo<'_>) -> String {
         .map(|text| (*text).to_owned())
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned());
+    // Before it is cut: half a secret would not be found.
+    let message = redact::process().scrub(&message);
     let short: String = message.chars().take(LONGEST).collect();
     let place = info.location().map_or_else(
         || "an unknown place".to_owned(),

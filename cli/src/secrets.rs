@@ -1,16 +1,21 @@
-//! Where secrets come from when a provider needs one: the environment, a file, a program. Their
-//! values pass through here once and are never printed, logged or kept.
+//! Where secrets come from when a provider needs one: the environment, a file, an encrypted file, a
+//! program. Their values pass through here once and are never printed, logged or kept.
 
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde::Deserialize;
 use tcloud_engine::{SecretError, SecretText, Secrets};
 
+use crate::redact::{self, Redactor};
+
 /// The largest secret, in bytes.
 const LARGEST: usize = 64 << 10;
+
+/// The environment variable with the file of private keys for `age:`.
+const IDENTITY: &str = "TCLOUD_AGE_IDENTITY";
 
 /// What `tcloud.toml` permits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -20,41 +25,21 @@ pub(crate) struct Permissions {
     pub(crate) directories: Vec<PathBuf>,
     /// Whether `exec:` may run programs.
     pub(crate) exec: bool,
-}
-
-/// The secrets that were read, to keep them out of what providers say.
-#[derive(Default)]
-pub(crate) struct Known(Mutex<Vec<String>>);
-
-impl Known {
-    fn note(&self, secret: &str) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is shorter could be any word, and hiding it would only show where it is.
-        if secret.len() > 2 && !known.iter().any(|own| own == secret) {
-            known.push(secret.to_owned());
-            // A secret may begin with another one.
-            known.sort_by_key(|own| std::cmp::Reverse(own.len()));
-        }
-    }
-
-    /// The text without secrets.
-    pub(crate) fn scrub(&self, text: &str) -> String {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "(secret)"))
-    }
+    /// Files with the private keys that `age:` decrypts with; `~/` is the user's home.
+    pub(crate) identities: Vec<PathBuf>,
 }
 
 /// Reads secrets as the project permits.
 pub(crate) struct LocalSecrets {
     root: PathBuf,
     permissions: Permissions,
-    known: Arc<Known>,
+    redactor: &'static Redactor,
 }
 
 impl LocalSecrets {
     /// The secrets of a project.
-    pub(crate) fn new(root: &Path, permissions: Permissions, known: Arc<Known>) -> LocalSecrets {
-        LocalSecrets { root: root.to_owned(), permissions, known }
+    pub(crate) fn new(root: &Path, permissions: Permissions) -> LocalSecrets {
+        LocalSecrets { root: root.to_owned(), permissions, redactor: redact::process() }
     }
 
     async fn find(&self, source: &str) -> Result<String, String> {
@@ -63,12 +48,21 @@ impl LocalSecrets {
                 .map_err(|_| "the environment variable is not set, or is not a text".to_owned()),
             Some(("file", path)) => self.file(Path::new(path)),
             Some(("exec", command)) => self.run(command).await,
-            Some(("age", _)) => Err("age files are not supported by this version".to_owned()),
-            _ => Err("a secret comes from env:NAME, file:PATH or exec:COMMAND".to_owned()),
+            Some(("age", place)) => self.age(place).await,
+            _ => {
+                Err("a secret comes from env:NAME, file:PATH, age:PATH#KEY or exec:COMMAND"
+                    .to_owned())
+            }
         }
     }
 
     fn file(&self, path: &Path) -> Result<String, String> {
+        let text = std::fs::read_to_string(self.permitted(path)?).map_err(|e| e.to_string())?;
+        Ok(without_newline(text))
+    }
+
+    /// The file, if it may be read from.
+    fn permitted(&self, path: &Path) -> Result<PathBuf, String> {
         let climbs = path.components().any(|part| part == Component::ParentDir);
         let allowed =
             |path: &Path| self.permissions.directories.iter().any(|d| path.starts_with(d));
@@ -77,8 +71,49 @@ impl LocalSecrets {
                         tcloud.toml: [secrets] directories = [\"…\"]"
                 .to_owned());
         }
-        let text = std::fs::read_to_string(self.root.join(path)).map_err(|e| e.to_string())?;
-        Ok(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
+        Ok(self.root.join(path))
+    }
+
+    /// A file that the system's `age` decrypts: whole, or one text of a TOML document.
+    async fn age(&self, place: &str) -> Result<String, String> {
+        let (path, key) = match place.split_once('#') {
+            Some((path, key)) => (path, Some(key)),
+            None => (place, None),
+        };
+        let path = std::path::absolute(self.permitted(Path::new(path))?)
+            .map_err(|error| error.to_string())?;
+        if !path.is_file() {
+            return Err(format!("{} is not a file", path.display()));
+        }
+        let mut words = vec![OsString::from("age"), OsString::from("--decrypt")];
+        for identity in self.identities()? {
+            words.extend([OsString::from("--identity"), identity.into_os_string()]);
+        }
+        words.push(path.into_os_string());
+        let text = self.output(words).await?;
+        match key {
+            None => Ok(without_newline(text)),
+            Some(key) => text_of(&text, key),
+        }
+    }
+
+    /// The files with private keys: where the environment says, else the settings.
+    fn identities(&self) -> Result<Vec<PathBuf>, String> {
+        if let Some(path) = std::env::var_os(IDENTITY) {
+            return Ok(vec![path.into()]);
+        }
+        if self.permissions.identities.is_empty() {
+            return Err(format!(
+                "it is not said where the private key is; set {IDENTITY}, or in tcloud.toml: \
+                 [secrets] identities = [\"~/…\"]"
+            ));
+        }
+        let home = std::env::home_dir();
+        let of_user = |path: &PathBuf| match (path.strip_prefix("~"), &home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => self.root.join(path),
+        };
+        Ok(self.permissions.identities.iter().map(of_user).collect())
     }
 
     async fn run(&self, command: &str) -> Result<String, String> {
@@ -87,27 +122,52 @@ impl LocalSecrets {
                         [secrets] exec = true"
                 .to_owned());
         }
-        let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+        let words = command.split_whitespace().map(OsString::from).collect();
+        self.output(words).await.map(without_newline)
+    }
+
+    /// What a program prints.
+    async fn output(&self, words: Vec<OsString>) -> Result<String, String> {
         let root = self.root.clone();
         let run = move || {
             let (program, arguments) = words.split_first().ok_or("no program is named")?;
+            let name = Path::new(program).display();
             let output = std::process::Command::new(program)
                 .args(arguments)
                 .current_dir(root)
                 .stdin(Stdio::null())
                 .stderr(Stdio::inherit())
                 .output()
-                .map_err(|error| format!("the program cannot be run: {error}"))?;
+                .map_err(|error| format!("{name} cannot be run: {error}"))?;
             if !output.status.success() {
-                return Err(format!("the program ended with {}", output.status));
+                return Err(format!("{name} ended with {}", output.status));
             }
-            let text = String::from_utf8(output.stdout).map_err(|_| "the answer is not UTF-8")?;
-            Ok(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
+            String::from_utf8(output.stdout).map_err(|_| "the answer is not UTF-8".to_owned())
         };
         match tokio::task::spawn_blocking(run).await {
             Ok(answer) => answer,
             Err(_) => Err("the run is ending".to_owned()),
         }
+    }
+}
+
+/// Programs and editors end texts with a newline that is no part of the secret.
+fn without_newline(text: String) -> String {
+    text.strip_suffix('\n').map(str::to_owned).unwrap_or(text)
+}
+
+/// A text of a TOML document. What is wrong with the document is not told in its own words, which
+/// would be the secrets.
+fn text_of(document: &str, key: &str) -> Result<String, String> {
+    let table: toml::Table =
+        document.parse().map_err(|_| "what is encrypted there is no TOML document".to_owned())?;
+    let mut parts = key.split('.');
+    let first = parts.next().and_then(|part| table.get(part));
+    let found = parts.fold(first, |value, part| value.and_then(|value| value.get(part)));
+    match found {
+        Some(toml::Value::String(text)) => Ok(text.clone()),
+        Some(_) => Err(format!("`{key}` is not a text there")),
+        None => Err(format!("there is no `{key}` in it")),
     }
 }
 
@@ -119,11 +179,15 @@ impl Secrets for LocalSecrets {
             found => found,
         };
         if let Ok(secret) = &found {
-            self.known.note(secret);
+            self.redactor.note(secret);
         }
         found
             .map(SecretText::new)
             .map_err(|message| SecretError { source_name: source.to_owned(), message })
+    }
+
+    fn scrub(&self, text: &str) -> String {
+        self.redactor.scrub(text).into_owned()
     }
 }
 
@@ -132,16 +196,9 @@ mod tests {
     use super::*;
 
     async fn find(permissions: Permissions, root: &Path, source: &str) -> Result<String, String> {
-        let secrets = LocalSecrets::new(root, permissions, Arc::default());
+        let secrets = LocalSecrets::new(root, permissions);
         let found = secrets.resolve(source).await;
         found.map(|text| text.reveal().to_owned()).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn what_was_read_is_hidden_the_longest_first() {
-        let known = Known::default();
-        ["abc", "abcdef", "x", ""].iter().for_each(|secret| known.note(secret));
-        assert_eq!(known.scrub("abcdef abc x"), "(secret) (secret) x");
     }
 
     #[tokio::test]
@@ -154,9 +211,21 @@ mod tests {
             let error = find(strict(), root.path(), source).await.expect_err(source);
             assert!(!error.contains("s3cret"), "{error}");
         }
-        let open = Permissions { directories: vec!["/etc".into()], exec: true };
+        let open = Permissions { directories: vec!["/etc".into()], exec: true, ..strict() };
         assert_eq!(find(open.clone(), root.path(), "exec:echo hi").await, Ok("hi".to_owned()));
         assert!(find(open.clone(), root.path(), "file:/etc/hostname").await.is_ok());
         assert!(find(open, root.path(), "file:/etc/../root/x").await.is_err());
+    }
+    #[test]
+    fn one_text_of_a_document_is_found_and_nothing_else_is_told() {
+        let document = "root = \"hunter2\"\n[db]\nadmin = \"s3cret\"\nport = 5432\n";
+        assert_eq!(text_of(document, "root"), Ok("hunter2".to_owned()));
+        assert_eq!(text_of(document, "db.admin"), Ok("s3cret".to_owned()));
+        for key in ["db", "db.port", "db.other", "", "root.x"] {
+            let error = text_of(document, key).expect_err(key);
+            assert!(!error.contains("hunter2") && !error.contains("5432"), "{error}");
+        }
+        let error = text_of("root = hunter2", "root").expect_err("no TOML");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }

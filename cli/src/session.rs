@@ -20,7 +20,8 @@ use crate::config::{self, Config};
 use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure};
 use crate::providers::Providers;
-use crate::secrets::{Known, LocalSecrets};
+use crate::redact;
+use crate::secrets::LocalSecrets;
 use crate::trust;
 use crate::variables;
 use crate::view::diagnostics;
@@ -39,8 +40,6 @@ pub(crate) struct Project {
     pub(crate) deployment: Deployment,
     /// What talks to hosts.
     pub(crate) providers: Providers,
-    /// The secrets that were read so far.
-    known: Arc<Known>,
     /// All kinds.
     pub(crate) catalog: Arc<Catalog>,
 }
@@ -85,12 +84,10 @@ impl Project {
         }
         let config = Config::load(&root)?;
         let deployment = Deployment::new(&config.deployment);
-        let known = Arc::new(Known::default());
-        let scrub = Arc::clone(&known);
-        let filter = Arc::new(move |text: &str| scrub.scrub(text));
+        let filter = Arc::new(|text: &str| redact::process().scrub(text).into_owned());
         let providers = Providers::load(&root, &config, filter, &context.terminal).await?;
         let catalog = Arc::new(providers.registry.catalog()?);
-        Ok(Project { root, config, deployment, providers, known, catalog })
+        Ok(Project { root, config, deployment, providers, catalog })
     }
 
     /// Compiles the text.
@@ -234,11 +231,7 @@ impl Project {
             limits,
             clock: Arc::new(SystemClock),
             processes: Arc::new(LocalProcesses),
-            secrets: Arc::new(LocalSecrets::new(
-                &self.root,
-                self.config.secrets.clone(),
-                Arc::clone(&self.known),
-            )),
+            secrets: Arc::new(LocalSecrets::new(&self.root, self.config.secrets.clone())),
         })
     }
 

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use tcloud_model::value::is_unsafe_to_print;
 
 use crate::arguments::{Color, Global};
+use crate::redact;
 
 /// How wide a line is at most; fits half of a wide screen, and reads the same everywhere.
 pub(crate) const WIDTH: usize = 100;
@@ -35,6 +36,7 @@ struct Stream<W> {
 
 impl<W: Write> Stream<W> {
     fn write(&mut self, text: &str) {
+        let text = redact::process().scrub(text);
         let written = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
         self.gone |= written.is_err();
     }

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tcloud_model::Address;
-use tcloud_provider::{ConfiguredProvider, HostConfig, ProviderError, Registry};
+use tcloud_model::{Address, Catalog};
+use tcloud_provider::{ConfiguredProvider, Discretion, HostConfig, ProviderError, Registry};
 use tokio::sync::OnceCell;
+
+use crate::discreet::Discreet;
 
 /// A host, and what reaches it.
 #[derive(Clone, Debug)]
@@ -23,6 +25,7 @@ pub(crate) struct Hosts {
     providers: Registry,
     connect: Duration,
     hosts: BTreeMap<Address, Host>,
+    discretion: Arc<Discretion>,
 }
 
 struct Host {
@@ -36,7 +39,10 @@ impl Hosts {
             .into_iter()
             .map(|spec| (spec.config.host.clone(), Host { spec, connection: OnceCell::new() }))
             .collect();
-        Hosts { providers, connect, hosts }
+        // Whoever compiles the text is told when providers contradict each other.
+        let catalog = providers.catalog().unwrap_or_else(|_| Catalog::core());
+        let discretion = Arc::new(Discretion::new(&catalog));
+        Hosts { providers, connect, hosts, discretion }
     }
 
     /// All hosts, sorted.
@@ -62,7 +68,10 @@ impl Hosts {
             async || match tokio::time::timeout(self.connect, provider.configure(&spec.config))
                 .await
             {
-                Ok(answer) => answer,
+                Ok(answer) => answer.map(|host| {
+                    let discretion = Arc::clone(&self.discretion);
+                    Arc::new(Discreet { host, discretion }) as Arc<dyn ConfiguredProvider>
+                }),
                 Err(_) => {
                     let seconds = self.connect.as_secs();
                     Err(ProviderError::transient(format!("no connection within {seconds} s")))

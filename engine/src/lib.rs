@@ -5,6 +5,7 @@
 //! * [`limits`] – how much at once, how long, how often ([`Limits`]).
 //! * [`outside`] – time and secrets, so that a simulator can bring its own ([`Clock`]).
 //! * [`hosts`] – the hosts of a run and the connections to them ([`HostSpec`]).
+//! * [`discreet`] – keeps what may be a secret from being read back.
 //! * [`observe`] – asks all hosts at once what they run.
 //! * [`event`] – what a run tells while it goes on ([`ApplyEvent`]) and in the end ([`Account`]).
 //! * [`hold`] – takes the leases of a run and keeps them.
@@ -23,6 +24,7 @@
 pub mod age;
 pub mod apply;
 pub mod contract;
+mod discreet;
 pub mod engine;
 pub mod event;
 mod found;

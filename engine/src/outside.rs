@@ -30,6 +30,10 @@ pub trait Secrets: Send + Sync {
     /// # Errors
     /// Why it cannot be had; never with the secret itself.
     async fn resolve(&self, source: &str) -> Result<SecretText, SecretError>;
+
+    /// The text without the secrets that were found out. Everything that providers say passes here
+    /// before it is remembered or told.
+    fn scrub(&self, text: &str) -> String;
 }
 
 /// A secret. It cannot be printed.
@@ -73,5 +77,9 @@ impl Secrets for NoSecrets {
     async fn resolve(&self, source: &str) -> Result<SecretText, SecretError> {
         let message = "this run cannot read secrets".to_owned();
         Err(SecretError { source_name: source.to_owned(), message })
+    }
+
+    fn scrub(&self, text: &str) -> String {
+        text.to_owned()
     }
 }

@@ -48,15 +48,16 @@ enum Attempt {
 
 impl Task {
     pub(crate) async fn run(mut self) -> StepEnd {
-        let (revealed, secrets) = match reveal(&self.operation, &*self.parts.secrets).await {
+        let revealed = match reveal(&self.operation, &*self.parts.secrets).await {
             Ok(revealed) => revealed,
             Err(error) => return failed(error.to_string()),
         };
+        let secrets = Arc::clone(&self.parts.secrets);
         let mut attempt = 1;
         let end = loop {
             let message = match self.attempt(&revealed).await {
                 Attempt::End(end) => break end,
-                Attempt::Again(message) => secrets.scrub(message),
+                Attempt::Again(message) => secrets.scrub(&message),
             };
             attempt += 1;
             if attempt > self.parts.limits.attempts || self.control.stopped() > Stop::No {
@@ -70,9 +71,9 @@ impl Task {
         match end {
             StepEnd::Done => StepEnd::Done,
             StepEnd::Failed { message, records } => {
-                StepEnd::Failed { message: secrets.scrub(message), records }
+                StepEnd::Failed { message: secrets.scrub(&message), records }
             }
-            StepEnd::Unknown { message } => StepEnd::Unknown { message: secrets.scrub(message) },
+            StepEnd::Unknown { message } => StepEnd::Unknown { message: secrets.scrub(&message) },
         }
     }
 
@@ -182,37 +183,20 @@ fn writes(operation: &Operation) -> bool {
     }
 }
 
-/// The secrets of one operation, to keep them out of messages.
-#[derive(Default)]
-struct Revealed(Vec<String>);
-
-impl Revealed {
-    fn scrub(&self, mut message: String) -> String {
-        for secret in self.0.iter().filter(|secret| !secret.is_empty()) {
-            message = message.replace(secret.as_str(), "(secret)");
-        }
-        message
-    }
-}
-
 /// The operation with its secrets in place, for the provider only.
-async fn reveal(
-    operation: &Operation,
-    from: &dyn Secrets,
-) -> Result<(Operation, Revealed), SecretError> {
-    let mut revealed = Revealed::default();
+async fn reveal(operation: &Operation, from: &dyn Secrets) -> Result<Operation, SecretError> {
     let mut operation = operation.clone();
     match &mut operation.action {
         OperationKind::Create { attributes, .. }
         | OperationKind::Update { attributes, .. }
         | OperationKind::Migrate { attributes, .. } => {
             if attributes.iter().any(|(_, value)| holds_secret(value)) {
-                *attributes = Arc::new(reveal_fields(attributes, from, &mut revealed).await?);
+                *attributes = Arc::new(reveal_fields(attributes, from).await?);
             }
         }
         OperationKind::Delete | OperationKind::Stamp { .. } | OperationKind::Unstamp => {}
     }
-    Ok((operation, revealed))
+    Ok(operation)
 }
 
 fn holds_secret(value: &Value) -> bool {
@@ -224,23 +208,15 @@ fn holds_secret(value: &Value) -> bool {
     }
 }
 
-async fn reveal_fields(
-    fields: &Fields,
-    from: &dyn Secrets,
-    revealed: &mut Revealed,
-) -> Result<Fields, SecretError> {
+async fn reveal_fields(fields: &Fields, from: &dyn Secrets) -> Result<Fields, SecretError> {
     let mut all = Fields::new();
     for (name, value) in fields.iter() {
-        all.insert(name.clone(), reveal_value(value, from, revealed).await?);
+        all.insert(name.clone(), reveal_value(value, from).await?);
     }
     Ok(all)
 }
 
-async fn reveal_value(
-    value: &Value,
-    from: &dyn Secrets,
-    revealed: &mut Revealed,
-) -> Result<Value, SecretError> {
+async fn reveal_value(value: &Value, from: &dyn Secrets) -> Result<Value, SecretError> {
     if !holds_secret(value) {
         return Ok(value.clone());
     }
@@ -253,7 +229,6 @@ async fn reveal_value(
                     SecretPart::Source(source) => {
                         let secret = from.resolve(source).await?;
                         text.push_str(secret.reveal());
-                        revealed.0.push(secret.reveal().to_owned());
                     }
                 }
             }
@@ -262,13 +237,11 @@ async fn reveal_value(
         Value::List(items) => {
             let mut all = Vec::with_capacity(items.len());
             for item in items.iter() {
-                all.push(Box::pin(reveal_value(item, from, revealed)).await?);
+                all.push(Box::pin(reveal_value(item, from)).await?);
             }
             Ok(Value::list(all))
         }
-        Value::Map(fields) => {
-            Ok(Value::map(Box::pin(reveal_fields(fields, from, revealed)).await?))
-        }
+        Value::Map(fields) => Ok(Value::map(Box::pin(reveal_fields(fields, from)).await?)),
         other => Ok(other.clone()),
     }
 }

@@ -106,6 +106,17 @@ impl Type {
         Type::OneOf(texts.iter().map(|text| Name::new(text)).collect())
     }
 
+    /// Whether a value of this type may be a secret, or hold one.
+    pub fn may_be_secret(&self) -> bool {
+        match self {
+            Type::Secret(_) => true,
+            Type::List(of) | Type::Map(of) | Type::Optional(of) => of.may_be_secret(),
+            Type::Object(fields) => fields.iter().any(|field| field.ty.may_be_secret()),
+            Type::Either(types) => types.iter().any(Type::may_be_secret),
+            _ => false,
+        }
+    }
+
     /// Whether a finished value is of this type. `where` conditions are not part of a `Type`; the
     /// compiler checks them.
     pub fn admits(&self, value: &Value) -> bool {

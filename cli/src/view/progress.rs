@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::redact;
 use crate::terminal::{Terminal, Tone, escape};
 use crate::view::layout::count;
 
@@ -137,7 +138,7 @@ impl<'a> Progress<'a> {
     pub(crate) fn say(&self, text: &str) {
         match &self.screen {
             // Fails only when the terminal is gone, and then nobody misses the line.
-            Some(screen) => drop(screen.bars.println(text)),
+            Some(screen) => drop(screen.bars.println(redact::process().scrub(text))),
             None => self.terminal.note(text),
         }
     }

@@ -4,6 +4,7 @@
 
 mod adopt;
 mod bad_input;
+mod canary;
 mod console;
 mod crash;
 mod examples;

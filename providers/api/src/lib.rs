@@ -4,6 +4,7 @@
 //! compared with what was planned, and a failed call still reports the newest known object.
 
 pub mod conformance;
+mod discretion;
 mod error;
 pub mod registry;
 pub mod request;
@@ -17,6 +18,7 @@ use tcloud_model::{
 };
 use uuid::Uuid;
 
+pub use discretion::Discretion;
 pub use error::{ProviderError, Retry};
 pub use registry::{CatalogError, Registry, UnknownProvider};
 

@@ -7,6 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tcloud_model::{Address, AttrPath, Catalog, Fields, ObservedObject, Stamp, Value};
+use tcloud_provider::Discretion;
 
 use crate::database;
 use crate::failure::Failure;
@@ -95,6 +96,7 @@ impl Control {
     /// # Errors
     /// When the file cannot be used.
     pub fn list(&mut self) -> Result<Vec<Listing>, ControlError> {
+        let discretion = Discretion::new(&Catalog::core());
         self.change(|host| {
             let mut statement = host.file.prepare(ALL)?;
             let mut rows = statement.query([])?;
@@ -103,7 +105,8 @@ impl Control {
                 let object = Object::read(row)?;
                 if !host.has_left(&object)? {
                     let (boots, started) = (object.boots, object.started);
-                    all.push(Listing { object: host.answer(object)?, boots, started });
+                    let object = discretion.object(host.answer(object)?);
+                    all.push(Listing { object, boots, started });
                 }
             }
             all.sort_by(|a, b| {
