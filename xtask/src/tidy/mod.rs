@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod files;
+mod packages;
 
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use std::path::Path;
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     let mut broken = files::check(root)?;
     broken.extend(dependencies::check(root)?);
+    broken.extend(packages::check(root)?);
     broken.sort();
     if broken.is_empty() {
         crate::say("tidy: every rule holds");
