@@ -12,9 +12,11 @@ use tcloud_model::{Address, Deployment, ObservedState, Sources, State};
 use tcloud_planner::plan::{Decision, Plan};
 use tcloud_planner::{Goal, Input, Wishes};
 use tcloud_provider::{HostConfig, Registry};
+use tcloud_state::Store;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::broken::Distorted;
 use crate::desk::Desk;
 use crate::process::{Fate, Machine, Simulated};
 use crate::wire::{Wire, limits};
@@ -171,9 +173,13 @@ pub(crate) fn engine(world: &Arc<World>, process: &Arc<Simulated>, source: &Arc<
         },
         provider: "sim".to_owned(),
     });
+    let mut store: Arc<dyn Store> = Arc::new(Desk { world: Arc::clone(world), process: of_store });
+    if let Some(how) = world.broken {
+        store = Arc::new(Distorted::new(store, how));
+    }
     Engine::new(EngineConfig {
         hosts: hosts.collect(),
-        store: Arc::new(Desk { world: Arc::clone(world), process: of_store }),
+        store,
         providers,
         limits: limits(),
         clock: Arc::new(ProcessClock(Arc::clone(world))),

@@ -62,6 +62,11 @@ impl Oracle {
         self.consents.insert(run, consents);
     }
 
+    /// The last lease of a scope: its generation and run.
+    pub(crate) fn lease(&self, scope: &Scope) -> Option<(u64, Uuid)> {
+        self.leases.get(scope).copied()
+    }
+
     /// The store granted leases.
     pub(crate) fn granted(&mut self, run: Uuid, leases: &[Lease]) {
         for Lease { scope, generation, .. } in leases {

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use crate::fault::Fault;
 use crate::world::World;
 
 /// What becomes of a process at one of its moments.
@@ -97,6 +98,10 @@ impl Simulated {
         for (at, fate) in &self.fates {
             if *at == now {
                 world.say(&format!("p{} {fate:?} at {now}: {what}", self.number));
+                world.inner().meet(match fate {
+                    Fate::Killed | Fate::Asked(_) => Fault::F18,
+                    Fate::Paused(_) => Fault::F19,
+                });
                 self.meets(*fate);
             }
         }

@@ -41,6 +41,39 @@ impl Story {
         Ok(Story { world, chance, text, source })
     }
 
+    /// A story about one text only.
+    pub(crate) fn about(world: Arc<World>, source: Arc<Source>) -> Story {
+        Story { world, chance: Chance::of(0), text: Text::default(), source }
+    }
+
+    /// The text is applied in peace.
+    pub(crate) async fn reach(&self) -> Result<(), String> {
+        self.converge(&self.calm()).await
+    }
+
+    /// One run that is killed at a moment. Returns how many moments it had.
+    pub(crate) async fn run_killed_at(&mut self, moment: Option<u64>) -> Result<u64, String> {
+        let fates = moment.map(|moment| (moment, Fate::Killed)).into_iter().collect();
+        let order = Order { fates, ..self.calm() };
+        let (ending, moments) = operate(Arc::clone(&self.world), order).await;
+        match ending {
+            Ending::Stopped(why) if moment.is_none() => return Err(why),
+            _ => {}
+        }
+        // Whatever is still on its way arrives.
+        sleep(Duration::from_secs(5)).await;
+        self.account().await?;
+        Ok(moments)
+    }
+
+    /// The next run settles everything, and the one after it has nothing to do.
+    pub(crate) async fn recovers(&self) -> Result<(), String> {
+        self.settle().await?;
+        self.reach().await?;
+        self.nothing_superfluous();
+        self.rebuild().await
+    }
+
     /// All of it.
     pub(crate) async fn tell(mut self) -> Result<(), String> {
         self.draw_faults();

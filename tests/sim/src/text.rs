@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::chance::Chance;
 
 /// What every text begins with.
-const GROUND: &str = r#"
+pub(crate) const GROUND: &str = r#"
 site lab {
   zone a {}
   zone b {}

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tcloud_engine::Limits;
-use tcloud_model::{Address, HostObservation, Name, ObservedObject, Operation, Value};
+use tcloud_model::{
+    Address, HostObservation, Name, ObservedObject, Operation, OperationKind, Value,
+};
 use tcloud_provider::{
     ConfiguredProvider, Description, HostConfig, Provider, ProviderError, Retry,
 };
@@ -126,7 +128,11 @@ impl ConfiguredProvider for Connected {
             inner.oracle.answered(self.process.run(), operation, known);
         }
         self.process.pass(&self.world, "after a call").await;
-        answer
+        let creates = matches!(operation.action, OperationKind::Create { .. });
+        match self.world.broken.filter(|_| creates) {
+            Some(broken) => answer.map_err(|error| broken.hears(error)),
+            None => answer,
+        }
     }
 
     async fn shutdown(&self) {}

@@ -14,6 +14,7 @@ use tcloud_state::{MemoryStore, Store};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::broken::Broken;
 use crate::chance::Chance;
 use crate::fault::Fault;
 use crate::hypervisor::{Extent, Hypervisors};
@@ -30,6 +31,8 @@ pub(crate) struct World {
     store: RwLock<Arc<dyn Store>>,
     pub(crate) deployment: Deployment,
     pub(crate) catalog: Arc<Catalog>,
+    /// What is wrong with the engine, if anything.
+    pub(crate) broken: Option<Broken>,
     /// Seconds by which the clocks of processes are wrong.
     clock: AtomicI64,
     /// Seconds by which the store's clock is wrong.
@@ -54,7 +57,7 @@ pub(crate) struct Inner {
 }
 
 impl World {
-    pub(crate) fn new(chance: Chance, hosts: &[Address]) -> Arc<World> {
+    pub(crate) fn new(chance: Chance, hosts: &[Address], broken: Option<Broken>) -> Arc<World> {
         let deployment = Deployment::new("lab");
         let catalog = Arc::new(Catalog::core());
         let begun = Instant::now();
@@ -76,6 +79,7 @@ impl World {
             store,
             deployment,
             catalog,
+            broken,
             clock: AtomicI64::new(0),
             store_clock,
             begun,
@@ -166,6 +170,11 @@ impl Inner {
             self.meet(fault);
         }
         strikes
+    }
+
+    /// How many processes there were.
+    pub(crate) fn runs(&self) -> u64 {
+        u64::from(self.processes)
     }
 
     pub(crate) fn meet(&mut self, fault: Fault) {
