@@ -321,7 +321,10 @@ fn keep_held(facts: &Facts<'_>, decided: &mut Decided, users: &Users) {
     };
     let mut notes = Vec::new();
     decided.drafts.retain(|draft| {
-        let goes = draft.action == Action::Delete && kinds::HOLDS_DATA.contains(&&**draft.kind());
+        let known = draft.old.and_then(|old| facts.known.get(old));
+        let goes = draft.action == Action::Delete
+            && kinds::HOLDS_DATA.contains(&&**draft.kind())
+            && known.is_none_or(|known| known.exists());
         let Some(holder) = (if goes { holder(draft) } else { None }) else { return true };
         let address = &draft.object.address;
         notes.push(format!(

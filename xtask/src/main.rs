@@ -1,7 +1,8 @@
 //! Tasks of the repository: `cargo xtask tidy`, `cargo xtask bench`, `cargo xtask reference`,
-//! `cargo xtask simulate`.
+//! `cargo xtask simulate`, `cargo xtask promises`.
 
 mod bench;
+mod promises;
 mod reference;
 mod simulate;
 mod tidy;
@@ -32,6 +33,8 @@ enum Task {
     },
     /// Simulate many seeds: the real engine over a world in which everything goes wrong
     Simulate(simulate::Options),
+    /// Measure with the simulator, and write the book's page about what is promised
+    Promises(promises::Options),
     /// Run a command and print its time and memory as JSON (used by `bench`)
     #[command(hide = true)]
     Measure {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&root(), &options),
         Task::Reference { check } => reference::run(&root(), check),
         Task::Simulate(options) => simulate::run(&root(), &options),
+        Task::Promises(options) => promises::run(&root(), &options),
         Task::Measure { command } => bench::measure::child(&command),
     };
     match outcome {

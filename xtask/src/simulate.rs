@@ -33,6 +33,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
         }
     };
     words.extend(trace.then(|| "--trace".to_owned()));
+    simulator(root, words)
+}
+
+/// Builds the simulator with optimisation, and runs it.
+pub(crate) fn simulator(root: &Path, words: Vec<String>) -> Result<(), String> {
     let status = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--locked", "--profile=simulation"])
         .args(["--package=tcloud-simulation", "--"])

@@ -53,6 +53,22 @@ fn a_guest_lets_go_of_a_volume_beside_an_older_one() {
 }
 
 #[test]
+fn a_record_of_what_is_gone_goes_although_its_successor_is_in_use() {
+    let text = "tenant.t.volume.v size=10GiB\n\
+                tenant.t.vm.g vcpus=1 memory=1GiB disk.d.volume=@tenant.t.volume.v\n";
+    let mut world = World::with(text);
+    let volume = |id: &&tcloud_model::ObjectId| id.address.kind() == "volume";
+    let id = world.state.records.keys().find(volume).expect("it is recorded").clone();
+    let mut record = world.state.records[&id].clone();
+    let gone = tcloud_model::ObjectId { incarnation: id.incarnation + 1, ..id };
+    record.identity = tcloud_model::Identity::derive(&world.deployment, &gone, false);
+    record.stamp.incarnation = gone.incarnation;
+    world.state.records.insert(gone.clone(), record);
+    world.up(text);
+    assert!(!world.state.records.contains_key(&gone));
+}
+
+#[test]
 fn s34_an_old_one_that_could_not_be_removed_is_removed_later() {
     let first = "tenant.t.network.n cidr=10.0.0.0/24 create_first=true\n";
     let mut world = World::with(first);

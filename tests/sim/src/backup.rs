@@ -10,7 +10,6 @@ use tcloud_state::{
 
 use uuid::Uuid;
 
-use crate::fault::Fault;
 use crate::world::World;
 
 /// The generations that scopes have by now.
@@ -22,7 +21,6 @@ pub(crate) async fn restore_older(world: &World) -> Result<(), StoreError> {
         let mut inner = world.inner();
         let commits = inner.oracle.commits.len();
         let lost = inner.chance.number(1, 12).min(commits as u64) as usize;
-        inner.meet(Fault::F14);
         inner.oracle.commits.truncate(commits - lost);
         inner.oracle.commits.iter().sum()
     };

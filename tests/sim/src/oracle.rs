@@ -40,6 +40,8 @@ pub(crate) struct Oracle {
     consents: BTreeMap<Uuid, BTreeSet<Address>>,
     /// Which run heard something about which object.
     heard: BTreeSet<Told>,
+    /// Intents that another run has looked at: what takes effect afterwards comes too late.
+    seen: BTreeSet<IntentId>,
     /// Objects that a run does not know the state of, until it looks.
     unknown: BTreeSet<Told>,
     /// Objects that exist, or are not remembered, through no fault of the engine: a call took
@@ -248,6 +250,10 @@ impl Oracle {
             .map(|(intent, _)| self::told(run, &intent.operation))
             .collect();
         self.unknown.retain(|own| !asked.contains(own));
+        let of_others = self.intents.iter().filter(|(id, (intent, open))| {
+            *open && id.run != run && self::told(run, &intent.operation) == told
+        });
+        self.seen.extend(of_others.map(|(id, _)| *id));
         self.heard.extend(asked);
         self.heard.insert(told);
     }
@@ -280,8 +286,9 @@ impl Oracle {
                 self.breaks("I8", format!("{} is not ours and was touched", object.name));
             }
         }
-        let open = self.intent_of(run, operation).is_some_and(|(_, _, open)| open);
-        if !open {
+        let intent = self.intent_of(run, operation);
+        let expected = intent.is_some_and(|(id, _, open)| open && !self.seen.contains(id));
+        if !expected {
             self.excuse(operation);
         }
         self.nothing_is_lost(hosts);
@@ -300,6 +307,11 @@ impl Oracle {
     /// Whether it is nobody's fault that this object is not remembered, or not as it is.
     pub(crate) fn excuses(&self, id: &ObjectId) -> bool {
         self.tainted.contains(id)
+    }
+
+    /// Whether anything was ever excused.
+    pub(crate) fn excused_anything(&self) -> bool {
+        !self.tainted.is_empty()
     }
 
     /// Everything that is there now is excused.

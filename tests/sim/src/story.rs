@@ -7,7 +7,7 @@ use std::time::Duration;
 use tcloud_engine::{Control, Engine};
 use tcloud_model::{Address, State};
 use tcloud_planner::{Goal, PlanFile, planfile};
-use tcloud_state::{Loaded, Selection};
+use tcloud_state::{Loaded, Selection, Why};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -83,6 +83,9 @@ impl Story {
                 if self.world.strikes(Fault::F14, 2) {
                     let restored = backup::restore_older(&self.world).await;
                     restored.map_err(|error| error.to_string())?;
+                    let faults = std::mem::take(&mut self.world.inner().faults);
+                    self.remember_again().await?;
+                    self.world.inner().faults = faults;
                 }
             }
             self.round().await?;
@@ -248,6 +251,9 @@ impl Story {
             inner.displaced.clear();
         }
         self.settle().await?;
+        if self.world.inner().oracle.excused_anything() {
+            self.remember_again().await?;
+        }
         if self.cannot_be().await? {
             self.text.give_in();
             self.understand()?;
@@ -337,6 +343,19 @@ impl Story {
             }
         }
         wrong.iter().for_each(|what| inner.oracle.breaks("I6", what));
+    }
+
+    /// `state rebuild`, as everybody has to run it after a loss: what runs is remembered again.
+    async fn remember_again(&self) -> Result<(), String> {
+        let process = Arc::new(Simulated::new(self.world.next_process(), Vec::new()));
+        let engine = operator::engine(&self.world, &process, &self.source);
+        let (deployment, catalog) = (&self.world.deployment, &*self.world.catalog);
+        let (state, observed) = (self.loaded().await?.state, engine.observe().await);
+        let changes = tcloud_engine::rebuild::rebuild(&state, &observed, deployment, catalog);
+        let run = operator::info(&self.world, "state rebuild");
+        let written = engine.change_records(Why::Rebuild, changes, &run, &Control::silent()).await;
+        self.world.bury(&process);
+        written.map_err(|error| format!("no rebuild in peace: {error}"))
     }
 
     /// I11: a rebuilt state is the one that was lost.
