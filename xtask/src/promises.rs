@@ -86,7 +86,7 @@ oracle that shares no code with the engine watches hosts and store at every step
     cargo xtask promises --seeds {plain}
 
 measured this page: **{seeds} seeds, {stories} stories, {runs} runs of the tool in one telling of each; {scenarios} scenarios, killed at each
-of their {moments} moments; {found} violations.** `tests/run` simulates 500 seeds, all scenarios and all broken engines; `cargo xtask
+of their {moments} moments; {found} violations.** `tests/run` simulates 2,000 seeds, all scenarios and all broken engines; `cargo xtask
 simulate --seeds N` any number. A seed that fails prints the command that replays it, and becomes a test (`tests/sim/seeds.txt`).
 
 ## What is promised

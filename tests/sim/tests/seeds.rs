@@ -3,7 +3,7 @@
 use tcloud_simulation::{many, simulate_twice};
 
 /// How many seeds every run of the tests simulates.
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 2_000;
 
 /// Seeds that once failed, each with a comment.
 const KNOWN: &str = include_str!("../seeds.txt");
