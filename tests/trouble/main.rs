@@ -3,6 +3,7 @@
 //! work, nothing is lost and nothing is there twice, and what ran runs on. virsh is the judge.
 
 mod address;
+mod foreign;
 mod leftover;
 mod outside;
 mod project;

@@ -65,6 +65,14 @@ impl Project {
         std::fs::write(self.directory.path().join(file), text).expect("written");
     }
 
+    /// Removes a file, and says what was in it.
+    pub(crate) fn take(&self, file: &str) -> String {
+        let path = self.directory.path().join(file);
+        let text = std::fs::read_to_string(&path).expect(file);
+        std::fs::remove_file(path).expect(file);
+        text
+    }
+
     /// Begins a run.
     pub(crate) fn begin(&self, arguments: &[impl AsRef<OsStr>]) -> Run {
         let mut command = Command::new(program());

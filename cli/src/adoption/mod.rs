@@ -18,6 +18,7 @@ use tcloud_model::{
     Address, AttrPath, Attribute, Block, Catalog, DesiredGraph, Fields, HostObservation, Name,
     ObservedObject, Role, Value,
 };
+use tcloud_provider::request::accept_name;
 use tcloud_syntax::compose::Part;
 
 use crate::failure::Failure;
@@ -101,6 +102,12 @@ pub(crate) fn propose<'a>(wish: &Wish<'a>) -> Result<Proposal<'a>, Failure> {
             (true, _) => Form::Own,
             _ => continue,
         };
+        // What every provider refuses later is not taken now.
+        let refused = accept_name(&object.name).err().filter(|_| form == Form::Own);
+        if let Some(refused) = refused {
+            left.push((object, refused));
+            continue;
+        }
         match place(wish, object) {
             Some(scope) => subjects.push(subject(wish, &mut words, &scope, object, form)),
             None => left.push((object, format!("a {} cannot be declared", object.kind))),

@@ -48,7 +48,10 @@ pub fn no_such_kind(kind: &Name) -> String {
 }
 
 /// Refuses names that a file or a command could misunderstand, however they came here.
-fn accept_name(name: &str) -> Result<(), String> {
+///
+/// # Errors
+/// Which name it is, in words that are safe to show.
+pub fn accept_name(name: &str) -> Result<(), String> {
     let wrong = name.is_empty()
         || name.len() > 255
         || name.starts_with(['.', '-'])
