@@ -38,8 +38,11 @@ impl Silence {
         self.hosts.entry(host.clone()).or_default().left_out.push(address.clone());
     }
 
-    /// One sentence for each host, in their order.
+    /// One sentence for each host, in their order; also for one that nothing is known of.
     pub(crate) fn explain(&mut self, input: &Input<'_>) -> Vec<String> {
+        for host in input.observed.hosts.iter().filter(|host| host.facts.is_none()) {
+            self.hosts.entry(host.host.clone()).or_default();
+        }
         self.hosts.sort_keys();
         self.hosts.iter().map(|(host, silent)| silent.explain(input, host)).collect()
     }
@@ -52,9 +55,12 @@ impl Silent {
             Some([first, ..]) => format!(" ({first})"),
             _ => String::new(),
         };
-        let objects = if self.objects == 1 { "object" } else { "objects" };
-        let mut text =
-            format!("{host} did not answer{why}: {} {objects} not checked", self.objects);
+        let unchecked = match self.objects {
+            0 => "whatever is there was not checked".to_owned(),
+            1 => "1 object not checked".to_owned(),
+            count => format!("{count} objects not checked"),
+        };
+        let mut text = format!("{host} did not answer{why}: {unchecked}");
         if !self.left_out.is_empty() {
             let names: Vec<String> =
                 self.left_out.iter().take(SHOWN).map(Address::to_string).collect();

@@ -124,7 +124,7 @@ impl<'a> Board<'a> {
         let allowed = match constraint.refuses(&self.inventory, home) {
             // What does not answer cannot be emptied either, and a volume cannot be moved without
             // a guest that writes to it.
-            None | Some(Refusal::Silent) => true,
+            None | Some(Refusal::Silent(_)) => true,
             Some(Refusal::Drained) => group.vm.is_none(),
             Some(_) => false,
         };

@@ -78,8 +78,8 @@ pub(crate) enum Refusal<'a> {
     OtherHost(&'a Address),
     /// A network keeps its guests in this zone or site.
     Network(&'a Address, &'a Address),
-    /// It did not answer.
-    Silent,
+    /// It did not answer; why not.
+    Silent(&'a str),
     /// It is being emptied.
     Drained,
     /// It has no such pool.
@@ -271,7 +271,7 @@ impl<'a> Constraint<'a> {
             match at.availability {
                 Availability::Open => None,
                 Availability::Drained => Some(Refusal::Drained),
-                Availability::Silent => Some(Refusal::Silent),
+                Availability::Silent(why) => Some(Refusal::Silent(why)),
             },
         )
     }

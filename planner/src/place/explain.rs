@@ -147,7 +147,7 @@ fn reason(board: &Board<'_>, group: &Group<'_>, candidates: usize, host: usize) 
 fn order(refusal: &Refusal<'_>) -> u8 {
     match refusal {
         Refusal::Drained => 1,
-        Refusal::Silent => 2,
+        Refusal::Silent(_) => 2,
         Refusal::NoPool(_) => 3,
         Refusal::Network(..) => 4,
         Refusal::OtherHost(_) => 5,
@@ -208,7 +208,8 @@ impl fmt::Display for Refusal<'_> {
             Refusal::Network(place, network) => {
                 write!(f, "network `{}` keeps its guests in {place}", network.last_name())
             }
-            Refusal::Silent => f.write_str("does not answer"),
+            Refusal::Silent("") => f.write_str("does not answer"),
+            Refusal::Silent(why) => write!(f, "does not answer: {why}"),
             Refusal::Drained => f.write_str("drained"),
             Refusal::NoPool(Store::Any) => f.write_str("has no pool"),
             Refusal::NoPool(Store::Class(class)) => {

@@ -22,7 +22,7 @@ pub(crate) struct Inventory<'a> {
 pub(crate) struct Host<'a> {
     pub address: &'a Address,
     pub zone: Option<&'a Address>,
-    pub availability: Availability,
+    pub availability: Availability<'a>,
     pub vcpus: Room,
     pub memory: Room,
     /// The pools that it has: position in [`Inventory::pools`] and room, sorted by position.
@@ -31,12 +31,13 @@ pub(crate) struct Host<'a> {
 
 /// Whether something new may be placed on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Availability {
+pub(crate) enum Availability<'a> {
     Open,
     /// It is being emptied.
     Drained,
-    /// It did not answer, so that nothing may be placed on it, and nothing can be moved away.
-    Silent,
+    /// It did not answer, so that nothing may be placed on it, and nothing can be moved away; why
+    /// not, empty when nobody knows.
+    Silent(&'a str),
 }
 
 /// An amount of something: how much of it there is, and how much is given out.
@@ -96,7 +97,7 @@ impl<'a> Inventory<'a> {
     /// except what is adopted: that is placed with what is ours.
     pub(crate) fn new(
         desired: &'a DesiredGraph,
-        observed: &ObservedState,
+        observed: &'a ObservedState,
         deployment: &Deployment,
         adopted: &Called<'_>,
     ) -> Inventory<'a> {
@@ -256,7 +257,7 @@ fn stamp<'o>(object: &'o ObservedObject, deployment: &Deployment) -> Option<&'o 
 }
 
 impl<'a> Host<'a> {
-    fn new(declared: &'a DesiredResource, observation: Option<&HostObservation>) -> Host<'a> {
+    fn new(declared: &'a DesiredResource, observation: Option<&'a HostObservation>) -> Host<'a> {
         let fields = &declared.attributes;
         let facts = observation.and_then(|observation| observation.facts.as_ref());
         let (capacity, overcommit) = (fields.map("capacity"), fields.map("overcommit"));
@@ -271,7 +272,10 @@ impl<'a> Host<'a> {
             .map(|memory| times(memory, overcommit.map(|o| &**o), "memory", 1.0))
             .map(|memory| memory.saturating_sub(reserve.unwrap_or(0)));
         let availability = match (facts, fields.flag("drain")) {
-            (None, _) => Availability::Silent,
+            (None, _) => {
+                let problems = observation.map(|own| own.problems.as_slice()).unwrap_or_default();
+                Availability::Silent(problems.first().map(String::as_str).unwrap_or_default())
+            }
             (Some(_), Some(true)) => Availability::Drained,
             (Some(_), _) => Availability::Open,
         };

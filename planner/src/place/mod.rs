@@ -137,7 +137,7 @@ fn pin<'a>(board: &Board<'a>, group: &Group<'a>, candidates: usize) -> Pin {
     let may_leave = match group.home {
         Home::At(home) => !matches!(
             board.hosts(candidates).0.refuses(&board.inventory, home),
-            None | Some(Refusal::Silent)
+            None | Some(Refusal::Silent(_))
         ),
         Home::New | Home::Gone(_) => true,
     };
