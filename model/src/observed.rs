@@ -45,6 +45,9 @@ pub struct HostFacts {
     pub version: String,
     /// The storage pools that it has, by the name on the host.
     pub pools: Vec<PoolFacts>,
+    /// Whether guests, with their volumes, can be moved to it and away from it.
+    #[serde(default)]
+    pub migrates: bool,
 }
 
 /// A storage pool of a host.

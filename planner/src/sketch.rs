@@ -50,7 +50,13 @@ pub(crate) fn address(text: &str) -> Address {
 pub(crate) fn observed(desired: &DesiredGraph, silent: &[&str]) -> ObservedState {
     let hosts = desired.resources.keys().filter(|address| address.kind() == "host");
     let answer = |host: &Address| {
-        let facts = HostFacts { vcpus: 1000, memory: 0, version: String::new(), pools: Vec::new() };
+        let facts = HostFacts {
+            vcpus: 1000,
+            memory: 0,
+            version: String::new(),
+            pools: Vec::new(),
+            migrates: true,
+        };
         let silent = silent.contains(&host.name().as_str());
         HostObservation {
             host: host.clone(),

@@ -308,6 +308,7 @@ impl ConfiguredProvider for Connected {
                 memory: 1 << 34,
                 version: "scripted".to_owned(),
                 pools: Vec::new(),
+                migrates: true,
             }),
             objects: objects.into_values().rev().collect(),
             problems: Vec::new(),

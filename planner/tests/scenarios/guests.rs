@@ -194,6 +194,21 @@ fn a_guest_moves_with_its_disk_when_the_text_names_another_host() {
 }
 
 #[test]
+fn a_guest_is_not_moved_by_hosts_that_cannot_move_guests() {
+    let mut world = World::new(crate::world::TWO_HOSTS);
+    let at = |host: &str| NET.to_owned() + &vm(&format!("vcpus=1 host=@site.m.host.{host}"));
+    world.up(&at("h1"));
+    let refused = "E0912 vm `a` cannot be moved from site.m.host.h1 to site.m.host.h2";
+    for fixed in ["site.m.host.h1", "site.m.host.h2"] {
+        world.fixed = [address(fixed)].into();
+        assert_eq!(world.refuses(&at("h2")), [refused]);
+        assert!(world.plan(&at("h1")).is_empty());
+    }
+    world.fixed.clear();
+    world.up(&at("h2"));
+}
+
+#[test]
 fn a_guest_may_move_and_change() {
     let mut world = World::new(crate::world::TWO_HOSTS);
     let at =

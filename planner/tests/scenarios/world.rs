@@ -40,6 +40,8 @@ pub(crate) struct World {
     /// What a guest is attached to, by place: kind and name.
     uses: BTreeMap<Place, BTreeSet<(Name, Name)>>,
     pub(crate) silent: BTreeSet<Address>,
+    /// Hosts that cannot move guests.
+    pub(crate) fixed: BTreeSet<Address>,
 }
 
 pub(crate) fn wishes() -> Wishes {
@@ -62,6 +64,7 @@ impl World {
             objects: BTreeMap::new(),
             uses: BTreeMap::new(),
             silent: BTreeSet::new(),
+            fixed: BTreeSet::new(),
         }
     }
 
@@ -84,6 +87,7 @@ impl World {
                 memory: 1 << 38,
                 version: "test".to_owned(),
                 pools: Vec::new(),
+                migrates: !self.fixed.contains(&host),
             };
             let own = self.objects.iter().filter(|(place, _)| place.0 == host);
             HostObservation {

@@ -362,6 +362,7 @@ fn facts(connect: &Connect) -> Result<HostFacts, Failure> {
         memory: node.memory * 1024,
         version: version(connect)?,
         pools,
+        migrates: false,
     })
 }
 

@@ -106,6 +106,7 @@ impl Host<'_> {
             memory: self.script.memory,
             version: VERSION.to_owned(),
             pools: storage::pools(self.file, self.script)?,
+            migrates: true,
         })
     }
 

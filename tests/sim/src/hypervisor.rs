@@ -49,6 +49,7 @@ impl Hypervisors {
             memory: 1 << 38,
             version: "simulated".to_owned(),
             pools: Vec::new(),
+            migrates: true,
         };
         HostObservation {
             host: host.clone(),
