@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use crate::hosts::Hosts;
-use crate::recover::{RecoverError, Recovered};
+use crate::recover::{Concerns, RecoverError, Recovered};
 use crate::{Account, ApplyError, ApplyEvent, Clock, HoldError, HostSpec, Limits, Secrets};
 use crate::{apply, observe, recover, refresh};
 
@@ -118,7 +118,21 @@ impl Engine {
         run: &RunInfo,
         control: &Control,
     ) -> Result<Recovered, RecoverError> {
-        recover::recover_all(&self.parts, run, control).await
+        self.recover_within(run, control, &|_| true).await
+    }
+
+    /// Like [`Engine::recover`], for a run that is about some scopes only: what is open in others is
+    /// left to the runs that are about them.
+    ///
+    /// # Errors
+    /// When the leases cannot be had or the store fails.
+    pub async fn recover_within(
+        &self,
+        run: &RunInfo,
+        control: &Control,
+        concerns: Concerns<'_>,
+    ) -> Result<Recovered, RecoverError> {
+        recover::recover_all(&self.parts, run, control, concerns).await
     }
 
     /// Carries out a plan: takes the leases, settles what is open, makes sure that the world is

@@ -48,5 +48,5 @@ pub use hold::HoldError;
 pub use hosts::HostSpec;
 pub use limits::Limits;
 pub use outside::{Clock, NoSecrets, SecretError, SecretText, Secrets, SystemClock};
-pub use recover::{RecoverError, Recovered};
+pub use recover::{Concerns, RecoverError, Recovered};
 pub use stale::StaleObject;

@@ -35,13 +35,19 @@ impl Recovered {
     }
 }
 
-/// Settles everything that is open, under leases of its own.
+/// Which scopes a run is about.
+pub type Concerns<'c> = &'c (dyn Fn(&Scope) -> bool + Sync);
+
+/// Settles what is open in the scopes that the run is about, under leases of its own. What is open
+/// elsewhere may be under way, and nobody should have to wait for that.
 pub(crate) async fn recover_all(
     parts: &Arc<Parts>,
     run: &RunInfo,
     control: &Control,
+    concerns: Concerns<'_>,
 ) -> Result<Recovered, RecoverError> {
-    let open = parts.store.intents(&Selection::All).await?;
+    let mut open = parts.store.intents(&Selection::All).await?;
+    open.retain(|(_, open)| scopes_of(open).iter().any(concerns));
     if open.is_empty() {
         return Ok(Recovered::default());
     }

@@ -1,12 +1,14 @@
 //! `tcloud apply` and `tcloud destroy`: settle what is open, plan, ask, carry out, account.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tcloud_engine::{Account, ApplyError, Engine, RunInfo};
-use tcloud_model::{Evaluator, ObservedState};
+use tcloud_model::{Address, Evaluator, Name, ObservedState};
 use tcloud_planner::plan::{Decision, DecisionKind, Plan};
 use tcloud_planner::{Goal, PlanFile, Wishes, planfile};
+use tcloud_state::Scope;
 
 use super::prepare::{Prepared, goal, prepare, wishes};
 use super::{Context, age, consent, follow};
@@ -61,7 +63,8 @@ async fn fresh(
     let Prepared { text, engine } = prepare(&project, run, Access::Write, context).await?;
     let interrupts = Interrupts::listen();
     let info = project.run(manner.command, None);
-    recover(&engine, &info, &interrupts, manner, context).await?;
+    let tenants = tenants_of(&wishes.target);
+    recover(&engine, &info, tenants.as_ref(), &interrupts, manner, context).await?;
     let loaded = engine.load().await?;
     let observed = engine.observe().await;
     age::warn(&project, &engine, &loaded, &observed, context).await?;
@@ -157,16 +160,32 @@ async fn agree(
     Ok(true)
 }
 
+/// The tenants that all targets name; `None` when they may mean others too, or everything.
+fn tenants_of(targets: &[String]) -> Option<BTreeSet<Address>> {
+    let tenant = |target: &String| {
+        let name = target.strip_prefix("tenant.")?.split('.').next()?;
+        Name::is_word(name).then(|| Address::root("tenant", name, None))
+    };
+    let tenants: Option<BTreeSet<Address>> = targets.iter().map(tenant).collect();
+    tenants.filter(|tenants| !tenants.is_empty())
+}
+
 async fn recover(
     engine: &Engine,
     info: &RunInfo,
+    tenants: Option<&BTreeSet<Address>>,
     interrupts: &Interrupts,
     manner: &Manner,
     context: &Context,
 ) -> Result<(), Failure> {
     let (control, mut events) = follow::control(interrupts);
     let mut listener = follow::Listener::new(context, manner.json, 0, manner.command);
-    follow::follow(engine.recover(info, &control), &mut events, &mut listener).await?;
+    let concerns = |scope: &Scope| match (scope, tenants) {
+        (Scope::Tenant(tenant), Some(tenants)) => tenants.contains(tenant),
+        (Scope::Shared, _) | (_, None) => true,
+    };
+    let recovery = engine.recover_within(info, &control, &concerns);
+    follow::follow(recovery, &mut events, &mut listener).await?;
     listener.finish();
     Ok(())
 }
@@ -245,4 +264,32 @@ fn list_lines(lines: &[String], most: usize) -> String {
         shown.push(format!("and {} more", lines.len() - most));
     }
     shown.join("\n  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_name_their_tenants_or_may_mean_others() {
+        let of = |targets: &[&str]| {
+            let targets: Vec<String> = targets.iter().map(|target| (*target).to_owned()).collect();
+            tenants_of(&targets)
+                .map(|tenants| tenants.iter().map(Address::to_string).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(
+            of(&["tenant.a.*", "tenant.b", "tenant.a.vm.w[1]"]).as_deref(),
+            Some("tenant.a tenant.b")
+        );
+        for unclear in [
+            &[][..],
+            &["*"],
+            &["tenant.*"],
+            &["tenant.a*"],
+            &["tenant.a[1].vm.w"],
+            &["tenant.a", "site.m"],
+        ] {
+            assert_eq!(of(unclear), None, "{unclear:?}");
+        }
+    }
 }
