@@ -131,6 +131,8 @@ fn escaped(secret: &str) -> impl Iterator<Item = String> {
     let xml = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let quotes = |double: &str, single: &str| xml.replace('"', double).replace('\'', single);
     let url = percent(secret, |byte| format!("%{byte:02X}"));
+    // `.tcloud` text writes a dollar otherwise before a brace.
+    let before_brace = inner(Value::text(&format!("{secret}{{")).to_string());
     [
         url.replace("%20", "+"),
         url,
@@ -147,6 +149,7 @@ fn escaped(secret: &str) -> impl Iterator<Item = String> {
         json,
         inner(format!("{secret:?}")),
         inner(Value::text(secret).to_string()),
+        before_brace.strip_suffix('{').unwrap_or_default().to_owned(),
         crate::terminal::escape(secret).into_owned(),
         secret.replace('\'', "'\\''"),
         secret.replace('\'', "''"),
@@ -186,6 +189,8 @@ mod tests {
         let redactor = redactor(&["abc", "abcdef", "x", ""]);
         assert_eq!(redactor.scrub("abcdef abc x"), "(secret) (secret) x");
         assert_eq!(redactor.scrub("nothing"), "nothing");
+        let dollar = self::redactor(&["pay-in-$"]);
+        assert_eq!(dollar.scrub(&Value::text("pay-in-${").to_string()), "\"(secret){\"");
     }
 
     #[test]

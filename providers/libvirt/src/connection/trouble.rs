@@ -104,6 +104,9 @@ pub(super) fn silent(uri: &Uri, seconds: u64) -> Failure {
 pub(super) fn lost(uri: &Uri, what: &str, error: &str) -> Failure {
     let cause = if error.contains("keepalive") {
         "the daemon stopped answering, even to keepalives"
+    } else if error.contains("client socket is closed") {
+        // It was noticed between two calls, and libvirt does not keep why.
+        "the daemon ended, or stopped answering, even to keepalives"
     } else {
         "the connection broke"
     };
