@@ -5,6 +5,8 @@
 //! * `observe` – 1,000 guests that are defined; the loops list them and read their XML.
 //! * `define` – 100 networks, 100 volumes and 100 guests; the loops make what the provider made,
 //!   from the XML that libvirt then shows, with its filters and stamps.
+//! * `ansible` – where `ansible-playbook` is on the path: 20 of these networks and guests, defined by
+//!   its collection `community.libvirt`, once, and how many times longer it takes for each.
 //!
 //! `cargo bench -p tcloud-provider-libvirt` runs it; `tests/lab` says what it needs.
 
@@ -14,6 +16,7 @@
 #[expect(dead_code, reason = "the tests of the host use more of it")]
 mod lab;
 
+use std::process::Command;
 use std::time::Instant;
 
 use futures_util::future::join_all;
@@ -38,6 +41,9 @@ const GUESTS: usize = 1_000;
 
 /// How many objects of each kind are made.
 const EACH: usize = 100;
+
+/// How many networks and guests Ansible defines, which takes it long.
+const FEW: usize = 20;
 
 /// How many connections the wide loop has.
 const WIDE: usize = 8;
@@ -68,6 +74,11 @@ fn main() {
             clear(&client).await;
         }
         define.tell("define", 3 * EACH);
+        make(&client).await;
+        let made = loops.made();
+        clear(&client).await;
+        tell_ansible(loops.ansible(&made), median(&define.ours) / (3 * EACH) as f64);
+        clear(&client).await;
 
         loops.fill();
         let mut observe = Times::default();
@@ -104,6 +115,16 @@ impl Times {
     }
 }
 
+/// What a playbook took, beside what we take for one object.
+fn tell_ansible(seconds: Option<f64>, ours_each: f64) {
+    let each = seconds.map(|seconds| seconds / (2 * FEW) as f64);
+    let ratio = each.map(|each| each / ours_each);
+    let line = serde_json::json!({
+        "name": "ansible", "objects": 2 * FEW, "seconds": seconds, "times_ours_each": ratio,
+    });
+    println!("{line}");
+}
+
 fn median(times: &[f64]) -> f64 {
     let mut times = times.to_vec();
     times.sort_by(f64::total_cmp);
@@ -122,8 +143,8 @@ fn objects() -> [Vec<(Address, Fields)>; 3] {
     [
         all(|n| {
             let json = format!(
-                r#"{{"cidr":{{"$cidr":"10.77.{n}.0/24"}},"mode":"isolated","dhcp":
-                {{"range":{{"$ip_range":["10.77.{n}.100","10.77.{n}.150"]}}}}}}"#
+                r#"{{"cidr":{{"$cidr":"10.88.{n}.0/24"}},"mode":"isolated","dhcp":
+                {{"range":{{"$ip_range":["10.88.{n}.100","10.88.{n}.150"]}}}}}}"#
             );
             (format!("tenant.bench.network.n{n}"), json)
         }),
@@ -138,7 +159,7 @@ fn objects() -> [Vec<(Address, Fields)>; 3] {
                 "running":false,"autostart":false,
                 "disk":{{"root":{{"volume":{{"$ref":"tenant.bench.volume.v{n}"}}}}}},
                 "nic":{{"a":{{"network":{{"$ref":"tenant.bench.network.n{n}"}},"filter":true,
-                "address":{{"$ip":"10.77.{n}.10"}},"mac":{{"$mac":"52:54:00:77:00:{n:02x}"}}}}}}}}"#
+                "address":{{"$ip":"10.88.{n}.10"}},"mac":{{"$mac":"52:54:00:77:00:{n:02x}"}}}}}}}}"#
             );
             (format!("tenant.bench.vm.g{n}"), json)
         }),
@@ -249,6 +270,44 @@ impl Loops {
             guest.set_autostart(false).expect("it does not start with its host");
         });
         begun.elapsed().as_secs_f64()
+    }
+
+    /// Has Ansible define and start some of the networks, and define some of the guests. `None`
+    /// where it is not installed.
+    fn ansible(&self, made: &Made) -> Option<f64> {
+        Command::new("ansible-playbook").arg("--version").output().ok()?;
+        let connect = self.connect();
+        for xml in &made.filters {
+            NWFilter::define_xml(&connect, xml).expect("a filter");
+        }
+        let items = |all: &[String]| {
+            let item = |xml: &String| {
+                let name = xml.split_once("<name>").and_then(|(_, rest)| rest.split_once('<'));
+                serde_json::json!({"name": name.expect("a name").0, "xml": xml})
+            };
+            all.iter().take(FEW).map(item).collect::<Vec<_>>()
+        };
+        let (name, xml) = ("{{ item.name }}", "{{ item.xml }}");
+        let uri = &self.uri;
+        let playbook = serde_json::json!([{
+            "hosts": "localhost", "connection": "local", "gather_facts": false,
+            "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
+            "tasks": [
+                {"community.libvirt.virt_net": {"command": "define", "name": name, "xml": xml, "uri": uri},
+                 "loop": items(&made.networks)},
+                {"community.libvirt.virt_net": {"state": "active", "name": name, "uri": uri},
+                 "loop": items(&made.networks)},
+                {"community.libvirt.virt": {"command": "define", "xml": xml, "uri": uri},
+                 "loop": items(&made.guests)},
+            ],
+        }]);
+        let file = tempfile::NamedTempFile::with_suffix(".yml").expect("a file");
+        std::fs::write(file.path(), playbook.to_string()).expect("written");
+        let begun = Instant::now();
+        let output = Command::new("ansible-playbook").arg(file.path()).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}");
+        Some(begun.elapsed().as_secs_f64())
     }
 
     /// Defines guests that nobody needs.
