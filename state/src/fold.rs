@@ -21,6 +21,24 @@ pub struct OpenIntent {
     pub intent: Intent,
 }
 
+impl OpenIntent {
+    /// Reads the entry that wrote it.
+    ///
+    /// # Errors
+    /// When it is damaged, or another entry.
+    pub(crate) fn from_json(json: &str) -> Result<OpenIntent, String> {
+        let Entry { run, time, body } =
+            Entry::from_json(json).map_err(|error| error.to_string())?;
+        match body {
+            Body::Intent(intent) => {
+                let id = IntentId { run, step: intent.step };
+                Ok(OpenIntent { id, time, intent })
+            }
+            other => Err(format!("an open intent is stored as {}", other.word())),
+        }
+    }
+}
+
 /// What the fold writes to. A store's tables, or [`Folded`].
 pub trait Projection {
     /// What can go wrong.

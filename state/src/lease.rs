@@ -42,6 +42,13 @@ pub struct LeaseRequest {
     pub ended: Vec<Uuid>,
 }
 
+impl LeaseRequest {
+    /// Whether a lease of this holder that has not expired keeps the request waiting.
+    pub(crate) fn waits_for(&self, other: &Holder) -> bool {
+        other.run != self.holder.run && !self.ended.contains(&other.run)
+    }
+}
+
 /// The answer to a [`LeaseRequest`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Acquired {

@@ -118,12 +118,12 @@ impl Store for MemoryStore {
     }
 
     async fn acquire(&self, request: &LeaseRequest) -> Result<Acquired, StoreError> {
-        let LeaseRequest { scopes, holder, ttl, ended } = request;
+        let LeaseRequest { scopes, holder, ttl, ended: _ } = request;
         let now = (self.now)();
         let mut inner = self.inner();
         for scope in scopes {
             let Some((other, expires)) = &inner.chain(scope).lease else { continue };
-            if other.run != holder.run && *expires > now && !ended.contains(&other.run) {
+            if *expires > now && request.waits_for(other) {
                 let remaining = expires.duration_since(now).unsigned_abs();
                 return Ok(Acquired::Held {
                     scope: scope.clone(),

@@ -15,8 +15,8 @@ use super::read::signed;
 use super::session::Work;
 use crate::fold::{self, FoldError, Projection};
 use crate::{
-    Append, Body, Entry, Intent, IntentId, Outcome, RecordChange, Remembered, Scope, Sealed,
-    StepResult, StoreError, record,
+    Append, Body, Entry, Intent, IntentId, OpenIntent, Outcome, RecordChange, Remembered, Scope,
+    Sealed, StepResult, StoreError, record,
 };
 
 /// Values of a statement with their types.
@@ -177,13 +177,8 @@ impl Projection for Tables {
             },
         };
         let Some(body) = body.filter(|_| announced) else { return Ok(Some(Vec::new())) };
-        match Entry::from_json(&body).map_err(Failure::damaged)?.body {
-            Body::Intent(intent) => Ok(Some(intent.records)),
-            other => {
-                let word = other.word();
-                Err(Failure::damaged(format!("an open intent is stored as {word}")))
-            }
-        }
+        let open = OpenIntent::from_json(&body).map_err(Failure::damaged)?;
+        Ok(Some(open.intent.records))
     }
 
     fn change(&mut self, object: &ObjectId, record: Option<&Arc<Record>>) -> Result<(), Failure> {

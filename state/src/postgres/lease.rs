@@ -28,14 +28,13 @@ impl Work for Acquire<'_> {
     const REPEATABLE: bool = false;
 
     async fn run(&self, client: &Client, _: bool) -> Result<Acquired, Failure> {
-        let LeaseRequest { scopes, holder, ttl, ended } = self.0;
+        let LeaseRequest { scopes, holder, ttl, ended: _ } = self.0;
         let places = lock(client, scopes).await?;
         let now: i64 = client.query_typed_one(CLOCK, &[]).await?.try_get(0)?;
         for (scope, place) in scopes.iter().zip(&places) {
             if let Some((other, expires)) = &place.held
-                && other.run != holder.run
                 && *expires > now
-                && !ended.contains(&other.run)
+                && self.0.waits_for(other)
             {
                 let remaining = Duration::from_millis((expires - now).unsigned_abs());
                 let (scope, holder) = (scope.clone(), other.clone());

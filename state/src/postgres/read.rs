@@ -9,9 +9,7 @@ use tokio_postgres::{Client, Row};
 use super::error::Failure;
 use super::session::Work;
 use crate::store::Stored;
-use crate::{
-    Body, Entry, Filter, Hash, Head, IntentId, Loaded, Logged, OpenIntent, Scope, Selection, record,
-};
+use crate::{Entry, Filter, Hash, Head, Loaded, Logged, OpenIntent, Scope, Selection, record};
 
 /// Reads the state.
 pub(super) struct Load<'a>(pub(super) &'a Selection);
@@ -92,14 +90,9 @@ async fn intents(
     let mut intents = Vec::with_capacity(rows.len());
     for row in &rows {
         let Some((scope, _)) = scopes.get(&row.try_get(0)?) else { continue };
-        let entry = Entry::from_json(row.try_get(1)?)
+        let open = OpenIntent::from_json(row.try_get(1)?)
             .map_err(|error| Failure::damaged(format!("an open intent in {scope}: {error}")))?;
-        let Entry { run, time, body } = entry;
-        let Body::Intent(intent) = body else {
-            return Err(Failure::damaged(format!("an open intent is stored as {}", body.word())));
-        };
-        let id = IntentId { run, step: intent.step };
-        intents.push((scope.clone(), OpenIntent { id, time, intent }));
+        intents.push((scope.clone(), open));
     }
     intents.sort_by(|(a, left), (b, right)| (a, left.id).cmp(&(b, right.id)));
     Ok(intents)

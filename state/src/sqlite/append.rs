@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Database, Failure};
 use crate::fold::{self, FoldError, Projection};
 use crate::record;
-use crate::{Append, Body, Entry, Intent, IntentId, RecordChange, Scope, StoreError};
+use crate::{Append, Entry, Intent, IntentId, OpenIntent, RecordChange, Scope, StoreError};
 
 pub(super) fn append(database: &mut Database, run: Uuid, batch: &[Append]) -> Result<(), Failure> {
     let behavior = TransactionBehavior::Immediate;
@@ -115,13 +115,8 @@ impl Projection for Tables<'_> {
         let body: Option<String> =
             delete.query_row(params![run, step], |row| row.get(0)).optional()?;
         let Some(body) = body else { return Ok(None) };
-        match Entry::from_json(&body).map_err(Failure::damaged)?.body {
-            Body::Intent(intent) => Ok(Some(intent.records)),
-            other => {
-                let word = other.word();
-                Err(Failure::damaged(format!("an open intent is stored as {word}")))
-            }
-        }
+        let open = OpenIntent::from_json(&body).map_err(Failure::damaged)?;
+        Ok(Some(open.intent.records))
     }
 
     fn change(&mut self, object: &ObjectId, record: Option<&Arc<Record>>) -> Result<(), Failure> {

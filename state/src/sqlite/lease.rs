@@ -17,7 +17,7 @@ pub(super) fn acquire(
     database: &mut Database,
     request: &LeaseRequest,
 ) -> Result<Acquired, Failure> {
-    let LeaseRequest { scopes, holder, ttl, ended } = request;
+    let LeaseRequest { scopes, holder, ttl, ended: _ } = request;
     let behavior = TransactionBehavior::Immediate;
     let transaction = database.connection.transaction_with_behavior(behavior)?;
     let now: i64 = transaction.query_row(&format!("SELECT {NOW}"), [], |row| row.get(0))?;
@@ -25,9 +25,8 @@ pub(super) fn acquire(
     for scope in scopes {
         let row = find(&transaction, scope)?;
         if let Some((other, expires)) = &row.held
-            && other.run != holder.run
             && *expires > now
-            && !ended.contains(&other.run)
+            && request.waits_for(other)
         {
             let remaining = Duration::from_millis((expires - now).unsigned_abs());
             let (scope, holder) = (scope.clone(), other.clone());

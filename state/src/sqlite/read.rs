@@ -10,7 +10,7 @@ use super::{Database, Failure};
 use crate::Selection;
 use crate::record;
 use crate::store::Stored;
-use crate::{Body, Entry, Filter, Hash, Head, IntentId, Loaded, Logged, OpenIntent, Scope};
+use crate::{Entry, Filter, Hash, Head, Loaded, Logged, OpenIntent, Scope};
 
 pub(super) fn load(database: &mut Database, selection: &Selection) -> Result<Loaded, Failure> {
     sharing::sharing(|| load_shared(database, selection))
@@ -131,14 +131,9 @@ fn intents(
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let Some((scope, _)) = scopes.get(&id) else { continue };
-        let entry = Entry::from_json(row.get_ref(1)?.as_str().map_err(Failure::damaged)?)
+        let open = OpenIntent::from_json(row.get_ref(1)?.as_str().map_err(Failure::damaged)?)
             .map_err(|error| Failure::damaged(format!("an open intent in {scope}: {error}")))?;
-        let Entry { run, time, body } = entry;
-        let Body::Intent(intent) = body else {
-            return Err(Failure::damaged(format!("an open intent is stored as {}", body.word())));
-        };
-        let id = IntentId { run, step: intent.step };
-        intents.push((scope.clone(), OpenIntent { id, time, intent }));
+        intents.push((scope.clone(), open));
     }
     intents.sort_by(|(a, left), (b, right)| (a, left.id).cmp(&(b, right.id)));
     Ok(intents)
