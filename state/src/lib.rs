@@ -5,6 +5,7 @@
 //! * [`journal`] – one line of the journal ([`Entry`]) and its JSON form.
 //! * [`chain`] – how each entry is tied to the one before it ([`Head`], [`Sealed`]).
 //! * [`fold`] – how the state follows from the journal ([`Folded`]).
+//! * `follow` – follows a chain, or parts of it.
 //! * [`lease`] – who may write to a scope, and for how long ([`Lease`], [`Holder`]).
 //! * [`process`] – whether the process that holds a lease still lives.
 //! * [`store`] – where all of this is kept ([`Store`]).
@@ -18,6 +19,7 @@
 pub mod chain;
 pub mod export;
 pub mod fold;
+mod follow;
 pub mod journal;
 pub mod lease;
 pub mod memory;

@@ -8,10 +8,10 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::error::Failure;
-use super::read::{hash, stored, unsigned};
+use super::read::{hash, signed, stored, unsigned};
 use super::session::Work;
+use crate::follow::{Part, refusal};
 use crate::store::Stored;
-use crate::verify::check_end;
 use crate::{Acquired, Head, Holder, Lease, LeaseRequest, Scope};
 
 /// A moment in milliseconds.
@@ -41,11 +41,8 @@ impl Work for Acquire<'_> {
                 return Ok(Acquired::Held { scope, holder, remaining });
             }
         }
+        check(client, scopes, &places).await?;
         let ids: Vec<i64> = places.iter().map(|place| place.id).collect();
-        let mut ends = ends(client, &ids).await?;
-        for (scope, place) in scopes.iter().zip(&places) {
-            check_end(scope, place.head, &ends.remove(&place.id).unwrap_or_default())?;
-        }
         let json = serde_json::to_string(holder).map_err(Failure::damaged)?;
         let sql = "UPDATE scopes SET generation = generation + 1, run = $2, holder = $3, \
                    expires = clock_timestamp() + $4 * interval '1 millisecond' WHERE id = ANY($1)";
@@ -121,19 +118,50 @@ fn place(row: &Row) -> Result<Place, Failure> {
     })
 }
 
-/// The last two entries of chains and what stands behind their ends, oldest first.
-async fn ends(client: &Client, ids: &[i64]) -> Result<HashMap<i64, Vec<Stored>>, Failure> {
-    // Looked up for each scope, however long the journal is.
-    let sql = "SELECT last.serial, last.generation, last.hash, last.body, scopes.id FROM scopes \
-               CROSS JOIN LATERAL (SELECT * FROM entries WHERE entries.scope = scopes.id \
-                                   AND entries.serial >= scopes.serial - 1 \
-                                   ORDER BY entries.serial LIMIT 3) AS last \
-               WHERE scopes.id = ANY($1) ORDER BY scopes.id, last.serial";
-    let mut ends: HashMap<i64, Vec<Stored>> = HashMap::new();
-    for row in client.query_typed(sql, &[(&ids, Type::INT8_ARRAY)]).await? {
-        ends.entry(row.try_get(4)?).or_default().push(stored(&row)?);
+/// Follows the chains as far as that is done before anybody writes behind them.
+async fn check(client: &Client, scopes: &[Scope], places: &[Place]) -> Result<(), Failure> {
+    let of = |place: &Place| Part::of(place.head, places.len());
+    let parts: Vec<(usize, Part)> = (0..places.len())
+        .flat_map(|at| of(&places[at]).into_iter().map(move |part| (at, part)))
+        .collect();
+    let rows = entries(client, places, &parts).await?;
+    for ((at, part), stored) in parts.into_iter().zip(rows) {
+        let (scope, head) = (&scopes[at], places[at].head);
+        if let Err(damage) = part.follow(scope, head, stored.into_iter()) {
+            // What was met need not be the first that is wrong.
+            let all = entries(client, places, &[(at, Part::all(head))]).await?;
+            let first = Part::all(head).follow(scope, head, all.into_iter().flatten()).err();
+            return Err(refusal(&first.unwrap_or(damage)).into());
+        }
     }
-    Ok(ends)
+    Ok(())
+}
+
+/// The entries of each of these parts, oldest first; the number says to which place one belongs.
+async fn entries(
+    client: &Client,
+    places: &[Place],
+    parts: &[(usize, Part)],
+) -> Result<Vec<Vec<Stored>>, Failure> {
+    let sql = "SELECT own.serial, own.generation, own.hash, own.body, part.number FROM \
+               unnest($1::int8[], $2::int8[], $3::int8[]) WITH ORDINALITY \
+               AS part (scope, first, last, number) CROSS JOIN LATERAL \
+               (SELECT * FROM entries WHERE entries.scope = part.scope \
+                AND entries.serial BETWEEN part.first AND part.last) AS own \
+               ORDER BY part.number, own.serial";
+    let ids: Vec<i64> = parts.iter().map(|(at, _)| places[*at].id).collect();
+    let first = parts.iter().map(|(_, part)| signed(part.first()));
+    let first = first.collect::<Result<Vec<i64>, _>>()?;
+    let last = parts.iter().map(|(_, part)| signed(part.to)).collect::<Result<Vec<i64>, _>>()?;
+    let values: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
+        [(&ids, Type::INT8_ARRAY), (&first, Type::INT8_ARRAY), (&last, Type::INT8_ARRAY)];
+    let mut found = vec![Vec::new(); parts.len()];
+    for row in client.query_typed(sql, &values).await? {
+        let number = unsigned(&row, 4)?;
+        let own = usize::try_from(number).ok().and_then(|number| found.get_mut(number - 1));
+        own.ok_or_else(|| Failure::damaged("the database counts otherwise"))?.push(stored(&row)?);
+    }
+    Ok(found)
 }
 
 /// Renews the leases of a run.

@@ -6,8 +6,8 @@ use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
 use super::{Database, Failure};
+use crate::follow::{Damage, Part, refusal};
 use crate::store::Stored;
-use crate::verify::check_end;
 use crate::{Acquired, Hash, Head, Holder, Lease, LeaseRequest, Scope};
 
 /// Milliseconds since 1970, by the database.
@@ -32,7 +32,7 @@ pub(super) fn acquire(
             let (scope, holder) = (scope.clone(), other.clone());
             return Ok(Acquired::Held { scope, holder, remaining });
         }
-        check_end(scope, row.head, &last_two(&transaction, &row)?)?;
+        check(&transaction, scope, &row, scopes.len())?;
         rows.push(row);
     }
     let json = serde_json::to_string(holder).map_err(Failure::damaged)?;
@@ -88,17 +88,40 @@ fn find(transaction: &Transaction<'_>, scope: &Scope) -> Result<Row, Failure> {
     Ok(Row { id, generation, head, held })
 }
 
-/// The last two entries of a chain, oldest first.
-fn last_two(transaction: &Transaction<'_>, row: &Row) -> Result<Vec<Stored>, Failure> {
+/// Follows the chain as far as that is done before anybody writes behind it.
+fn check(
+    transaction: &Transaction<'_>,
+    scope: &Scope,
+    row: &Row,
+    scopes: usize,
+) -> Result<(), Failure> {
+    for part in Part::of(row.head, scopes) {
+        if let Err(damage) = follow(transaction, scope, row, part)? {
+            // What was met need not be the first that is wrong.
+            let first = follow(transaction, scope, row, Part::all(row.head))?.err();
+            return Err(refusal(&first.unwrap_or(damage)).into());
+        }
+    }
+    Ok(())
+}
+
+fn follow(
+    transaction: &Transaction<'_>,
+    scope: &Scope,
+    row: &Row,
+    part: Part,
+) -> Result<Result<(), Damage>, Failure> {
     let sql = "SELECT serial, generation, hash, body FROM entries \
-               WHERE scope = ?1 AND serial >= ?2 ORDER BY serial LIMIT 3";
+               WHERE scope = ?1 AND serial BETWEEN ?2 AND ?3 ORDER BY serial";
     let mut select = transaction.prepare_cached(sql)?;
-    let from = row.head.serial.saturating_sub(1);
-    let rows = select.query_map((row.id, from), |row| {
+    let rows = select.query_map((row.id, part.first(), part.to), |row| {
         let (serial, generation, hash) = (row.get(0)?, row.get(1)?, Hash(row.get(2)?));
         Ok(Stored { serial, generation, hash, json: row.get(3)? })
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut failed = None;
+    let entries = rows.map_while(|stored| stored.map_err(|error| failed = Some(error)).ok());
+    let followed = part.follow(scope, row.head, entries);
+    failed.map_or(Ok(followed), |error| Err(error.into()))
 }
 
 pub(super) fn renew(database: &mut Database, run: Uuid, ttl: Duration) -> Result<u64, Failure> {

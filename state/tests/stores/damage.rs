@@ -7,27 +7,26 @@ use crate::database::Database;
 use crate::kit::*;
 use crate::server::{self, Way, fresh};
 use tcloud_state::verify::{Damage, Fault, Verified, verify};
-use tcloud_state::{SqliteStore, Store, StoreError};
+use tcloud_state::{Acquired, Body, Selection, SqliteStore, Store, StoreError, Why};
 
-/// What is done to the journal of `tenant.a`, and what is found: entry, fault, and whether the next
-/// run is refused because it would write behind it.
-const DAMAGE: [(&str, u64, Fault, bool); 7] = [
+/// What is done to the journal of `tenant.a`, and what is found: entry and fault. Whatever it is,
+/// nobody writes behind it.
+const DAMAGE: [(&str, u64, Fault); 8] = [
+    ("UPDATE entries SET body = replace(body, 'erika', 'karl') WHERE serial = 3", 3, CHANGED),
+    ("UPDATE entries SET generation = 9 WHERE serial = 2", 2, CHANGED),
     (
-        "UPDATE entries SET body = replace(body, 'erika', 'karl') WHERE serial = 3",
-        3,
+        "UPDATE entries SET body = (SELECT body FROM entries WHERE serial = 7) WHERE serial = 5",
+        5,
         CHANGED,
-        false,
     ),
-    ("UPDATE entries SET generation = 9 WHERE serial = 2", 2, CHANGED, false),
-    ("DELETE FROM entries WHERE serial = 4", 4, Fault::Missing, false),
-    ("DELETE FROM entries WHERE serial = 1", 1, Fault::Missing, false),
-    ("DELETE FROM entries WHERE serial = 10", 10, Fault::Missing, true),
-    ("UPDATE entries SET body = body || ' ' WHERE serial = 10", 10, CHANGED, true),
+    ("DELETE FROM entries WHERE serial = 4", 4, Fault::Missing),
+    ("DELETE FROM entries WHERE serial = 1", 1, Fault::Missing),
+    ("DELETE FROM entries WHERE serial = 10", 10, Fault::Missing),
+    ("UPDATE entries SET body = body || ' ' WHERE serial = 10", 10, CHANGED),
     (
         "UPDATE scopes SET serial = 9, head = (SELECT hash FROM entries WHERE serial = 9)",
         10,
         BEHIND,
-        true,
     ),
 ];
 const CHANGED: Fault = Fault::Changed;
@@ -41,34 +40,41 @@ async fn fill(store: &Arc<dyn Store>) {
     store.release(run.id).await.expect("released");
 }
 
-async fn check(store: &dyn Store, sql: &str, serial: u64, what: Fault, refused: bool) {
+async fn check(store: &dyn Store, sql: &str, serial: u64, what: Fault) {
     let Verified { damage, .. } = verify(store).await.expect("it can be read");
     assert_eq!(damage, [Damage { scope: scope("tenant.a"), serial, what }], "{sql}");
-    let acquired = store.acquire(&request(uuid::Uuid::new_v4(), &["tenant.a"], TTL)).await;
-    match acquired {
-        Err(StoreError::Damaged { what }) if refused => {
-            assert!(what.contains("of tenant.a"), "{what}");
-        }
-        Ok(_) if !refused => {}
-        other => panic!("{sql}: {other:?}"),
+    refused(store, &format!("entry {serial} of tenant.a {}", what.words())).await;
+    // Looking is as good as before, and so is what belongs to others.
+    let loaded = store.load(&Selection::All).await.expect("loaded");
+    assert_eq!(loaded.state.records.len(), 5, "{sql}");
+    let other = store.acquire(&request(uuid::Uuid::new_v4(), &["tenant.b"], TTL)).await;
+    assert!(matches!(other, Ok(Acquired::Granted(_))), "{sql}: {other:?}");
+}
+
+/// Nobody gets a lease, and is told why, however often he asks.
+async fn refused(store: &dyn Store, why: &str) {
+    for scopes in [&["tenant.a"][..], &["tenant.a", "tenant.c"], &["tenant.a"]] {
+        let acquired = store.acquire(&request(uuid::Uuid::new_v4(), scopes, TTL)).await;
+        let Err(StoreError::Damaged { what }) = acquired else { panic!("{why}: {acquired:?}") };
+        assert!(what.starts_with(why) && what.contains("tcloud state rebuild"), "{what}");
     }
 }
 
 #[tokio::test]
 async fn damage_to_a_file_is_named() {
-    for (sql, serial, what, refused) in DAMAGE {
+    for (sql, serial, what) in DAMAGE {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("state.db");
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).expect("opens"));
         fill(&store).await;
         edit(&path, sql);
-        check(&*store, sql, serial, what, refused).await;
+        check(&*store, sql, serial, what).await;
     }
 }
 
 #[tokio::test]
 async fn damage_to_a_database_is_named() {
-    for (sql, serial, what, refused) in DAMAGE {
+    for (sql, serial, what) in DAMAGE {
         let url = fresh(Way::Pooled);
         let store: Arc<dyn Store> = Arc::new(server::open(&url).await.expect("opens"));
         fill(&store).await;
@@ -78,8 +84,49 @@ async fn damage_to_a_database_is_named() {
             server::schema(&url)
         );
         Database::shared().sql("operator", &on_purpose);
-        check(&*store, sql, serial, what, refused).await;
+        check(&*store, sql, serial, what).await;
     }
+}
+
+/// Of a journal too long to be followed whenever somebody writes, its newer part is followed, and
+/// of the older one another part each time.
+#[tokio::test]
+async fn damage_to_a_long_journal_is_met_in_the_end() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("state.db");
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).expect("opens"));
+    let mut run = begin(&store, &["tenant.a"]).await;
+    let nothing = || Body::Records { why: Why::Refresh, changes: Vec::new() };
+    for _ in 0..5 {
+        run.write("tenant.a", (0..2_000).map(|_| nothing()).collect()).await.expect("written");
+    }
+    store.release(run.id).await.expect("released");
+    edit(
+        &path,
+        "UPDATE entries SET body = replace(body, 'refresh', 'rebuild') WHERE serial = 9000",
+    );
+    refused(&*store, "entry 9000 of tenant.a was changed").await;
+    edit(
+        &path,
+        "UPDATE entries SET body = replace(body, 'rebuild', 'refresh') WHERE serial = 9000",
+    );
+    edit(&path, "UPDATE entries SET body = replace(body, 'refresh', 'rebuild') WHERE serial = 77");
+    for _ in 0..100 {
+        let asked = request(uuid::Uuid::new_v4(), &["tenant.a"], TTL);
+        let granted = match store.acquire(&asked).await {
+            Ok(Acquired::Granted(leases)) => leases,
+            Err(StoreError::Damaged { .. }) => {
+                return refused(&*store, "entry 77 of tenant.a was changed").await;
+            }
+            other => panic!("{other:?}"),
+        };
+        let run = asked.holder.run;
+        let writer = tcloud_state::Writer::new(Arc::clone(&store), run, &granted);
+        let mut run = Run { id: run, writer };
+        run.write("tenant.a", vec![nothing()]).await.expect("written");
+        store.release(run.id).await.expect("released");
+    }
+    panic!("nobody noticed");
 }
 
 #[tokio::test]
