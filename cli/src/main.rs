@@ -12,6 +12,7 @@ mod panic;
 mod plan_file;
 mod providers;
 mod redact;
+mod reports;
 mod secrets;
 mod session;
 mod terminal;

@@ -198,7 +198,8 @@ impl Viewed for Change {
     }
 }
 
-fn reason_word(reason: &Reason) -> &'static str {
+/// The word for a reason.
+pub(crate) fn reason_word(reason: &Reason) -> &'static str {
     match reason {
         Reason::New => "new",
         Reason::Vanished => "vanished",

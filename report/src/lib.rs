@@ -1,13 +1,32 @@
 //! Plans as text for people and programs: one file per format, no facts of their own.
 //!
 //! * [`text`] – the plain sentences that every format shares.
+//! * [`format`](mod@format) – all formats, and [`write()`], which writes a plan in one of them; [`origin`] –
+//!   which text the plan is made from.
 //! * [`json`] – the native plan, `tcloud-plan-view/1`, for programs.
+//! * `terraform` – the plan as Terraform writes it; `counts` – as GitLab counts it.
+//! * `finding`, `place` – what deserves an eye, and where; in it `code_quality`, `sarif`, `junit` and
+//!   `annotations`.
 //! * [`graph`] – what depends on what, for Graphviz and Mermaid.
 
+mod annotations;
+mod code_quality;
+mod counts;
 #[cfg(test)]
 mod example;
+mod finding;
+pub mod format;
 pub mod graph;
 pub mod json;
+mod junit;
+mod markup;
+pub mod origin;
+mod place;
+mod sarif;
 #[cfg(test)]
 mod schema;
+mod terraform;
 pub mod text;
+
+pub use format::{Format, Report, write};
+pub use origin::Origin;

@@ -2,6 +2,7 @@
 
 mod address;
 mod provider;
+mod report;
 mod run;
 mod sim;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use address::Consent;
 pub(crate) use provider::{Provider, ProviderCommand, TestProvider};
+pub(crate) use report::{Reports, Wanted};
 pub(crate) use run::{Apply, Destroy, Drift, Plan, Run, Scope};
 pub(crate) use sim::{Break, Latency, SetDrift, Sim, SimCommand, Target};
 
@@ -219,16 +221,20 @@ pub(crate) struct Adopt {
     pub(crate) inputs: Inputs,
 }
 
-/// Shows a resource.
+/// Shows a resource, or a saved plan.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  tcloud show tenant.rhoenblick.vm.files\n  \
-    tcloud show vm.files          the end of an address is enough when only one fits")]
+    tcloud show vm.files          the end of an address is enough when only one fits\n  \
+    tcloud show next.tcloud-plan  a plan that was saved by `tcloud plan --out`")]
 pub(crate) struct Show {
-    /// The address, or its end.
+    /// The address, or its end; or a file with a plan.
+    #[arg(value_name = "ADDRESS|PLANFILE")]
     pub(crate) address: String,
     /// JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reports: Reports,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Inputs;
 use super::address::{Consent, consent};
+use super::{Inputs, Reports};
 
 /// What plan and apply have in common.
 #[derive(Clone, Debug, Args)]
@@ -60,6 +60,7 @@ pub(crate) struct Consents {
 #[command(
     after_help = "Examples:\n  tcloud plan\n  tcloud plan --out next.tcloud-plan && tcloud apply next.tcloud-plan\n  \
     tcloud plan --exit-code --json > plan.json     for scripts: 0 nothing to do, 2 changes\n  \
+    tcloud plan --report sarif=plan.sarif --report codequality=quality.json     for code forges\n  \
     tcloud plan --target 'tenant.rhoenblick.*'"
 )]
 pub(crate) struct Plan {
@@ -72,6 +73,8 @@ pub(crate) struct Plan {
     /// JSON on standard output, messages on standard error.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reports: Reports,
     /// Exit 2 if there are changes, 4 if one needs a decision.
     #[arg(long)]
     pub(crate) exit_code: bool,
@@ -133,6 +136,8 @@ pub(crate) struct Drift {
     /// JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reports: Reports,
     /// Exit 2 if anything was changed by hand.
     #[arg(long)]
     pub(crate) exit_code: bool,

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use std::fmt::Write as _;
+use tcloud_planner::Plan;
 use tcloud_planner::plan::Drift as Drifted;
 
 use super::{Context, look};
@@ -12,8 +13,9 @@ use crate::terminal::{Palette, Tone};
 use crate::view::layout::count;
 
 pub(super) async fn run(arguments: &Drift, context: &Context) -> Outcome {
+    arguments.reports.check(arguments.json)?;
     let root = context.path(arguments.path.as_ref());
-    let known = look::look(root, &arguments.inputs, context).await?;
+    let known = look::look(root.clone(), &arguments.inputs, context).await?;
     let drift = &known.plan.drift;
     if arguments.json {
         context.terminal.json(&json!({
@@ -23,12 +25,20 @@ pub(super) async fn run(arguments: &Drift, context: &Context) -> Outcome {
             "foreign": known.plan.foreign,
             "unchecked": known.plan.unchecked,
         }));
-    } else {
+    } else if !arguments.reports.take_output() {
         context.terminal.print(&text(drift, context.terminal.palette));
         for gap in &known.plan.unchecked {
             context.terminal.note(&format!("not checked: {}", crate::terminal::escape(gap)));
         }
     }
+    let found = Plan {
+        drift: drift.clone(),
+        unchanged: known.plan.unchanged,
+        foreign: known.plan.foreign,
+        unchecked: known.plan.unchecked.clone(),
+        ..Plan::empty(known.plan.deployment.clone())
+    };
+    arguments.reports.write(&found, &root, context)?;
     if arguments.exit_code {
         session::complete(&known.observed)?;
     }

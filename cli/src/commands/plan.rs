@@ -16,6 +16,7 @@ use crate::view::layout::quote;
 use crate::view::plan::{Next, PlanView};
 
 pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcome {
+    arguments.reports.check(arguments.json)?;
     let project = Project::open(context.path(arguments.path.as_ref()), context).await?;
     let goal = if arguments.destroy { Goal::Destroy } else { goal(&arguments.run.scope) };
     let wishes = wishes(&arguments.run, goal);
@@ -30,7 +31,7 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     }
     if arguments.json {
         context.terminal.json_text(session::json(&plan).trim_end());
-    } else {
+    } else if !arguments.reports.take_output() {
         if !loaded.intents.is_empty() {
             let open = crate::view::layout::count(loaded.intents.len(), "step");
             context.terminal.note(&format!(
@@ -45,6 +46,7 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
         };
         context.terminal.print(&view.render(&plan));
     }
+    arguments.reports.write(&plan, &project.root, context)?;
     if arguments.exit_code {
         session::complete(&observed)?;
     }

@@ -1,15 +1,30 @@
-//! `tcloud show`: one resource as written, as applied, as it runs, and what a plan would do.
+//! `tcloud show`: one resource as written, as applied, as it runs, and what a plan would do; or a plan
+//! that was saved.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use tcloud_model::{Address, Evaluator, ObjectId};
 
 use super::{Context, find, look};
 use crate::arguments::Show;
-use crate::failure::{Exit, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::plan_file;
+use crate::session::{self, Project};
+use crate::view::layout::quote;
+use crate::view::plan::{Next, PlanView};
 use crate::view::resource::{Object, Resource};
 
 pub(super) async fn run(arguments: &Show, context: &Context) -> Outcome {
+    arguments.reports.check(arguments.json)?;
+    let path = context.path(Some(&PathBuf::from(&arguments.address)));
+    if path.is_file() {
+        return saved(arguments, &path, context).await;
+    }
+    if !arguments.reports.reports.is_empty() {
+        return Err(Failure::new("reports are about plans")
+            .help("name a file that `tcloud plan --out` wrote"));
+    }
     let known = look::look(context.path(None), &arguments.inputs, context).await?;
     let desired = known.text.program.desired();
     let mut all: BTreeSet<&Address> = desired.resources.keys().collect();
@@ -53,5 +68,25 @@ pub(super) async fn run(arguments: &Show, context: &Context) -> Outcome {
     } else {
         context.terminal.print(&resource.text(context.terminal.palette));
     }
+    Ok(Exit::Done)
+}
+
+/// A saved plan, from the project that it belongs to.
+async fn saved(arguments: &Show, path: &Path, context: &Context) -> Outcome {
+    let project = Project::open(context.path(None), context).await?;
+    let plan = plan_file::load(path, &project.deployment)?.plan;
+    if arguments.json {
+        context.terminal.json_text(session::json(&plan).trim_end());
+    } else if !arguments.reports.take_output() {
+        let next = format!("tcloud apply {}", quote(&arguments.address));
+        let view = PlanView {
+            palette: context.terminal.palette,
+            everything: context.terminal.verbose > 0,
+            observed: None,
+            next: Next::Run(&next),
+        };
+        context.terminal.print(&view.render(&plan));
+    }
+    arguments.reports.write(&plan, &project.root, context)?;
     Ok(Exit::Done)
 }

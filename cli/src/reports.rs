@@ -1,0 +1,94 @@
+//! Reports to files and to standard output, and where their text comes from.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tcloud_planner::Plan;
+use tcloud_report::{Origin, Report};
+
+use crate::arguments::{Reports, Wanted};
+use crate::commands::Context;
+use crate::failure::Failure;
+use crate::redact;
+use crate::session::said;
+
+/// A report could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the report cannot be written to {}", path.display())]
+struct ReportError {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl Reports {
+    /// Whether standard output is taken by a report.
+    pub(crate) fn take_output(&self) -> bool {
+        self.reports.iter().any(|wanted| wanted.file.is_none())
+    }
+
+    /// Refuses what cannot be wanted together, before any work is done.
+    pub(crate) fn check(&self, json: bool) -> Result<(), Failure> {
+        let on_output = self.reports.iter().filter(|wanted| wanted.file.is_none()).count();
+        if on_output + usize::from(json) > 1 {
+            return Err(Failure::new("only one thing can be on standard output")
+                .help("write the others to files: --report FORMAT=FILE"));
+        }
+        Ok(())
+    }
+
+    /// Writes all that are wanted.
+    pub(crate) fn write(&self, plan: &Plan, root: &Path, context: &Context) -> Result<(), Failure> {
+        if self.reports.is_empty() {
+            return Ok(());
+        }
+        let origin = origin(root);
+        for Wanted { format, file } in &self.reports {
+            let mut bytes = Vec::new();
+            tcloud_report::write(*format, &Report { plan, origin: &origin }, &mut bytes)?;
+            let text = String::from_utf8_lossy(&bytes);
+            match file {
+                None => context.terminal.print(&text),
+                Some(file) => {
+                    let path = context.path(Some(file));
+                    let text = redact::process().scrub(&text);
+                    save(&path, &text).map_err(|source| ReportError { path, source })?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file whole or not at all. What is there and no plain file, such as a pipe, is written to.
+fn save(path: &Path, text: &str) -> io::Result<()> {
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return File::options().write(true).open(path)?.write_all(text.as_bytes());
+    }
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(directory.unwrap_or(Path::new(".")))?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// The revision of a project, and where in its checkout it lies.
+fn origin(root: &Path) -> Origin {
+    let git = |arguments: &[&str]| said(Command::new("git").arg("-C").arg(root).args(arguments));
+    let Some(commit) = git(&["rev-parse", "HEAD"]).filter(|commit| !commit.is_empty()) else {
+        return Origin::default();
+    };
+    let base = git(&["rev-parse", "--show-prefix"]).unwrap_or_default();
+    // Other files, such as reports, are no part of what was planned.
+    let differs = git(&["status", "--porcelain", "--", "*.tcloud", "tcloud.toml"]);
+    Origin {
+        commit: Some(commit),
+        uncommitted: differs.unwrap_or_default().lines().count(),
+        base: base.trim_end_matches('/').to_owned(),
+    }
+}

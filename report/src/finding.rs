@@ -1,0 +1,220 @@
+//! What in a plan deserves a reviewer's eye, one by one: for formats that list findings at places of
+//! the text. Worst first.
+
+use tcloud_model::{Address, Digest, Impact, ObjectId, Position};
+use tcloud_planner::plan::{Action, Change, Decision, DecisionKind, Drift, Usage};
+
+use crate::format::Report;
+use crate::text;
+
+/// What kind of thing was found. A closed set; names and codes stay the same between versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Rule {
+    DataLoss,
+    Protected,
+    Blocked,
+    Interruption,
+    Capacity,
+    Drift,
+    Waiting,
+    Unchecked,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Level {
+    /// Somebody has to decide, or it cannot be done.
+    Error,
+    /// Somebody notices.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding<'a> {
+    pub(crate) rule: Rule,
+    pub(crate) level: Level,
+    /// What it is about; `None` for what no resource stands for.
+    pub(crate) address: Option<&'a Address>,
+    /// One sentence.
+    pub(crate) message: String,
+    /// Where in the text, the most telling first; may be empty.
+    pub(crate) places: &'a [Position],
+    /// Which of several findings about the address, in the same words as long as it is found;
+    /// may be empty.
+    pub(crate) which: String,
+}
+
+impl Rule {
+    /// All rules, worst first.
+    pub(crate) const ALL: [Rule; 8] = [
+        Rule::DataLoss,
+        Rule::Protected,
+        Rule::Blocked,
+        Rule::Interruption,
+        Rule::Capacity,
+        Rule::Drift,
+        Rule::Waiting,
+        Rule::Unchecked,
+    ];
+
+    /// Its name: `data-loss`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Rule::DataLoss => "data-loss",
+            Rule::Protected => "protected",
+            Rule::Blocked => "blocked",
+            Rule::Interruption => "interruption",
+            Rule::Capacity => "capacity",
+            Rule::Drift => "drift",
+            Rule::Waiting => "waiting",
+            Rule::Unchecked => "unchecked",
+        }
+    }
+
+    /// In a few words, without an end.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Rule::DataLoss => "Change destroys data",
+            Rule::Protected => "Change destroys something protected",
+            Rule::Blocked => "Change cannot be done",
+            Rule::Interruption => "Guest is interrupted",
+            Rule::Capacity => "Quota or capacity is nearly used up",
+            Rule::Drift => "Somebody changed it by hand",
+            Rule::Waiting => "Change waits for the guest to be stopped",
+            Rule::Unchecked => "Something could not be checked",
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn help(self) -> &'static str {
+        match self {
+            Rule::DataLoss => "Keep the volume, or agree to the loss by name.",
+            Rule::Protected => "Leave it, or agree to its end by name.",
+            Rule::Blocked => "Write what can be done without a loss.",
+            Rule::Interruption => "Apply while nobody needs the guest, or leave the attribute.",
+            Rule::Capacity => "Ask for more, or take less.",
+            Rule::Drift => "Write into the text what shall stay; an apply sets the rest right.",
+            Rule::Waiting => {
+                "Stop and start the guest when it suits, or write `restart = \"now\"`."
+            }
+            Rule::Unchecked => "Plan again when it can be reached.",
+        }
+    }
+
+    /// The level that its findings usually have.
+    pub(crate) fn level(self) -> Level {
+        match self {
+            Rule::DataLoss | Rule::Protected | Rule::Blocked => Level::Error,
+            Rule::Interruption | Rule::Capacity => Level::Warning,
+            Rule::Drift | Rule::Waiting | Rule::Unchecked => Level::Note,
+        }
+    }
+}
+
+/// A quota counts as nearly used up from here, in percent.
+const NEARLY: u64 = 90;
+
+/// Everything that was found, worst first and then in the order of the plan.
+pub(crate) fn all<'a>(report: &Report<'a>) -> Vec<Finding<'a>> {
+    let plan = report.plan;
+    let mut found: Vec<Finding<'a>> = Vec::new();
+    found.extend(plan.decisions.iter().map(|decision| decided(decision, &plan.changes)));
+    found.extend(plan.changes.iter().filter_map(changed));
+    found.extend(plan.usage.iter().filter_map(used));
+    found.extend(plan.drift.iter().map(drifted));
+    found.extend(
+        plan.unchecked.iter().map(|words| {
+            Finding::new(Rule::Unchecked, Level::Note, None, text::clean(words), words)
+        }),
+    );
+    found.sort_by_key(|finding| (finding.level, finding.rule));
+    found
+}
+
+fn decided<'a>(decision: &'a Decision, changes: &'a [Change]) -> Finding<'a> {
+    let rule = match decision.kind {
+        DecisionKind::DataLoss => Rule::DataLoss,
+        DecisionKind::Protected => Rule::Protected,
+    };
+    let level = if decision.agreed { Level::Warning } else { Level::Error };
+    let mut message = format!("{}: {}", decision.id, text::clean(&decision.message));
+    if decision.agreed {
+        message.push_str(" (agreed)");
+    }
+    let cause = changes.iter().find(|change| change.object.address == decision.address);
+    Finding::new(rule, level, Some(&decision.address), message, "")
+        .at(cause.map_or(&[], |change| &change.causes))
+}
+
+fn changed(change: &Change) -> Option<Finding<'_>> {
+    let address = &change.object.address;
+    let rule = match (change.impact, change.action) {
+        (Impact::Blocked, _) => Rule::Blocked,
+        _ if change.waits => Rule::Waiting,
+        (_, Action::Create | Action::Delete | Action::Forget) => return None,
+        // Of disks and networks that are made anew, their guests' own changes tell.
+        (Impact::PowerCycle | Impact::RecreateKeep, _) if change.kind == "vm" => Rule::Interruption,
+        _ => return None,
+    };
+    let message = format!("{address}: {}", text::change(change));
+    Some(
+        Finding::new(rule, rule.level(), Some(address), message, &whereabouts(&change.object))
+            .at(&change.causes),
+    )
+}
+
+fn used(usage: &Usage) -> Option<Finding<'_>> {
+    let percent = text::percent(usage).filter(|percent| *percent >= NEARLY)?;
+    // What was nearly full before and does not become fuller is not about this change.
+    if usage.after <= usage.before && percent <= 100 {
+        return None;
+    }
+    let host = usage.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
+    let message = format!("{}{host}: {}", usage.owner, text::usage(usage));
+    let which = format!("{}{host}", usage.resource);
+    Some(Finding::new(Rule::Capacity, Level::Warning, Some(&usage.owner), message, &which))
+}
+
+fn drifted(drift: &Drift) -> Finding<'_> {
+    let address = &drift.object.address;
+    let what: Vec<String> = drift.attributes.iter().map(text::attribute).collect();
+    let what = if drift.vanished { "removed".to_owned() } else { what.join(", ") };
+    let message = format!("{address}: changed by hand: {what}");
+    Finding::new(Rule::Drift, Level::Note, Some(address), message, &whereabouts(&drift.object))
+}
+
+/// Which of the objects of an address it is.
+fn whereabouts(object: &ObjectId) -> String {
+    format!("on {}", object.host)
+}
+
+impl<'a> Finding<'a> {
+    fn new(
+        rule: Rule,
+        level: Level,
+        address: Option<&'a Address>,
+        message: String,
+        which: &str,
+    ) -> Finding<'a> {
+        Finding { rule, level, address, message, places: &[], which: text::clean(which) }
+    }
+
+    fn at(self, places: &'a [Position]) -> Finding<'a> {
+        Finding { places, ..self }
+    }
+
+    /// The same for the same finding in the next plan, whatever line it moved to.
+    pub(crate) fn fingerprint(&self) -> String {
+        let address = self.address.map(ToString::to_string).unwrap_or_default();
+        let parts = [self.rule.name(), &address, &self.which];
+        Digest::of_bytes(parts.join("\0").as_bytes()).to_string()
+    }
+
+    /// The tenant that it is about.
+    pub(crate) fn tenant(&self) -> Option<&'a Address> {
+        self.address.and_then(Address::tenant)
+    }
+}
