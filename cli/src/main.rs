@@ -36,10 +36,6 @@ use crate::terminal::Terminal;
 /// even in a build without optimisation.
 const STACK: usize = 64 << 20;
 
-/// A plan makes millions of small things on several threads.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
