@@ -13,6 +13,7 @@ mod plan_file;
 mod providers;
 mod redact;
 mod reports;
+mod revisions;
 mod secrets;
 mod session;
 mod terminal;

@@ -40,15 +40,24 @@ impl Reports {
         Ok(())
     }
 
-    /// Writes all that are wanted.
+    /// Writes all that are wanted, of a plan for the files of a project as they are.
     pub(crate) fn write(&self, plan: &Plan, root: &Path, context: &Context) -> Result<(), Failure> {
         if self.reports.is_empty() {
             return Ok(());
         }
-        let origin = origin(root);
+        self.write_of(plan, &origin(root), context)
+    }
+
+    /// Writes all that are wanted, of a plan for some text.
+    pub(crate) fn write_of(
+        &self,
+        plan: &Plan,
+        origin: &Origin,
+        context: &Context,
+    ) -> Result<(), Failure> {
         for Wanted { format, file } in &self.reports {
             let mut bytes = Vec::new();
-            tcloud_report::write(*format, &Report { plan, origin: &origin }, &mut bytes)?;
+            tcloud_report::write(*format, &Report { plan, origin }, &mut bytes)?;
             let text = String::from_utf8_lossy(&bytes);
             match file {
                 None => context.terminal.print(&text),
@@ -78,7 +87,7 @@ fn save(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// The revision of a project, and where in its checkout it lies.
-fn origin(root: &Path) -> Origin {
+pub(crate) fn origin(root: &Path) -> Origin {
     let git = |arguments: &[&str]| said(Command::new("git").arg("-C").arg(root).args(arguments));
     let Some(commit) = git(&["rev-parse", "HEAD"]).filter(|commit| !commit.is_empty()) else {
         return Origin::default();

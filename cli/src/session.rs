@@ -101,6 +101,23 @@ impl Project {
         world: &dyn World,
         inputs: &Inputs,
     ) -> Result<Compiled, Failure> {
+        let compiled = self.compile_any(world, inputs)?;
+        // Without text everything would be taken down. The compiler calls the directory itself `.`
+        // where it has a message but no file to place it in.
+        if compiled.program.is_some() && compiled.sources.iter().all(|(_, file)| &*file.path == ".")
+        {
+            let failure = Failure::from(SessionError::NoText(self.root.clone()));
+            return Err(failure.help("name the project's directory, or start one: tcloud init"));
+        }
+        Ok(compiled)
+    }
+
+    /// Compiles the text of some world, which may be empty.
+    pub(crate) fn compile_any(
+        &self,
+        world: &dyn World,
+        inputs: &Inputs,
+    ) -> Result<Compiled, Failure> {
         let mut settings = Settings::new(self.deployment.clone());
         settings.catalog = Arc::clone(&self.catalog);
         settings.variables = variables::read(inputs)?;
@@ -109,13 +126,6 @@ impl Project {
         settings.limits.file_bytes =
             usize::try_from(self.config.limits.file_size).unwrap_or(usize::MAX);
         let mut compiled = compile(world, &settings);
-        // Without text everything would be taken down. The compiler calls the directory itself `.`
-        // where it has a message but no file to place it in.
-        if compiled.program.is_some() && compiled.sources.iter().all(|(_, file)| &*file.path == ".")
-        {
-            let failure = Failure::from(SessionError::NoText(self.root.clone()));
-            return Err(failure.help("name the project's directory, or start one: tcloud init"));
-        }
         if let Some(program) = &compiled.program {
             let wrong = self.providers.check(program);
             if !wrong.is_empty() {

@@ -10,10 +10,12 @@
 //! * `follow` – what is dragged along; `consent` – what has to be agreed to.
 //! * `graph`, `steps` – what to ask of whom, in which order.
 //! * `refresh` – the record brought up to date; `usage` – how full everything is.
+//! * [`compare`](mod@compare) – two texts compared, with no host asked.
 //! * [`check`](mod@check) – the finished plan, looked at again; [`planfile`] – the plan as a file.
 
 mod allocate;
 pub mod check;
+pub mod compare;
 mod consent;
 mod decide;
 mod diff;
@@ -41,6 +43,7 @@ mod steps;
 mod usage;
 
 pub use check::check;
+pub use compare::compare;
 pub use input::{Goal, Input, Wishes};
 pub use make::plan;
 pub use plan::Plan;

@@ -286,6 +286,15 @@ impl Plan {
         self.steps.is_empty()
     }
 
+    /// Whether it changes more than addresses in the text and what is remembered of objects.
+    pub fn changes_what_runs(&self) -> bool {
+        self.changes.iter().any(|change| {
+            !matches!(change.action, Action::Move | Action::Update)
+                || change.impact != Impact::None
+                || !change.attributes.is_empty()
+        })
+    }
+
     /// Whether decisions are open.
     pub fn needs_decision(&self) -> bool {
         self.decisions.iter().any(|decision| !decision.agreed)

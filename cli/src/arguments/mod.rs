@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use address::Consent;
 pub(crate) use provider::{Provider, ProviderCommand, TestProvider};
 pub(crate) use report::{Reports, Wanted};
-pub(crate) use run::{Apply, Destroy, Drift, Plan, Run, Scope};
+pub(crate) use run::{Apply, Destroy, Diff, Drift, Plan, Run, Scope};
 pub(crate) use sim::{Break, Latency, SetDrift, Sim, SimCommand, Target};
 
 /// Colours of the help text.
@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Fmt(Fmt),
     /// Show what apply would do, worst first.
     Plan(Plan),
+    /// Show what a change of the text would do, between two git revisions; asks no host.
+    Diff(Diff),
     /// Make what runs be what the text says.
     Apply(Apply),
     /// Take down everything that this deployment manages.

@@ -85,6 +85,34 @@ pub(crate) struct Plan {
     pub(crate) run: Run,
 }
 
+/// Compares revisions.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  tcloud diff                        the files as they are, against the last commit\n  \
+    tcloud diff origin/main...HEAD     what merging this branch would ask for\n  \
+    tcloud diff v1.4..v1.5 --json\n\n\
+    No host, no state and no secret is needed. Hosts and addresses that tcloud chooses are those that\n\
+    it would have chosen for the first revision on empty hosts; `tcloud plan` knows the real ones."
+)]
+pub(crate) struct Diff {
+    /// `A..B`; `A...B` from where the two parted; `A` against the files as they are.
+    #[arg(value_name = "REVISIONS", default_value = "HEAD")]
+    pub(crate) revisions: String,
+    /// The project. Default: the current directory.
+    #[arg(value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// JSON on standard output, as `tcloud plan --json` writes it.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Exit 2 if there are changes, 4 if one needs a decision.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    #[command(flatten)]
+    pub(crate) reports: Reports,
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+}
+
 /// Applies.
 #[derive(Debug, Args)]
 #[command(

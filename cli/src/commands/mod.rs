@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod consent;
 mod console;
+mod diff;
 mod drift;
 mod explain;
 mod find;
@@ -59,6 +60,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Outcome {
         Command::Check(arguments) => check::run(&arguments, context).await,
         Command::Fmt(arguments) => fmt::run(&arguments, context),
         Command::Plan(arguments) => plan::run(arguments, context).await,
+        Command::Diff(arguments) => diff::run(arguments, context).await,
         Command::Apply(arguments) => apply::apply(arguments, context).await,
         Command::Destroy(arguments) => apply::destroy(arguments, context).await,
         Command::Adopt(arguments) => adopt::run(&arguments, context).await,

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
+use crate::diff::commit;
 use crate::project::Project;
 
 /// The secrets. Each has something that programs write in other ways than it is.
@@ -48,6 +49,8 @@ tenant a {
 const COMMANDS: &[&str] = &[
     "check",
     "check --json",
+    "diff",
+    "diff --json",
     "plan",
     "plan -vvv",
     "plan --json",
@@ -100,6 +103,8 @@ fn no_secret_leaves_by_any_way() {
     let settings =
         "[deployment]\nname = \"town\"\n[secrets]\nexec = true\nidentities = [\"key.txt\"]\n";
     project.write("tcloud.toml", settings);
+    commit(&project, "one");
+    project.edit("main.tcloud", "memory = 1GiB", "memory = 2GiB");
     let forms = forms();
     let watch = AtomicBool::new(true);
     std::thread::scope(|scope| {

@@ -7,6 +7,7 @@ mod bad_input;
 mod canary;
 mod console;
 mod crash;
+mod diff;
 mod examples;
 mod progress;
 mod project;
