@@ -57,7 +57,8 @@ impl Reports {
     ) -> Result<(), Failure> {
         for Wanted { format, file } in &self.reports {
             let mut bytes = Vec::new();
-            tcloud_report::write(*format, &Report { plan, origin }, &mut bytes)?;
+            let report = Report { plan, origin, lang: self.lang };
+            tcloud_report::write(*format, &report, &mut bytes)?;
             let text = String::from_utf8_lossy(&bytes);
             match file {
                 None => context.terminal.print(&text),

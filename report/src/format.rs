@@ -5,8 +5,9 @@ use std::path::Path;
 
 use tcloud_planner::Plan;
 
+use crate::lang::Lang;
 use crate::origin::Origin;
-use crate::{annotations, code_quality, counts, json, junit, sarif, terraform};
+use crate::{annotations, code_quality, counts, json, junit, markdown, sarif, terraform};
 
 /// A format for reviewers and their programs. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +26,8 @@ pub enum Format {
     Junit,
     /// Findings as workflow commands of GitHub Actions.
     Github,
+    /// One comment on a pull or merge request.
+    Markdown,
 }
 
 /// A plan and where it comes from: all that a report may show.
@@ -34,11 +37,13 @@ pub struct Report<'a> {
     pub plan: &'a Plan,
     /// The text that it was planned from.
     pub origin: &'a Origin,
+    /// The language of what is for people. Names, rules and what programs read are English.
+    pub lang: Lang,
 }
 
 impl Format {
     /// All formats, in the order of the help text.
-    pub const ALL: [Format; 7] = [
+    pub const ALL: [Format; 8] = [
         Format::Json,
         Format::Terraform,
         Format::GitlabTerraform,
@@ -46,6 +51,7 @@ impl Format {
         Format::Sarif,
         Format::Junit,
         Format::Github,
+        Format::Markdown,
     ];
 
     /// Its name on the command line.
@@ -58,6 +64,7 @@ impl Format {
             Format::Sarif => "sarif",
             Format::Junit => "junit",
             Format::Github => "github",
+            Format::Markdown => "markdown",
         }
     }
 
@@ -72,6 +79,7 @@ impl Format {
             "sarif" => Some(Format::Sarif),
             "xml" => Some(Format::Junit),
             "json" => Some(Format::Json),
+            "md" => Some(Format::Markdown),
             _ => None,
         }
     }
@@ -90,6 +98,7 @@ pub fn write(format: Format, report: &Report<'_>, to: &mut dyn io::Write) -> io:
         Format::Sarif => sarif::write(report, to),
         Format::Junit => junit::write(report, to),
         Format::Github => annotations::write(report, to),
+        Format::Markdown => markdown::write(report, to),
     }
 }
 

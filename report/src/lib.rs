@@ -7,6 +7,8 @@
 //! * `terraform` – the plan as Terraform writes it; `counts` – as GitLab counts it.
 //! * `finding`, `place` – what deserves an eye, and where; in it `code_quality`, `sarif`, `junit` and
 //!   `annotations`.
+//! * [`lang`] – English or German; `group` – equal changes as one; `guest` – what happens to whom. With
+//!   them `markdown`, one comment for a forge.
 //! * [`graph`] – what depends on what, for Graphviz and Mermaid.
 
 mod annotations;
@@ -17,8 +19,12 @@ mod example;
 mod finding;
 pub mod format;
 pub mod graph;
+mod group;
+mod guest;
 pub mod json;
 mod junit;
+pub mod lang;
+mod markdown;
 mod markup;
 pub mod origin;
 mod place;
@@ -29,4 +35,5 @@ mod terraform;
 pub mod text;
 
 pub use format::{Format, Report, write};
+pub use lang::Lang;
 pub use origin::Origin;

@@ -13,13 +13,7 @@ use tcloud_planner::plan::{Action, AttributeChange, Change, Reason, Usage};
 
 /// The plan in one sentence, the worst first: `1 VM loses data, 3 changes live`.
 pub fn headline(plan: &Plan) -> String {
-    let mut groups: IndexMap<Effect, BTreeSet<&Address>> = IndexMap::new();
-    for change in &plan.changes {
-        let effect = Effect::of(change);
-        let subject = if effect.is_about_guests() { guest(change) } else { &change.object.address };
-        groups.entry(effect).or_default().insert(subject);
-    }
-    groups.sort_unstable_keys();
+    let groups = effects(plan);
     let parts: Vec<String> = groups.iter().map(|(effect, who)| effect.told(who)).collect();
     let mut text = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
     match left_alone(plan) {
@@ -32,15 +26,27 @@ pub fn headline(plan: &Plan) -> String {
     text
 }
 
+/// What happens to whom, the worst first.
+pub(crate) fn effects(plan: &Plan) -> IndexMap<Effect, BTreeSet<&Address>> {
+    let mut groups: IndexMap<Effect, BTreeSet<&Address>> = IndexMap::new();
+    for change in &plan.changes {
+        let effect = Effect::of(change);
+        let subject = if effect.is_about_guests() { guest(change) } else { &change.object.address };
+        groups.entry(effect).or_default().insert(subject);
+    }
+    groups.sort_unstable_keys();
+    groups
+}
+
 /// How many drifted objects the plan does not touch.
-fn left_alone(plan: &Plan) -> usize {
+pub(crate) fn left_alone(plan: &Plan) -> usize {
     let touched: BTreeSet<&ObjectId> = plan.changes.iter().map(|change| &change.object).collect();
     plan.drift.iter().filter(|drift| !touched.contains(&drift.object)).count()
 }
 
 /// What a change means to the reader, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Effect {
+pub(crate) enum Effect {
     Blocked,
     LosesData,
     MadeAnew,
@@ -57,7 +63,7 @@ enum Effect {
 }
 
 impl Effect {
-    fn of(change: &Change) -> Effect {
+    pub(crate) fn of(change: &Change) -> Effect {
         match (change.impact, change.action) {
             (Impact::Blocked, _) => Effect::Blocked,
             (Impact::RecreateLose, _) => Effect::LosesData,

@@ -3,15 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tcloud_report::Format;
+use tcloud_report::{Format, Lang};
 
 /// Which reports to write.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Reports {
     /// Write a report, to standard output instead of the text or to a file: json, terraform,
-    /// gitlab-terraform, codequality, sarif, junit or github. Can be repeated.
+    /// gitlab-terraform, codequality, sarif, junit, github or markdown. Can be repeated.
     #[arg(long = "report", value_name = "FORMAT[=FILE]", value_parser = wanted)]
     pub(crate) reports: Vec<Wanted>,
+    /// The language of reports for people: en or de.
+    #[arg(long, value_name = "LANG", value_parser = lang, default_value = "en")]
+    pub(crate) lang: Lang,
 }
 
 /// A report that is wanted.
@@ -21,6 +24,10 @@ pub(crate) struct Wanted {
     pub(crate) format: Format,
     /// Where; standard output when `None`.
     pub(crate) file: Option<PathBuf>,
+}
+
+fn lang(code: &str) -> Result<Lang, String> {
+    Lang::named(code).ok_or_else(|| "write en or de".to_owned())
 }
 
 fn wanted(text: &str) -> Result<Wanted, String> {

@@ -9,7 +9,7 @@ use std::process::Command;
 use project::{Scenario, review};
 
 /// The reports, by the names that `read.py` knows them by.
-const REPORTS: [(&str, &str); 7] = [
+const REPORTS: [(&str, &str); 8] = [
     ("json", "json.json"),
     ("terraform", "terraform.json"),
     ("gitlab-terraform", "gitlab-terraform.json"),
@@ -17,6 +17,7 @@ const REPORTS: [(&str, &str); 7] = [
     ("sarif", "sarif.sarif"),
     ("junit", "junit.xml"),
     ("github", "github.txt"),
+    ("markdown", "markdown.md"),
 ];
 
 /// Runs one of the readers of `tests/review`; gives what it says.
@@ -46,6 +47,8 @@ fn every_format_is_as_it_is_kept_and_can_be_read_by_others() {
         let text = scenario.read(file);
         settings.bind(|| insta::assert_snapshot!(file, text));
     }
+    let german = scenario.run(&["plan", "--report", "markdown", "--lang", "de"]);
+    settings.bind(|| insta::assert_snapshot!("markdown.de.md", german));
     read("read.py", scenario.out());
 }
 

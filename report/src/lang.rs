@@ -1,0 +1,220 @@
+//! What people read, in English and German. Names, rules and attributes are the same in both.
+
+use std::collections::BTreeSet;
+
+use tcloud_model::value::human_size;
+use tcloud_model::{Address, Impact};
+use tcloud_planner::Plan;
+use tcloud_planner::plan::{Action, Change, Decision, DecisionKind, Reason};
+
+use crate::text::{self, Effect};
+
+/// A language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lang {
+    /// English.
+    #[default]
+    English,
+    /// German.
+    German,
+}
+
+impl Lang {
+    /// The language of this code of ISO 639-1.
+    pub fn named(code: &str) -> Option<Lang> {
+        match code {
+            "en" => Some(Lang::English),
+            "de" => Some(Lang::German),
+            _ => None,
+        }
+    }
+
+    /// Its code of ISO 639-1.
+    pub fn code(self) -> &'static str {
+        self.say("en", "de")
+    }
+
+    /// The text in this language.
+    pub(crate) fn say<'t>(self, english: &'t str, german: &'t str) -> &'t str {
+        match self {
+            Lang::English => english,
+            Lang::German => german,
+        }
+    }
+
+    /// One, or several.
+    pub(crate) fn many(self, n: usize, english: [&str; 2], german: [&str; 2]) -> String {
+        let word = usize::from(n != 1);
+        format!("{n} {}", self.say(english[word], german[word]))
+    }
+
+    /// An amount of bytes.
+    pub(crate) fn size(self, bytes: u64) -> String {
+        let text = human_size(bytes);
+        if self == Lang::German { text.replace('.', ",") } else { text }
+    }
+
+    /// The plan in one sentence, the worst first.
+    pub(crate) fn headline(self, plan: &Plan) -> String {
+        if self == Lang::English {
+            return text::headline(plan);
+        }
+        let effects = text::effects(plan);
+        let parts: Vec<String> = effects.iter().map(|(effect, who)| german(*effect, who)).collect();
+        let mut sentence =
+            if parts.is_empty() { "nichts zu tun".to_owned() } else { parts.join(", ") };
+        match text::left_alone(plan) {
+            0 => {}
+            1 => sentence.push_str("; 1 Objekt wurde von Hand geändert und bleibt so"),
+            n => {
+                sentence
+                    .push_str(&format!("; {n} Objekte wurden von Hand geändert und bleiben so"));
+            }
+        }
+        sentence
+    }
+
+    /// What a change does to a running guest.
+    pub(crate) fn impact(self, impact: Impact, waits: bool) -> &'static str {
+        match impact {
+            _ if waits => self.say(
+                "none now; takes effect when the guest is stopped and started",
+                "jetzt keine; wirkt, wenn der Gast gestoppt und gestartet wird",
+            ),
+            Impact::None => self.say("none", "keine"),
+            Impact::Live => self.say("none (live)", "keine (im Betrieb)"),
+            Impact::LiveGuest => self.say(
+                "none (live); the guest has to act",
+                "keine (im Betrieb); der Gast muss handeln",
+            ),
+            Impact::PowerCycle => self.say("stopped and started", "gestoppt und gestartet"),
+            Impact::RecreateKeep => self.say("made anew, data kept", "neu erstellt, Daten bleiben"),
+            Impact::RecreateLose => {
+                self.say("made anew, data lost", "neu erstellt, Daten gehen verloren")
+            }
+            Impact::Blocked => self.say("cannot be done", "nicht möglich"),
+        }
+    }
+
+    /// The word for an action.
+    pub(crate) fn action(self, action: Action) -> &'static str {
+        match action {
+            Action::Create => self.say("created", "neu"),
+            Action::Update => self.say("changed", "geändert"),
+            Action::Delete => self.say("deleted", "gelöscht"),
+            Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst => {
+                self.say("made anew", "neu erstellt")
+            }
+            Action::Adopt => self.say("adopted", "übernommen"),
+            Action::Move => self.say("renamed", "umbenannt"),
+            Action::Migrate => self.say("moved to another host", "auf anderen Host verlegt"),
+            Action::Forget => self.say("no longer managed", "nicht mehr verwaltet"),
+        }
+    }
+
+    /// Why a change happens, as the end of a sentence.
+    pub(crate) fn reason(self, reason: &Reason) -> String {
+        if self == Lang::English {
+            return text::reason(reason);
+        }
+        match reason {
+            Reason::New => "der Text nennt es, und es gibt es noch nicht".to_owned(),
+            Reason::Vanished => "jemand hat es gelöscht".to_owned(),
+            Reason::Text => "der Text wurde geändert".to_owned(),
+            Reason::Drift => "jemand hat es von Hand geändert".to_owned(),
+            Reason::Removed => "der Text nennt es nicht mehr".to_owned(),
+            Reason::Destroy => "alles wird abgebaut".to_owned(),
+            Reason::Requested => "`--replace` nennt es".to_owned(),
+            Reason::ReplaceWhen => "ein Wert von `replace_when` wurde geändert".to_owned(),
+            Reason::Follows(address) => {
+                format!("`{address}` wird neu erstellt, und ohne geht es nicht")
+            }
+            Reason::Leftover => "es wurde ersetzt, und das Löschen schlug fehl".to_owned(),
+            Reason::Unfinished => "das Erstellen wurde nicht fertig".to_owned(),
+            Reason::Statement => "eine Anweisung im Text sagt es".to_owned(),
+            Reason::Placement => "es muss seinen Host verlassen".to_owned(),
+        }
+    }
+
+    /// What is lost with a change that loses data.
+    pub(crate) fn loss(self, change: &Change) -> Option<String> {
+        if change.impact != Impact::RecreateLose {
+            return None;
+        }
+        Some(match (self, change.written) {
+            (Lang::English, Some(written)) => format!("{} of data lost", self.size(written)),
+            (Lang::English, None) => "its data is lost, how much is not known".to_owned(),
+            (Lang::German, Some(written)) => {
+                format!("{} Daten gehen verloren", self.size(written))
+            }
+            (Lang::German, None) => "Daten gehen verloren, wie viele, ist unbekannt".to_owned(),
+        })
+    }
+
+    /// What a decision is about.
+    pub(crate) fn decision(self, kind: DecisionKind) -> &'static str {
+        match kind {
+            DecisionKind::DataLoss => self.say("Data loss", "Datenverlust"),
+            DecisionKind::Protected => self.say("Protected", "Geschützt"),
+        }
+    }
+
+    /// A decision in a sentence.
+    pub(crate) fn decided(self, decision: &Decision) -> String {
+        match self {
+            Lang::English => text::clean(&decision.message),
+            Lang::German => match decision.kind {
+                DecisionKind::DataLoss => "Daten werden gelöscht".to_owned(),
+                DecisionKind::Protected => "etwas Geschütztes wird gelöscht".to_owned(),
+            },
+        }
+    }
+
+    /// What a quota or capacity is of.
+    pub(crate) fn resource(self, resource: &str) -> String {
+        let (english, german) = match resource {
+            "vcpus" => ("vCPU", "vCPU"),
+            "memory" => ("RAM", "RAM"),
+            "storage" => ("storage", "Speicherplatz"),
+            "vms" => ("VMs", "VMs"),
+            "addresses" => ("addresses", "Adressen"),
+            other => return text::clean(other),
+        };
+        self.say(english, german).to_owned()
+    }
+}
+
+fn german(effect: Effect, who: &BTreeSet<&Address>) -> String {
+    let n = who.len();
+    let one = n == 1;
+    let all_guests = who.iter().all(|address| address.kind() == "vm");
+    let things = match (all_guests, one) {
+        (true, true) => "1 VM".to_owned(),
+        (true, false) => format!("{n} VMs"),
+        (false, true) => "1 Objekt".to_owned(),
+        (false, false) => format!("{n} Objekte"),
+    };
+    let changes = if one { "1 Änderung".to_owned() } else { format!("{n} Änderungen") };
+    let be = if one { "wird" } else { "werden" };
+    match effect {
+        Effect::Blocked => format!("{changes} nicht möglich"),
+        Effect::LosesData => {
+            format!("{things} {} Daten", if one { "verliert" } else { "verlieren" })
+        }
+        Effect::MadeAnew => format!("{things} {be} neu erstellt"),
+        Effect::Stopped => format!("{things} {be} gestoppt und gestartet"),
+        Effect::Migrated => {
+            format!("{things} {} auf einen anderen Host", if one { "zieht" } else { "ziehen" })
+        }
+        Effect::Waits => {
+            format!("{changes} {} auf das Stoppen des Gasts", if one { "wartet" } else { "warten" })
+        }
+        Effect::Live => format!("{changes} im laufenden Betrieb"),
+        Effect::Recorded => format!("{changes} nur in den Aufzeichnungen"),
+        Effect::Created => format!("{n} neu"),
+        Effect::Deleted => format!("{n} gelöscht"),
+        Effect::Adopted => format!("{n} übernommen"),
+        Effect::Moved => format!("{n} umbenannt"),
+        Effect::Forgotten => format!("{n} nicht mehr verwaltet"),
+    }
+}

@@ -1,0 +1,451 @@
+//! One comment on a pull or merge request: what a reviewer has to know, worst first, in fewer bytes
+//! than any forge takes. What does not fit is left out by whole sections, and the comment says so.
+
+mod changes;
+mod inert;
+mod table;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io;
+
+use tcloud_model::{Address, Impact};
+use tcloud_planner::plan::{Action, Change, Usage};
+
+use crate::format::Report;
+use crate::group::Group;
+use crate::guest::{self, Guest};
+use crate::lang::Lang;
+use crate::text;
+use inert::{code, prose};
+use table::table;
+
+/// The most bytes of a comment. GitHub takes 65,536 characters, and answers late when it is more.
+const BUDGET: usize = 60_000;
+
+/// How much is told. Each step down leaves out one thing more.
+struct Detail {
+    /// Attributes of what no guest notices.
+    quiet_bodies: bool,
+    /// Guests that notice nothing.
+    quiet_rows: bool,
+    /// Attributes at all.
+    bodies: bool,
+    /// The most rows of a table.
+    rows: usize,
+}
+
+const STEPS: [Detail; 7] = [
+    Detail { quiet_bodies: true, quiet_rows: true, bodies: true, rows: 500 },
+    Detail { quiet_bodies: false, quiet_rows: true, bodies: true, rows: 500 },
+    Detail { quiet_bodies: false, quiet_rows: false, bodies: true, rows: 500 },
+    Detail { quiet_bodies: false, quiet_rows: false, bodies: false, rows: 200 },
+    Detail { quiet_bodies: false, quiet_rows: false, bodies: false, rows: 60 },
+    Detail { quiet_bodies: false, quiet_rows: false, bodies: false, rows: 20 },
+    Detail { quiet_bodies: false, quiet_rows: false, bodies: false, rows: 5 },
+];
+
+pub(crate) fn write(report: &Report<'_>, to: &mut dyn io::Write) -> io::Result<()> {
+    let page = Page::new(report);
+    let mut comments = STEPS.iter().map(|detail| page.compose(detail));
+    let fits = |comment: &String| comment.len() < BUDGET;
+    // The last step is small whatever the plan: values and names have a largest length.
+    let comment = comments.by_ref().find(fits).unwrap_or_else(|| page.headline_alone());
+    to.write_all(comment.as_bytes())
+}
+
+/// What a comment is made of.
+struct Page<'a> {
+    report: &'a Report<'a>,
+    lang: Lang,
+    groups: Vec<Group<'a>>,
+    guests: Vec<Guest<'a>>,
+    /// The tenant that everything is about, if it is one: then its name is said once.
+    tenant: Option<&'a Address>,
+}
+
+impl<'a> Page<'a> {
+    fn new(report: &'a Report<'a>) -> Page<'a> {
+        let tenants: BTreeSet<&Address> = report
+            .plan
+            .changes
+            .iter()
+            .filter_map(|change| change.object.address.tenant())
+            .collect();
+        Page {
+            report,
+            lang: report.lang,
+            groups: Group::all(report.plan),
+            guests: guest::all(report.plan),
+            tenant: if tenants.len() == 1 { tenants.first().copied() } else { None },
+        }
+    }
+
+    fn compose(&self, detail: &Detail) -> String {
+        let mut text = self.head();
+        self.section(
+            &mut text,
+            ["Decisions needed before apply", "Vor dem Anwenden zu entscheiden"],
+            self.decisions(detail),
+        );
+        self.section(
+            &mut text,
+            ["What happens to running VMs", "Was mit laufenden VMs geschieht"],
+            self.running(detail),
+        );
+        self.section(&mut text, ["Does it fit?", "Passt es?"], self.usage(detail));
+        self.section(&mut text, ["Changes", "Änderungen"], self.changes(detail));
+        text.push_str(&self.drift(detail));
+        text.push_str(&self.gaps(detail));
+        text.push_str(&self.left_out(detail));
+        text
+    }
+
+    fn section(&self, text: &mut String, title: [&str; 2], body: String) {
+        if !body.is_empty() {
+            let _ = write!(text, "### {}\n\n{body}\n", self.lang.say(title[0], title[1]));
+        }
+    }
+
+    /// The marker by which the comment is found again, the headline, the counts.
+    fn head(&self) -> String {
+        let plan = self.report.plan;
+        let name = text::clean(&plan.deployment.name);
+        let sign = match plan.summary().impacts.keys().max() {
+            _ if plan.is_empty() => "✅",
+            Some(Impact::RecreateLose | Impact::Blocked) => "🛑",
+            Some(Impact::PowerCycle | Impact::RecreateKeep) => "⚠️",
+            _ => "✏️",
+        };
+        let mut text = format!("{}\n## {sign} ", self.marker());
+        let headline = prose(&self.lang.headline(plan));
+        let _ = match self.lang {
+            Lang::English => writeln!(text, "Plan for {}: {headline}\n", prose(&name)),
+            Lang::German => writeln!(text, "Plan für {}: {headline}\n", prose(&name)),
+        };
+        if let Some(commit) = &self.report.origin.commit {
+            let short: String = commit.chars().take(10).collect();
+            let _ = write!(text, "Commit {}", code(&short));
+            if self.report.origin.uncommitted > 0 {
+                let n = self.report.origin.uncommitted;
+                let files = self.lang.many(n, ["file", "files"], ["Datei", "Dateien"]);
+                let not = self.lang.say("not committed", "nicht committet");
+                let _ = write!(text, " · ⚠️ {files} {not}");
+            }
+            text.push_str("\n\n");
+        }
+        text.push_str(&self.counts());
+        text
+    }
+
+    fn marker(&self) -> String {
+        // Names of deployments may be anything; within the marker only what cannot end it.
+        let name: String = text::clean(&self.report.plan.deployment.name)
+            .chars()
+            .map(|c| if "()[]<>`\\".contains(c) { '_' } else { c })
+            .collect();
+        format!("[//]: # (tcloud:plan:v1 project={name})")
+    }
+
+    fn counts(&self) -> String {
+        let plan = self.report.plan;
+        let count = |wanted: &[Action]| {
+            let n = plan.changes.iter().filter(|change| wanted.contains(&change.action)).count();
+            n.to_string()
+        };
+        let row = vec![
+            count(&[Action::ReplaceDeleteFirst, Action::ReplaceCreateFirst]),
+            count(&[Action::Update, Action::Migrate]),
+            count(&[Action::Create]),
+            count(&[Action::Delete]),
+            count(&[Action::Adopt, Action::Move, Action::Forget]),
+            plan.unchanged.to_string(),
+        ];
+        let head = match self.lang {
+            Lang::English => {
+                ["🛑 anew", "✏️ change", "➕ create", "➖ delete", "🏷️ record", "unchanged"]
+            }
+            Lang::German => [
+                "🛑 neu erstellt",
+                "✏️ geändert",
+                "➕ neu",
+                "➖ gelöscht",
+                "🏷️ nur vermerkt",
+                "unverändert",
+            ],
+        };
+        table(self.lang, &head, &[row], 1) + "\n"
+    }
+
+    fn decisions(&self, detail: &Detail) -> String {
+        let rows = self.report.plan.decisions.iter().map(|decision| {
+            let state = if decision.agreed {
+                ["✅ agreed", "✅ zugestimmt"]
+            } else {
+                ["⏳ open", "⏳ offen"]
+            };
+            vec![
+                code(&decision.id),
+                format!(
+                    "🛑 **{}**: {} – {}",
+                    self.lang.decision(decision.kind),
+                    code(&self.label(&decision.address)),
+                    prose(&self.lang.decided(decision))
+                ),
+                self.lang.say(state[0], state[1]).to_owned(),
+            ]
+        });
+        let head = ["", self.lang.say("What", "Was"), self.lang.say("State", "Stand")];
+        table(self.lang, &head, &rows.collect::<Vec<_>>(), detail.rows)
+    }
+
+    fn running(&self, detail: &Detail) -> String {
+        // Guests to which the same happens for the same reason are one row.
+        let mut rows: indexmap::IndexMap<Vec<String>, Vec<String>> = indexmap::IndexMap::new();
+        for guest in &self.guests {
+            if guest.is_quiet() && !detail.quiet_rows {
+                continue;
+            }
+            rows.entry(self.fate(guest)).or_default().push(self.label(guest.address));
+        }
+        let rows = rows.into_iter().map(|(fate, names)| {
+            let shown: Vec<String> = names.iter().take(5).map(|name| code(name)).collect();
+            let mut cell = shown.join(", ");
+            if names.len() > 5 {
+                let _ = write!(cell, " +{}", names.len() - 5);
+            }
+            std::iter::once(cell).chain(fate).collect()
+        });
+        let head = match self.lang {
+            Lang::English => ["VM", "Interruption", "Why"],
+            Lang::German => ["VM", "Unterbrechung", "Warum"],
+        };
+        table(self.lang, &head, &rows.collect::<Vec<_>>(), detail.rows)
+    }
+
+    fn fate(&self, guest: &Guest<'_>) -> Vec<String> {
+        let change = guest.worst;
+        let impact = self.lang.impact(change.impact, change.waits);
+        let impact = match (sign(change), guest.is_quiet()) {
+            (_, true) => format!("✅ {impact}"),
+            (sign, false) => format!("{sign} **{impact}**"),
+        };
+        let mut why: Vec<String> = guest.why.iter().take(4).map(|name| code(name)).collect();
+        if let Some(at) = guest.place {
+            let file = at.path.rsplit('/').next().unwrap_or_default();
+            why.push(code(&format!("{file}:{}", at.line)));
+        }
+        vec![impact, why.join(", ")]
+    }
+
+    /// What changes or is nearly full.
+    fn usage(&self, detail: &Detail) -> String {
+        let usage = &self.report.plan.usage;
+        let telling = usage.iter().filter(|own| own.before != own.after || is_tight(own));
+        let rows: Vec<Vec<String>> = telling.map(|own| self.usage_row(own)).collect();
+        let head = match self.lang {
+            Lang::English => ["", "before", "after", "limit", ""],
+            Lang::German => ["", "vorher", "nachher", "Grenze", ""],
+        };
+        let mut text = table(self.lang, &head, &rows, detail.rows);
+        let rest = usage.len() - rows.len();
+        if rest > 0 {
+            let lines = self.lang.many(
+                rest,
+                ["other quota or capacity stays", "other quotas and capacities stay"],
+                ["weitere Quote oder Kapazität bleibt", "weitere Quoten und Kapazitäten bleiben"],
+            );
+            let _ = writeln!(text, "\n{lines} {}.", self.lang.say("as before", "wie zuvor"));
+        }
+        text
+    }
+
+    fn usage_row(&self, usage: &Usage) -> Vec<String> {
+        let amount = |n: u64| if usage.bytes { self.lang.size(n) } else { n.to_string() };
+        let host = usage.host.as_ref().map(|host| format!(" ({})", code(&host.last_name())));
+        let percent = text::percent(usage)
+            .map(|percent| format!("{}{percent} %", if is_tight(usage) { "⚠️ " } else { "" }));
+        let after = amount(usage.after);
+        vec![
+            format!(
+                "{} {}{}",
+                self.lang.resource(&usage.resource),
+                code(&usage.owner.last_name()),
+                host.unwrap_or_default()
+            ),
+            amount(usage.before),
+            if usage.before == usage.after { after } else { format!("**{after}**") },
+            usage.limit.map(amount).unwrap_or_default(),
+            percent.unwrap_or_default(),
+        ]
+    }
+
+    fn drift(&self, detail: &Detail) -> String {
+        let drift = &self.report.plan.drift;
+        if drift.is_empty() {
+            return String::new();
+        }
+        let lines = drift.iter().take(detail.rows.min(100)).map(|own| {
+            let what: Vec<String> = own.attributes.iter().map(text::attribute).collect();
+            let what = if own.vanished {
+                self.lang.say("removed", "gelöscht").to_owned()
+            } else {
+                code(&what.join(", "))
+            };
+            format!("- {}: {what}\n", code(&self.label(&own.object.address)))
+        });
+        let lines: String = lines.collect();
+        let title = self.lang.say("Changed by hand (drift)", "Von Hand geändert (Drift)");
+        format!("<details><summary>{title}: {}</summary>\n\n{lines}\n</details>\n\n", drift.len())
+    }
+
+    fn gaps(&self, detail: &Detail) -> String {
+        let unchecked = &self.report.plan.unchecked;
+        let title = self.lang.say("Not checked", "Nicht geprüft");
+        let lines =
+            unchecked.iter().take(detail.rows).map(|gap| format!("⚠️ {title}: {}\n\n", prose(gap)));
+        lines.collect()
+    }
+
+    /// What this much detail has no room for.
+    fn left_out(&self, detail: &Detail) -> String {
+        let mut parts = Vec::new();
+        let quiet = self.groups.iter().filter(|group| group.is_quiet());
+        if !detail.bodies {
+            let n = self.groups.len();
+            parts.push(self.lang.many(
+                n,
+                ["description of a change", "descriptions of changes"],
+                ["Beschreibung einer Änderung", "Beschreibungen von Änderungen"],
+            ));
+        } else if !detail.quiet_bodies {
+            let n = quiet.count();
+            parts.push(self.lang.many(
+                n,
+                ["description of a live change", "descriptions of live changes"],
+                [
+                    "Beschreibung einer Änderung im Betrieb",
+                    "Beschreibungen von Änderungen im Betrieb",
+                ],
+            ));
+        }
+        if !detail.quiet_rows {
+            let n = self.guests.iter().filter(|guest| guest.is_quiet()).count();
+            parts.push(self.lang.many(
+                n,
+                ["VM that is not interrupted", "VMs that are not interrupted"],
+                ["VM ohne Unterbrechung", "VMs ohne Unterbrechung"],
+            ));
+        }
+        if parts.is_empty() {
+            return String::new();
+        }
+        let words = self.lang.say(
+            "Left out for length, see the full report",
+            "Der Länge wegen ausgelassen, siehe den vollen Bericht",
+        );
+        format!("{words}: {}.\n", parts.join(", "))
+    }
+
+    fn headline_alone(&self) -> String {
+        format!("{}\n## 🛑 {}\n", self.marker(), prose(&self.lang.headline(self.report.plan)))
+    }
+
+    /// An address, without the tenant that all have in common.
+    fn label(&self, address: &Address) -> String {
+        let parts = address.ancestry();
+        let skip = usize::from(
+            self.tenant.is_some() && address.depth() > 1 && address.tenant() == self.tenant,
+        );
+        let parts: Vec<String> = parts.iter().skip(skip).map(|part| part.last_segment()).collect();
+        parts.join(".")
+    }
+}
+
+/// Whether little is left.
+fn is_tight(usage: &Usage) -> bool {
+    text::percent(usage).is_some_and(|percent| percent >= 90)
+}
+
+/// A sign for a change. It never stands without words.
+fn sign(change: &Change) -> &'static str {
+    match (change.impact, change.action) {
+        (Impact::RecreateLose | Impact::Blocked, _) => "🛑",
+        _ if change.waits => "⏳",
+        (_, Action::Create) => "➕",
+        (_, Action::Delete) => "➖",
+        (Impact::PowerCycle | Impact::RecreateKeep, _) => "⚠️",
+        (_, Action::Adopt | Action::Move | Action::Forget) => "🏷️",
+        _ => "✏️",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tcloud_model::{AttrPath, Value};
+    use tcloud_planner::Plan;
+    use tcloud_planner::plan::AttributeChange;
+
+    use super::*;
+    use crate::example;
+    use crate::origin::Origin;
+
+    fn comment(plan: &Plan, lang: Lang) -> String {
+        let mut bytes = Vec::new();
+        write(&Report { plan, origin: &Origin::default(), lang }, &mut bytes).expect("memory");
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    /// Many VMs that change in as many ways as are asked for.
+    fn many(vms: usize, ways: usize, impact: Impact) -> Plan {
+        let changes = (0..vms).map(|n| Change {
+            attributes: vec![AttributeChange {
+                path: AttrPath::parse("memory"),
+                before: Some(Value::Bytes(4 << 30)),
+                after: Some(Value::Bytes((8 << 30) + (n % ways) as u64)),
+                impact,
+                drift: false,
+                causes: Vec::new(),
+            }],
+            ..example::change(&format!("tenant.t.vm.a{n}"), Action::Update, impact)
+        });
+        Plan { changes: changes.collect(), ..example::empty() }
+    }
+
+    #[test]
+    fn equal_changes_are_told_once() {
+        let text = comment(&many(10_000, 1, Impact::PowerCycle), Lang::English);
+        assert_eq!(text.matches("<details>").count(), 1);
+        assert!(text.contains("<b>10000 VMs</b> changed · interruption: stopped and started"));
+        assert!(
+            text.contains("| `vm.a0`, `vm.a1`, `vm.a10`, `vm.a100`, `vm.a1000` +9995 |"),
+            "{text}"
+        );
+        assert!(!text.contains("Left out"));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_whole_and_said() {
+        for (impact, said) in [
+            (Impact::Live, "10000 descriptions of live changes"),
+            (Impact::PowerCycle, "10000 descriptions of changes"),
+        ] {
+            let text = comment(&many(10_000, 10_000, impact), Lang::English);
+            assert!(text.len() < BUDGET, "{}", text.len());
+            assert!(text.contains("Left out for length, see the full report: "), "{text}");
+            assert!(text.contains(said), "{text}");
+            assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+            assert_eq!(text.matches("```").count() % 2, 0);
+        }
+    }
+
+    #[test]
+    fn the_marker_is_the_first_line_in_every_language() {
+        for (lang, word) in [(Lang::English, "Plan for"), (Lang::German, "Plan für")] {
+            let text = comment(&example::plan(), lang);
+            let mut lines = text.lines();
+            assert_eq!(lines.next(), Some("[//]: # (tcloud:plan:v1 project=rz-mitte)"));
+            assert!(lines.next().is_some_and(|line| line.contains(word)), "{text}");
+        }
+    }
+}
