@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tcloud_model::{
-    Address, AttrPath, Deployment, Digest, Impact, Name, ObjectId, Operation, Position, Record,
-    Value,
+    Address, AttrPath, Deployment, Digest, Fields, Impact, Name, ObjectId, Operation,
+    OperationKind, Position, Record, Value,
 };
 
 /// What a run would do.
@@ -298,6 +298,15 @@ impl Plan {
     /// Whether decisions are open.
     pub fn needs_decision(&self) -> bool {
         self.decisions.iter().any(|decision| !decision.agreed)
+    }
+
+    /// The attributes of what is made, by the number of the change.
+    pub fn made(&self) -> BTreeMap<u32, &Fields> {
+        let made = self.steps.iter().filter_map(|step| match &step.operation.as_ref()?.action {
+            OperationKind::Create { attributes, .. } => Some((step.change, &**attributes)),
+            _ => None,
+        });
+        made.collect()
     }
 
     /// Counts the changes.

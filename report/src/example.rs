@@ -1,8 +1,11 @@
 //! A plan that has a bit of everything, for tests.
 
+use std::sync::Arc;
+
 use tcloud_model::value::SecretPart;
 use tcloud_model::{
-    Address, AttrPath, Deployment, Impact, Name, ObjectId, Output, Position, Value,
+    Address, AttrPath, Deployment, Impact, Name, ObjectId, Operation, OperationKind, Output,
+    Position, Value,
 };
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
@@ -142,13 +145,34 @@ fn secret() -> Value {
     Value::Secret(parts.into())
 }
 
+/// What is asked of the provider for the volume that is made.
+fn creation() -> Operation {
+    let json = r#"{
+        "object": {"address": "tenant.musterhausen.volume.archive",
+            "host": "site.mitte.host.kvm1", "incarnation": 0},
+        "kind": "volume",
+        "identity": {"uuid": "00000000-0000-4000-8000-000000000002", "name": "m.archive"},
+        "do": "create",
+        "attributes": {"size": {"$bytes": 536870912000}, "pool": {"$ref": "site.mitte.pool.fast"}},
+        "stamp": {"deployment": "00000000-0000-4000-8000-000000000001",
+            "address": "tenant.musterhausen.volume.archive", "incarnation": 0,
+            "digest": "00000000000000000000000000000000", "protect": true, "create_first": false,
+            "dependencies": []}
+    }"#;
+    let mut operation: Operation = serde_json::from_str(json).expect("an operation");
+    if let OperationKind::Create { attributes, .. } = &mut operation.action {
+        Arc::make_mut(attributes).insert("description", secret());
+    }
+    operation
+}
+
 /// A plan that has a bit of everything.
 pub(crate) fn plan() -> Plan {
     let changes = changes();
     let steps = (0..5).map(|n: u32| Step {
         id: StepId(n),
         change: n,
-        operation: None,
+        operation: (n == 4).then(creation),
         expects: Expectation::Absent,
         records: Vec::new(),
         after: if n == 3 { vec![StepId(0), StepId(2)] } else { Vec::new() },

@@ -49,7 +49,7 @@ struct PlanView<'a> {
     exit_code: u8,
     summary: SummaryView,
     decisions: Each<'a, Decision>,
-    changes: Each<'a, Change>,
+    changes: Changes<'a>,
     drift: Each<'a, Drift>,
     pending: Each<'a, Pending>,
     usage: Each<'a, Usage>,
@@ -99,7 +99,7 @@ impl<'a> PlanView<'a> {
                 foreign: *foreign,
             },
             decisions: Each(decisions),
-            changes: Each(changes),
+            changes: Changes { changes, made: plan.made() },
             drift: Each(drift),
             pending: Each(pending),
             usage: Each(usage),
@@ -116,6 +116,31 @@ struct Each<'a, T>(&'a [T]);
 impl<T: Viewed> Serialize for Each<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(Viewed::view))
+    }
+}
+
+/// The changes, each with the attributes of what is made.
+struct Changes<'a> {
+    changes: &'a [Change],
+    made: BTreeMap<u32, &'a Fields>,
+}
+
+impl Serialize for Changes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let viewed = (0_u32..).zip(self.changes).map(|(number, change)| ChangeView {
+            new: self.made.get(&number).map(|fields| FieldsView(fields)),
+            ..change.view()
+        });
+        serializer.collect_seq(viewed)
+    }
+}
+
+/// Attributes by their names, each as a value is viewed.
+struct FieldsView<'a>(&'a Fields);
+
+impl Serialize for FieldsView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, ValueView::of(value))))
     }
 }
 
@@ -144,6 +169,8 @@ struct ChangeView<'a> {
     because: String,
     text: String,
     attributes: Each<'a, AttributeChange>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new: Option<FieldsView<'a>>,
     causes: &'a [Position],
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_address: Option<&'a Address>,
@@ -189,6 +216,7 @@ impl Viewed for Change {
             because: text::reason(reason),
             text: text::change(self),
             attributes: Each(attributes),
+            new: None,
             causes,
             previous_address: previous_address.as_ref(),
             previous_host: previous_host.as_ref(),

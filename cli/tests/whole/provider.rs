@@ -295,4 +295,9 @@ fn raw_xml_is_refused_until_it_is_allowed_and_then_shown_whole() {
     let said = project.run(&["plan"], 0);
     let words = |text: &str| text.split_whitespace().collect::<String>();
     assert!(words(&said).contains(&words(xml)), "it is not shown whole: {said}");
+    let plan: serde_json::Value =
+        serde_json::from_str(&project.run(&["plan", "--json"], 0)).expect("JSON");
+    let made = plan["changes"].as_array().expect("changes");
+    let raw = |change: &serde_json::Value| change["new"]["toy"]["value"]["raw_xml"] == xml;
+    assert!(made.iter().any(raw), "it is not shown whole: {plan}");
 }

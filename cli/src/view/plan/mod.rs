@@ -7,10 +7,10 @@ pub(crate) mod row;
 mod tests;
 mod usage;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use tcloud_model::{Fields, ObjectId, ObservedState, OperationKind};
+use tcloud_model::{ObjectId, ObservedState};
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{Action, Decision, DecisionKind, Pending};
 
@@ -81,7 +81,7 @@ impl PlanView<'_> {
         if plan.changes.is_empty() {
             return String::new();
         }
-        let new = new_attributes(plan);
+        let new = plan.made();
         let row = |(at, change)| Row::of(change, new.get(&at).copied());
         let mut rows: Vec<Row<'_>> = (0..).zip(&plan.changes).map(row).collect();
         rows.sort_by_key(|row| row.rank);
@@ -192,15 +192,6 @@ impl PlanView<'_> {
         }
         text
     }
-}
-
-/// The attributes of what is made, by the number of the change.
-fn new_attributes(plan: &Plan) -> BTreeMap<u32, &Fields> {
-    let made = plan.steps.iter().filter_map(|step| match &step.operation.as_ref()?.action {
-        OperationKind::Create { attributes, .. } => Some((step.change, &**attributes)),
-        _ => None,
-    });
-    made.collect()
 }
 
 /// What to pass to agree.
