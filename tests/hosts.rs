@@ -58,6 +58,7 @@ fn hosts_are_reached_by_every_transport_and_are_apart() {
             let uri = hosts.uri(host, transport);
             let output = std::process::Command::new("virsh")
                 .args(["-q", "-c", &uri, "hostname"])
+                .env("PATH", hosts.path())
                 .output()
                 .expect("virsh runs");
             let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -71,6 +72,38 @@ fn hosts_are_reached_by_every_transport_and_are_apart() {
     assert!(hosts.virsh(1, &["pool-list", "--all"]).expect("pools").contains("mine"));
     assert!(!hosts.virsh(2, &["pool-list", "--all"]).expect("pools").contains("mine"));
     hosts.virsh(1, &["pool-undefine", "mine"]).expect("no pool");
+}
+
+#[test]
+fn tcloud_works_through_every_transport() {
+    let hosts = Hosts::shared();
+    let project = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: String| {
+        std::fs::write(project.path().join(name), text).expect(name);
+    };
+    let transports = [(1, Transport::Unix), (2, Transport::Tls), (3, Transport::Ssh)];
+    let all: Vec<String> = transports
+        .iter()
+        .map(|(host, transport)| {
+            let uri = hosts.uri(*host, *transport);
+            format!(
+                "host kvm{host} {{ provider = \"libvirt\", uri = \"{uri}\", accel = \"tcg\", capacity {{ \
+                 vcpus = 4, memory = 4GiB }} }}\n"
+            )
+        })
+        .collect();
+    let pool = "pool everywhere { type = \"dir\", path = \"/srv/everywhere\" }";
+    write("tcloud.toml", "[deployment]\nname = \"roads\"\n[providers.libvirt]\n".to_owned());
+    write("main.tcloud", format!("site m {{\n{}{pool}\n}}\n", all.concat()));
+    let pools = || (1..=3).map(|host| hosts.virsh(host, &["pool-list"]).expect("pools"));
+    hosts.tcloud(project.path(), &["apply", "--yes"], 0);
+    assert!(pools().all(|pools| pools.contains("everywhere")), "{:?}", pools().collect::<Vec<_>>());
+    hosts.tcloud(project.path(), &["destroy", "--yes"], 0);
+    assert!(
+        pools().all(|pools| !pools.contains("everywhere")),
+        "{:?}",
+        pools().collect::<Vec<_>>()
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Real libvirt hosts with real guests: the laboratory of `tests/lab`, for tests in Rust.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -134,6 +135,22 @@ impl Hosts {
     pub fn guest(&self) -> PathBuf {
         let path = std::fs::read_to_string(self.directory.join("guest"));
         PathBuf::from(path.expect("the laboratory has a guest").trim())
+    }
+
+    /// The path for programs, with the laboratory's ssh in it: what [`Transport::Ssh`] needs.
+    pub fn path(&self) -> OsString {
+        let mut path = self.directory.join("ssh").into_os_string();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        path
+    }
+
+    /// Runs the user's program as [`tcloud`] does, with the laboratory's ssh.
+    ///
+    /// # Panics
+    /// When it ends otherwise.
+    pub fn tcloud(&self, directory: &Path, arguments: &[&str], code: i32) -> String {
+        run(Command::new(program()).env("PATH", self.path()), directory, arguments, code)
     }
 
     /// The libvirt URI of a host.
@@ -285,7 +302,11 @@ pub fn program() -> PathBuf {
 /// # Panics
 /// When it ends otherwise; the message says what it wrote.
 pub fn tcloud(directory: &Path, arguments: &[&str], code: i32) -> String {
-    let output = Command::new(program())
+    run(&mut Command::new(program()), directory, arguments, code)
+}
+
+fn run(program: &mut Command, directory: &Path, arguments: &[&str], code: i32) -> String {
+    let output = program
         .args(arguments)
         .current_dir(directory)
         .env_remove("TCLOUD_STATE")
