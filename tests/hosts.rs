@@ -87,12 +87,12 @@ fn tcloud_works_through_every_transport() {
         .map(|(host, transport)| {
             let uri = hosts.uri(*host, *transport);
             format!(
-                "host kvm{host} {{ provider = \"libvirt\", uri = \"{uri}\", accel = \"tcg\", capacity {{ \
+                "  host kvm{host} {{ provider = \"libvirt\", uri = \"{uri}\", accel = \"tcg\", capacity {{ \
                  vcpus = 4, memory = 4GiB }} }}\n"
             )
         })
         .collect();
-    let pool = "pool everywhere { type = \"dir\", path = \"/srv/everywhere\" }";
+    let pool = "  pool everywhere { type = \"dir\", path = \"/srv/everywhere\" }";
     write("tcloud.toml", "[deployment]\nname = \"roads\"\n[providers.libvirt]\n".to_owned());
     write("main.tcloud", format!("site m {{\n{}{pool}\n}}\n", all.concat()));
     let pools = || (1..=3).map(|host| hosts.virsh(host, &["pool-list"]).expect("pools"));

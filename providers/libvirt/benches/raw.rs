@@ -1,26 +1,37 @@
 //! The provider beside a small loop of the same libvirt calls through the same binding, with one
-//! connection and with eight, in turn on one host of the laboratory. Prints JSON lines, each with
-//! the medians of several runs:
+//! connection and with eight, in turn, on hosts of the laboratory. Each run of what makes something has
+//! a fresh host, so that none finds what another left. Prints JSON lines, each with the medians of
+//! several runs, and a table for people on its error output:
 //!
+//! * `define` – networks, volumes and guests, a hundred of each. The loops make what the provider made,
+//!   from the XML that libvirt then shows, with its filters and stamps. The networks are bridged: to
+//!   start one costs libvirt nothing.
+//! * `start` – the same with isolated networks that give addresses, for which libvirt starts programs,
+//!   twenty of each.
+//! * `ansible` – where `ansible-playbook` is on the path: twenty bridged networks and guests without
+//!   disks, by its collection `community.libvirt`, and by the provider.
 //! * `observe` – 1,000 guests that are defined; the loops list them and read their XML.
-//! * `define` – 100 networks, 100 volumes and 100 guests; the loops make what the provider made,
-//!   from the XML that libvirt then shows, with its filters and stamps.
-//! * `ansible` – where `ansible-playbook` is on the path: 20 of these networks and guests, defined by
-//!   its collection `community.libvirt`, once, and how many times longer it takes for each.
 //!
-//! `cargo bench -p tcloud-provider-libvirt` runs it; `tests/lab` says what it needs.
+//! `cargo bench -p tcloud-provider-libvirt` runs it; behind `--` may stand names of what is to be
+//! measured, and `runs=5`, `each=100`, `guests=1000`. `tests/lab` says what it needs.
 
-#![expect(clippy::print_stdout, reason = "what was measured is what this program says")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what was measured is what this program says"
+)]
 
 #[path = "../tests/host/lab.rs"]
 #[expect(dead_code, reason = "the tests of the host use more of it")]
 mod lab;
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::join_all;
 use tcloud_model::{Address, Deployment, Fields};
+use tcloud_provider::ConfiguredProvider;
 use tcloud_provider::conformance::Client;
 use virt::connect::Connect;
 use virt::domain::Domain;
@@ -33,16 +44,7 @@ use virt_sys::{VIR_DOMAIN_DEFINE_VALIDATE, VIR_DOMAIN_XML_INACTIVE, VIR_NETWORK_
 
 use lab::{Lab, address, client, fields};
 
-/// How often each is measured.
-const RUNS: usize = 5;
-
-/// How many guests are observed.
-const GUESTS: usize = 1_000;
-
-/// How many objects of each kind are made.
-const EACH: usize = 100;
-
-/// How many networks and guests Ansible defines, which takes it long.
+/// How many networks and guests Ansible makes, which takes it long, and how many are started.
 const FEW: usize = 20;
 
 /// How many connections the wide loop has.
@@ -50,48 +52,170 @@ const WIDE: usize = 8;
 
 const POOL: &str = "site.lab.pool.bench";
 
+/// What is measured.
+struct Wanted {
+    names: Vec<String>,
+    /// How often.
+    runs: usize,
+    /// How many objects of each kind are made.
+    each: usize,
+    /// How many guests are observed.
+    guests: usize,
+}
+
+impl Wanted {
+    fn read() -> Wanted {
+        let mut wanted = Wanted { names: Vec::new(), runs: 5, each: 100, guests: 1_000 };
+        // Cargo itself says `--bench`.
+        for word in std::env::args().skip(1).filter(|word| word != "--bench") {
+            let Some((name, number)) = word.split_once('=') else {
+                wanted.names.push(word);
+                continue;
+            };
+            let number = number.parse().expect("a number");
+            match name {
+                "runs" => wanted.runs = number,
+                "each" => wanted.each = number,
+                "guests" => wanted.guests = number,
+                _ => panic!("runs, each or guests, not {name}"),
+            }
+        }
+        wanted
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|own| own == name)
+    }
+}
+
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let wanted = Wanted::read();
     runtime.block_on(async {
+        let mut all = Vec::new();
+        if wanted.has("define") {
+            let load = Load { each: wanted.each, bridged: true, disks: true };
+            all.push(define("define", load, wanted.runs).await);
+        }
+        if wanted.has("start") {
+            let load = Load { each: FEW, bridged: false, disks: true };
+            all.push(define("start", load, wanted.runs).await);
+        }
+        if wanted.has("ansible") {
+            ansible(wanted.runs).await;
+        }
+        if wanted.has("observe") {
+            all.push(observe(wanted.guests, wanted.runs).await);
+        }
+        eprintln!(
+            "{:9}{:>8}{:>9}{:>9}{:>9}{:>9}{:>9}",
+            "", "objects", "ours s", "1 conn.", "8 conn.", "ours/1", "ours/8"
+        );
+        for Line { name, objects, ours, one, wide } in all {
+            eprintln!(
+                "{name:9}{objects:8}{ours:9.3}{one:9.3}{wide:9.3}{:9.2}{:9.2}",
+                ours / one,
+                ours / wide
+            );
+        }
+    });
+}
+
+/// What is made, and of what sort.
+#[derive(Clone, Copy)]
+struct Load {
+    each: usize,
+    bridged: bool,
+    disks: bool,
+}
+
+/// A fresh host with a pool.
+struct Fresh {
+    provider: Arc<dyn ConfiguredProvider>,
+    deployment: Deployment,
+    loops: Loops,
+    _lab: Lab,
+}
+
+impl Fresh {
+    async fn start() -> Fresh {
         let lab = Lab::start();
-        let loops = Loops { uri: lab.uri("unix") };
         let deployment = Deployment::new("bench");
         let provider = lab.provider(&deployment).await;
-        let client = client(&*provider, &deployment);
+        let fresh =
+            Fresh { provider, deployment, loops: Loops { uri: lab.uri("unix") }, _lab: lab };
         let pool = fields(r#"{"type":"dir","path":"/srv/bench"}"#);
-        client.create(&address(POOL), &pool).await.expect("a pool");
+        fresh.client().create(&address(POOL), &pool).await.expect("a pool");
+        fresh
+    }
 
-        let mut define = Times::default();
-        for _ in 0..RUNS {
-            let begun = Instant::now();
-            make(&client).await;
-            define.ours.push(begun.elapsed().as_secs_f64());
-            let made = loops.made();
-            for (connections, times) in [(1, &mut define.one), (WIDE, &mut define.wide)] {
-                clear(&client).await;
-                times.push(loops.make(&made, connections));
+    fn client(&self) -> Client<'_> {
+        client(&*self.provider, &self.deployment)
+    }
+
+    /// Makes everything through the provider, as many at once as it takes, and how long that takes.
+    async fn make(&self, load: Load) -> f64 {
+        let (begun, client) = (Instant::now(), self.client());
+        for kind in objects(load) {
+            let made = kind.iter().map(|(own, attributes)| client.create(own, attributes));
+            for made in join_all(made).await {
+                made.expect("it is made");
             }
-            clear(&client).await;
         }
-        define.tell("define", 3 * EACH);
-        make(&client).await;
-        let made = loops.made();
-        clear(&client).await;
-        tell_ansible(loops.ansible(&made), median(&define.ours) / (3 * EACH) as f64);
-        clear(&client).await;
+        begun.elapsed().as_secs_f64()
+    }
+}
 
-        loops.fill();
-        let mut observe = Times::default();
-        for _ in 0..RUNS {
-            let begun = Instant::now();
-            let seen = provider.observe().await.expect("a sweep");
-            observe.ours.push(begun.elapsed().as_secs_f64());
-            assert!(seen.objects.len() >= GUESTS, "{}", seen.objects.len());
-            observe.one.push(loops.read(1));
-            observe.wide.push(loops.read(WIDE));
-        }
-        observe.tell("observe", GUESTS);
+async fn define(name: &'static str, load: Load, runs: usize) -> Line {
+    let mut times = Times::default();
+    for _ in 0..runs {
+        let fresh = Fresh::start().await;
+        times.ours.push(fresh.make(load).await);
+        let made = fresh.loops.made(load);
+        drop(fresh);
+        times.one.push(Fresh::start().await.loops.make(&made, 1));
+        times.wide.push(Fresh::start().await.loops.make(&made, WIDE));
+    }
+    times.tell(name, 3 * load.each)
+}
+
+/// What Ansible takes, if there is one, beside what we take for the same.
+async fn ansible(runs: usize) {
+    if Command::new("ansible-playbook").arg("--version").output().is_err() {
+        eprintln!("ansible-playbook is not on the path: it is not measured");
+        return;
+    }
+    let load = Load { each: FEW, bridged: true, disks: false };
+    let mut ours = Vec::new();
+    let mut made = None;
+    for _ in 0..runs {
+        let fresh = Fresh::start().await;
+        ours.push(fresh.make(load).await);
+        made = Some(fresh.loops.made(load));
+    }
+    let ours = median(&ours);
+    let fresh = Fresh::start().await;
+    let seconds = fresh.loops.ansible(&made.expect("at least one run"));
+    let line = serde_json::json!({
+        "name": "ansible", "objects": 2 * FEW, "seconds": seconds, "ours_seconds": ours,
+        "runs": 1, "ours_runs": runs, "times_ours": seconds / ours,
     });
+    println!("{line}");
+}
+
+async fn observe(guests: usize, runs: usize) -> Line {
+    let fresh = Fresh::start().await;
+    fresh.loops.fill(guests);
+    let mut times = Times::default();
+    for _ in 0..runs {
+        let begun = Instant::now();
+        let seen = fresh.provider.observe().await.expect("a sweep");
+        times.ours.push(begun.elapsed().as_secs_f64());
+        assert!(seen.objects.len() >= guests, "{}", seen.objects.len());
+        times.one.push(fresh.loops.read(guests, 1));
+        times.wide.push(fresh.loops.read(guests, WIDE));
+    }
+    times.tell("observe", guests)
 }
 
 /// Seconds of each run.
@@ -102,27 +226,28 @@ struct Times {
     wide: Vec<f64>,
 }
 
+/// Medians.
+struct Line {
+    name: &'static str,
+    objects: usize,
+    ours: f64,
+    one: f64,
+    wide: f64,
+}
+
 impl Times {
-    fn tell(&self, name: &str, objects: usize) {
+    fn tell(&self, name: &'static str, objects: usize) -> Line {
         let Times { ours, one, wide } = self;
+        let runs = ours.len();
         let (ours, one, wide) = (median(ours), median(one), median(wide));
         let line = serde_json::json!({
-            "name": name, "objects": objects, "runs": RUNS, "seconds": ours,
+            "name": name, "objects": objects, "runs": runs, "seconds": ours,
             "one_connection_seconds": one, "eight_connections_seconds": wide,
             "ratio_to_eight": ours / wide,
         });
         println!("{line}");
+        Line { name, objects, ours, one, wide }
     }
-}
-
-/// What a playbook took, beside what we take for one object.
-fn tell_ansible(seconds: Option<f64>, ours_each: f64) {
-    let each = seconds.map(|seconds| seconds / (2 * FEW) as f64);
-    let ratio = each.map(|each| each / ours_each);
-    let line = serde_json::json!({
-        "name": "ansible", "objects": 2 * FEW, "seconds": seconds, "times_ours_each": ratio,
-    });
-    println!("{line}");
 }
 
 fn median(times: &[f64]) -> f64 {
@@ -132,56 +257,47 @@ fn median(times: &[f64]) -> f64 {
 }
 
 /// The objects of each kind, in the order in which they are made.
-fn objects() -> [Vec<(Address, Fields)>; 3] {
-    let all = |make: fn(usize) -> (String, String)| {
+fn objects(Load { each, bridged, disks }: Load) -> Vec<Vec<(Address, Fields)>> {
+    let all = |make: &dyn Fn(usize) -> (String, String)| {
         let one = |number| {
             let (place, json) = make(number);
             (address(&place), fields(&json))
         };
-        (0..EACH).map(one).collect()
+        (0..each).map(one).collect::<Vec<_>>()
     };
-    [
-        all(|n| {
-            let json = format!(
-                r#"{{"cidr":{{"$cidr":"10.88.{n}.0/24"}},"mode":"isolated","dhcp":
-                {{"range":{{"$ip_range":["10.88.{n}.100","10.88.{n}.150"]}}}}}}"#
-            );
-            (format!("tenant.bench.network.n{n}"), json)
-        }),
-        all(|n| {
-            let json = r#"{"size":{"$bytes":1073741824},"pool":{"$ref":"site.lab.pool.bench"},
-                "format":"qcow2","encrypted":false}"#;
-            (format!("tenant.bench.volume.v{n}"), json.to_owned())
-        }),
-        all(|n| {
-            let json = format!(
-                r#"{{"vcpus":1,"memory":{{"$bytes":268435456}},"firmware":"bios","machine":"q35",
-                "running":false,"autostart":false,
-                "disk":{{"root":{{"volume":{{"$ref":"tenant.bench.volume.v{n}"}}}}}},
-                "nic":{{"a":{{"network":{{"$ref":"tenant.bench.network.n{n}"}},"filter":true,
-                "address":{{"$ip":"10.88.{n}.10"}},"mac":{{"$mac":"52:54:00:77:00:{n:02x}"}}}}}}}}"#
-            );
-            (format!("tenant.bench.vm.g{n}"), json)
-        }),
-    ]
-}
-
-/// Makes everything through the provider, as many at once as it takes.
-async fn make(client: &Client<'_>) {
-    for kind in objects() {
-        let made = kind.iter().map(|(own, attributes)| client.create(own, attributes));
-        for made in join_all(made).await {
-            made.expect("it is made");
-        }
-    }
-}
-
-async fn clear(client: &Client<'_>) {
-    for kind in objects().iter().rev() {
-        let gone = kind.iter().map(|(own, _)| client.delete(own));
-        for gone in join_all(gone).await {
-            assert_eq!(gone.expect("it is removed"), None);
-        }
+    let networks = all(&|n| {
+        let rest = match bridged {
+            true => r#""mode":"bridge","bridge":"br0""#.to_owned(),
+            false => format!(
+                r#""mode":"isolated","dhcp":{{"range":{{"$ip_range":["10.88.{n}.100","10.88.{n}.150"]}}}}"#
+            ),
+        };
+        let json = format!(r#"{{"cidr":{{"$cidr":"10.88.{n}.0/24"}},{rest}}}"#);
+        (format!("tenant.bench.network.n{n}"), json)
+    });
+    let volumes = all(&|n| {
+        let json = r#"{"size":{"$bytes":1073741824},"pool":{"$ref":"site.lab.pool.bench"},
+            "format":"qcow2","encrypted":false}"#;
+        (format!("tenant.bench.volume.v{n}"), json.to_owned())
+    });
+    let guests = all(&|n| {
+        let disk = match disks {
+            true => {
+                format!(r#""disk":{{"root":{{"volume":{{"$ref":"tenant.bench.volume.v{n}"}}}}}},"#)
+            }
+            false => String::new(),
+        };
+        let json = format!(
+            r#"{{"vcpus":1,"memory":{{"$bytes":268435456}},"firmware":"bios","machine":"q35",
+            "running":false,"autostart":false,{disk}
+            "nic":{{"a":{{"network":{{"$ref":"tenant.bench.network.n{n}"}},"filter":true,
+            "address":{{"$ip":"10.88.{n}.10"}},"mac":{{"$mac":"52:54:00:77:00:{n:02x}"}}}}}}}}"#
+        );
+        (format!("tenant.bench.vm.g{n}"), json)
+    });
+    match disks {
+        true => vec![networks, volumes, guests],
+        false => vec![networks, guests],
     }
 }
 
@@ -205,7 +321,7 @@ impl Loops {
         Connect::open(Some(&self.uri)).expect("a connection")
     }
 
-    fn made(&self) -> Made {
+    fn made(&self, load: Load) -> Made {
         let connect = self.connect();
         let filters = connect.list_all_nw_filters(0).expect("filters");
         let ours = |filter: &NWFilter| filter.get_name().is_ok_and(|name| name.contains("bench"));
@@ -218,7 +334,7 @@ impl Loops {
         let secrets = connect.list_all_secrets(0).expect("secrets");
         let guests = connect.list_all_domains(0).expect("guests");
         let of_volume = |xml: &String| xml.contains("tcloud:volume/");
-        Made {
+        let made = Made {
             filters: filters
                 .iter()
                 .filter(|own| ours(own))
@@ -240,13 +356,16 @@ impl Loops {
                 .iter()
                 .map(|own| own.get_xml_desc(VIR_DOMAIN_XML_INACTIVE).expect("XML"))
                 .collect(),
-        }
+        };
+        let counts = (made.networks.len(), made.volumes.len(), made.guests.len());
+        let volumes = if load.disks { load.each } else { 0 };
+        assert_eq!(counts, (load.each, volumes, load.each));
+        made
     }
 
     /// Makes the same again, and how long that takes.
     fn make(&self, made: &Made, connections: usize) -> f64 {
         let Made { filters, networks, pool, volumes, secrets, guests } = made;
-        assert_eq!((networks.len(), volumes.len(), guests.len()), (EACH, EACH, EACH));
         let connects: Vec<Connect> = (0..connections).map(|_| self.connect()).collect();
         let begun = Instant::now();
         each(&connects, filters, |connect, xml| {
@@ -272,10 +391,8 @@ impl Loops {
         begun.elapsed().as_secs_f64()
     }
 
-    /// Has Ansible define and start some of the networks, and define some of the guests. `None`
-    /// where it is not installed.
-    fn ansible(&self, made: &Made) -> Option<f64> {
-        Command::new("ansible-playbook").arg("--version").output().ok()?;
+    /// Has Ansible define and start the networks, and define the guests, and how long that takes.
+    fn ansible(&self, made: &Made) -> f64 {
         let connect = self.connect();
         for xml in &made.filters {
             NWFilter::define_xml(&connect, xml).expect("a filter");
@@ -285,7 +402,7 @@ impl Loops {
                 let name = xml.split_once("<name>").and_then(|(_, rest)| rest.split_once('<'));
                 serde_json::json!({"name": name.expect("a name").0, "xml": xml})
             };
-            all.iter().take(FEW).map(item).collect::<Vec<_>>()
+            all.iter().map(item).collect::<Vec<_>>()
         };
         let (name, xml) = ("{{ item.name }}", "{{ item.xml }}");
         let uri = &self.uri;
@@ -297,6 +414,8 @@ impl Loops {
                  "loop": items(&made.networks)},
                 {"community.libvirt.virt_net": {"state": "active", "name": name, "uri": uri},
                  "loop": items(&made.networks)},
+                {"community.libvirt.virt_net": {"autostart": true, "name": name, "uri": uri},
+                 "loop": items(&made.networks)},
                 {"community.libvirt.virt": {"command": "define", "xml": xml, "uri": uri},
                  "loop": items(&made.guests)},
             ],
@@ -307,13 +426,13 @@ impl Loops {
         let output = Command::new("ansible-playbook").arg(file.path()).output().expect("it runs");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{said}");
-        Some(begun.elapsed().as_secs_f64())
+        begun.elapsed().as_secs_f64()
     }
 
     /// Defines guests that nobody needs.
-    fn fill(&self) {
+    fn fill(&self, guests: usize) {
         let connect = self.connect();
-        for n in 0..GUESTS {
+        for n in 0..guests {
             let xml = format!(
                 "<domain type='qemu'><name>filler-{n}</name><memory unit='MiB'>64</memory>
                 <vcpu>1</vcpu><os><type arch='x86_64' machine='q35'>hvm</type></os>
@@ -328,14 +447,14 @@ impl Loops {
     }
 
     /// Lists the guests and reads each one's XML, and how long that takes.
-    fn read(&self, connections: usize) -> f64 {
+    fn read(&self, most: usize, connections: usize) -> f64 {
         let connects: Vec<Connect> = (0..connections).map(|_| self.connect()).collect();
         let begun = Instant::now();
         std::thread::scope(|scope| {
             for (first, connect) in connects.iter().enumerate() {
                 scope.spawn(move || {
                     let guests = connect.list_all_domains(0).expect("guests");
-                    assert!(guests.len() >= GUESTS, "{}", guests.len());
+                    assert!(guests.len() >= most, "{}", guests.len());
                     for guest in guests.iter().skip(first).step_by(connections) {
                         let xml = guest.get_xml_desc(VIR_DOMAIN_XML_INACTIVE).expect("XML");
                         assert!(!xml.is_empty(), "a guest without a definition");
