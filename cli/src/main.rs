@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod disk_world;
 mod failure;
+mod forge;
 mod interrupt;
 mod log;
 mod panic;

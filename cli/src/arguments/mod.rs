@@ -1,6 +1,7 @@
 //! The command line: every command with its options and help texts.
 
 mod address;
+mod ci;
 mod provider;
 mod report;
 mod run;
@@ -12,6 +13,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use address::Consent;
+pub(crate) use ci::{Ci, CiCommand, Comment};
 pub(crate) use provider::{Provider, ProviderCommand, TestProvider};
 pub(crate) use report::{Reports, Wanted};
 pub(crate) use run::{Apply, Destroy, Diff, Drift, Plan, Run, Scope};
@@ -129,6 +131,8 @@ pub(crate) enum Command {
     Version(Version),
     /// List, describe, pin and examine what talks to hosts.
     Provider(Provider),
+    /// In a job of a forge: write the comment of a merge request.
+    Ci(Ci),
     /// Drift, break and fill the embedded hypervisor.
     Sim(Sim),
 }

@@ -4,6 +4,7 @@ mod adopt;
 mod age;
 mod apply;
 mod check;
+mod ci;
 mod completions;
 mod consent;
 mod console;
@@ -75,6 +76,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Outcome {
         Command::Completions(arguments) => completions::run(&arguments, context),
         Command::Version(arguments) => version::run(&arguments, context),
         Command::Provider(arguments) => provider::run(arguments, context).await,
+        Command::Ci(arguments) => ci::run(arguments, context).await,
         Command::Sim(arguments) => sim::run(arguments, context),
     }
 }

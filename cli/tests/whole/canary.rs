@@ -85,6 +85,7 @@ const COMMANDS: &[&str] = &[
     "provider test sim",
     "sim list",
     "sim list --json",
+    "ci comment plan.json",
     "init other",
     "state rebuild",
     "state rebuild --yes",

@@ -5,6 +5,7 @@
 mod adopt;
 mod bad_input;
 mod canary;
+mod ci;
 mod console;
 mod crash;
 mod diff;
