@@ -92,6 +92,7 @@ impl Imagined<'_> {
             replace: Vec::new(),
             allow_data_loss: Default::default(),
             allow_destroy: Default::default(),
+            allow_exposure: Default::default(),
         };
         make::plan(&Input {
             deployment: self.deployment,

@@ -1,6 +1,6 @@
 //! What a person has to agree to, by naming it.
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use tcloud_model::value::human_size;
 use tcloud_model::{Address, Impact};
 
@@ -8,7 +8,7 @@ use crate::draft::Draft;
 use crate::facts::{Facts, Known};
 use crate::input::{Goal, Input};
 use crate::layout::Layout;
-use crate::plan::{Decision, DecisionKind, Reason};
+use crate::plan::{Border, Decision, DecisionKind, Exposure, Place, Reason, Way};
 
 /// The decisions that the drafts need, in their order.
 pub(crate) fn decisions(
@@ -29,7 +29,7 @@ pub(crate) fn decisions(
         let wishes = input.wishes;
         let agreed = match kind {
             DecisionKind::DataLoss => wishes.allow_data_loss.contains(&address),
-            DecisionKind::Protected => {
+            _ => {
                 wishes.allow_destroy.contains(&address) || wishes.allow_data_loss.contains(&address)
             }
         };
@@ -38,11 +38,57 @@ pub(crate) fn decisions(
             kind,
             message: message(draft, kind),
             help: help(input, layout, draft, kind),
+            owners: address.tenant().cloned().into_iter().collect(),
             address,
             agreed,
         });
     }
     decisions
+}
+
+/// Adds the decisions about who newly reaches whom: one for each network that is there already and
+/// opens to the world or across a border between tenants. What is made has no data and no habits yet;
+/// who writes its rules writes all of it, and the plan tells of them as facts.
+pub(crate) fn decide_exposure(
+    input: &Input<'_>,
+    exposure: &mut [Exposure],
+    decisions: &mut Vec<Decision>,
+) {
+    let mut about: IndexMap<Address, Vec<usize>> = IndexMap::new();
+    for (index, own) in exposure.iter().enumerate() {
+        let opens = own.way == Way::Opens && !own.created && own.border != Border::None;
+        let (Place::Network(address) | Place::Guest(address)) = &own.to.place else { continue };
+        if opens {
+            about.entry(address.clone()).or_default().push(index);
+        }
+    }
+    for (address, lines) in about {
+        let id = format!("D{}", decisions.len() + 1);
+        let mut owners: Vec<Address> = Vec::new();
+        for line in &lines {
+            let own = &mut exposure[*line];
+            own.decision = Some(id.clone());
+            owners.extend(own.from.tenants.iter().chain(&own.to.tenants).cloned());
+        }
+        owners.sort();
+        owners.dedup();
+        let first = lines.first().map(|line| exposure[*line].sentence()).unwrap_or_default();
+        let message = match lines.len() {
+            0 | 1 => first,
+            more => format!("{first}, and {} more openings there", more - 1),
+        };
+        decisions.push(Decision {
+            id,
+            kind: DecisionKind::Exposure,
+            help: format!(
+                "undo the change that opens it; if meant, pass `--allow exposure={address}`"
+            ),
+            message,
+            owners,
+            agreed: input.wishes.allow_exposure.contains(&address),
+            address,
+        });
+    }
 }
 
 fn stake(layout: &Layout<'_>, draft: &Draft, known: &Known<'_>) -> Option<DecisionKind> {
@@ -73,17 +119,14 @@ fn message(draft: &Draft, kind: DecisionKind) -> String {
             format!("{what}, and {} of data with it", human_size(bytes))
         }
         (DecisionKind::DataLoss, None) => format!("{what}, and its data with it"),
-        (DecisionKind::Protected, _) => format!("{what}, and it is protected"),
+        _ => format!("{what}, and it is protected"),
     }
 }
 
 fn help(input: &Input<'_>, layout: &Layout<'_>, draft: &Draft, kind: DecisionKind) -> String {
     let address = &draft.object.address;
     let declared = layout.wanted.contains_key(address);
-    let flag = match kind {
-        DecisionKind::DataLoss => format!("--allow data-loss={address}"),
-        DecisionKind::Protected => format!("--allow destroy={address}"),
-    };
+    let flag = format!("--allow {}={address}", kind.word());
     if draft.replaces() {
         return format!("undo the change that makes it anew; if meant, pass `{flag}`");
     }
@@ -94,8 +137,8 @@ fn help(input: &Input<'_>, layout: &Layout<'_>, draft: &Draft, kind: DecisionKin
         return format!("it is left from a replacement; when it is not needed, pass `{flag}`");
     }
     let unprotect = match kind {
-        DecisionKind::DataLoss => "",
         DecisionKind::Protected => "declare it with `protect = false` first, or ",
+        _ => "",
     };
     format!(
         "to keep it without tcloud, write `forget {address}`; if it was renamed, `moved {address} -> …`; \

@@ -37,6 +37,8 @@ pub struct Wishes {
     pub allow_data_loss: BTreeSet<Address>,
     /// Protected objects whose destruction is agreed to, each named.
     pub allow_destroy: BTreeSet<Address>,
+    /// Networks that more may reach than before, each named.
+    pub allow_exposure: BTreeSet<Address>,
 }
 
 /// What a run is for.

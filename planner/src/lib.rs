@@ -9,6 +9,7 @@
 //!   follows from it.
 //! * `follow` – what is dragged along; `consent` – what has to be agreed to.
 //! * `graph`, `steps` – what to ask of whom, in which order.
+//! * [`reach`], `exposure` – who newly reaches whom.
 //! * `refresh` – the record brought up to date; `usage` – how full everything is.
 //! * [`compare`](mod@compare) – two texts compared, with no host asked.
 //! * [`check`](mod@check) – the finished plan, looked at again; [`planfile`] – the plan as a file.
@@ -20,6 +21,7 @@ mod consent;
 mod decide;
 mod diff;
 mod draft;
+mod exposure;
 mod facts;
 mod firewall;
 mod follow;
@@ -32,6 +34,7 @@ mod moves;
 mod place;
 pub mod plan;
 pub mod planfile;
+pub mod reach;
 mod refresh;
 mod remember;
 mod same;

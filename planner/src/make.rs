@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
-use tcloud_model::{Address, DesiredGraph, DesiredResource, Diagnostic, Fields, Name, Output};
+use tcloud_model::{
+    Address, AttrPath, Cidr, DesiredGraph, DesiredResource, Diagnostic, Fields, Name, Output,
+    Position,
+};
 
 use crate::check::check;
-use crate::consent::decisions;
+use crate::consent::{decide_exposure, decisions};
 use crate::decide::{Decided, decide};
 use crate::draft::Draft;
-use crate::facts::Facts;
+use crate::exposure::{Places, exposure};
+use crate::facts::{Facts, Known};
 use crate::follow::{follow, spread_create_first};
 use crate::input::{Goal, Input};
-use crate::layout::{Layout, lay_out};
-use crate::plan::{Pending, Plan, Usage};
+use crate::layout::{Layout, causes, lay_out};
+use crate::plan::{Exposure, Pending, Plan, Usage};
 use crate::refresh::refresh;
 use crate::same::Existing;
 use crate::select::Selection;
@@ -47,7 +51,9 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let existing = existing(desired);
     let mut decided = decide(input, &mut facts, &layout, &selection, &existing)?;
     follow(input, &facts, &layout, &mut decided);
-    let decisions = decisions(input, &facts, &layout, &decided.drafts);
+    let mut decisions = decisions(input, &facts, &layout, &decided.drafts);
+    let mut exposure = exposed(input, &facts, &layout, &selection, &decided.drafts);
+    decide_exposure(input, &mut exposure, &mut decisions);
     let steps = steps(input, &facts, &layout, &existing, &decided.drafts)?;
     let usage = fill_levels(input, &facts, &layout, &selection);
     let outputs = outputs(input, &layout)?;
@@ -62,6 +68,7 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
         changes: drafts.into_iter().map(Draft::into_change).collect(),
         drift,
         decisions,
+        exposure,
         steps,
         usage,
         pending,
@@ -120,12 +127,74 @@ fn fill_levels(
     layout: &Layout<'_>,
     selection: &Selection,
 ) -> Vec<Usage> {
+    let Sides { before, after } = sides(input, facts, layout, selection, takes_room);
+    usage(
+        input.evaluator.desired(),
+        input.observed,
+        input.deployment,
+        &facts.adopted,
+        before,
+        after,
+    )
+}
+
+/// Who reaches whom matters only where something changes, and is nobody's question when everything
+/// is taken down.
+fn exposed(
+    input: &Input<'_>,
+    facts: &Facts<'_>,
+    layout: &Layout<'_>,
+    selection: &Selection,
+    drafts: &[Draft],
+) -> Vec<Exposure> {
+    let matters = |draft: &Draft| reaches(&draft.object.address);
+    if input.wishes.goal == Goal::Destroy || !drafts.iter().any(matters) {
+        return Vec::new();
+    }
+    let Sides { before, after } = sides(input, facts, layout, selection, reaches);
+    exposure(before, after, &Text { input, layout })
+}
+
+struct Text<'t, 'a> {
+    input: &'t Input<'a>,
+    layout: &'t Layout<'a>,
+}
+
+impl Places for Text<'_, '_> {
+    fn of_rule(&self, target: &Address, space: Cidr) -> Vec<Position> {
+        let rules = self.layout.firewall.rules(target, space);
+        rules.flat_map(|(owner, path)| causes(self.input, owner, Some(path))).collect()
+    }
+
+    fn of_attribute(&self, owner: &Address, path: &[&str]) -> Vec<Position> {
+        let mut names = path.iter();
+        let first = AttrPath::attribute(*names.next().unwrap_or(&""));
+        causes(self.input, owner, Some(&names.fold(first, |path, name| path.field(*name))))
+    }
+
+    fn of_block(&self, owner: &Address) -> Vec<Position> {
+        causes(self.input, owner, None)
+    }
+}
+
+/// What there is before and after the plan.
+struct Sides<B, A> {
+    before: B,
+    after: A,
+}
+
+fn sides<'s>(
+    input: &'s Input<'_>,
+    facts: &'s Facts<'_>,
+    layout: &'s Layout<'_>,
+    selection: &'s Selection,
+    counts: fn(&Address) -> bool,
+) -> Sides<impl Iterator<Item = Holding<'s>>, impl Iterator<Item = Holding<'s>>> {
     let destroys = input.wishes.goal == Goal::Destroy;
-    let held = |known| -> Option<Holding<'_>> {
-        let known: &crate::facts::Known<'_> = known;
+    let held = move |known: &'s Known<'_>| -> Option<Holding<'s>> {
         let attributes: &Arc<Fields> = known.attributes()?;
         let (address, host) = (&known.object.address, &known.object.host);
-        (known.exists() && takes_room(address)).then_some(Holding { address, host, attributes })
+        (known.exists() && counts(address)).then_some(Holding { address, host, attributes })
     };
     let before = facts.known.iter().filter_map(held);
     let stays =
@@ -133,18 +202,16 @@ fn fill_levels(
     let kept = facts
         .known
         .iter()
-        .filter(|known| !known.answered || stays(&known.object.address))
+        .filter(move |known| !known.answered || stays(&known.object.address))
         .filter_map(held);
-    let made = layout.wanted.iter().filter(|(address, _)| {
-        !destroys && takes_room(address) && !stays(address) && !is_silent(facts, address)
+    let made = layout.wanted.iter().filter(move |(address, _)| {
+        !destroys && counts(address) && !stays(address) && !is_silent(facts, address)
     });
     let made = made.filter_map(|(address, wanted)| {
         let host = wanted.hosts.first()?;
         Some(Holding { address, host, attributes: &wanted.attributes })
     });
-    let desired = input.evaluator.desired();
-    let after = kept.chain(made);
-    usage(desired, input.observed, input.deployment, &facts.adopted, before, after)
+    Sides { before, after: kept.chain(made) }
 }
 
 fn is_silent(facts: &Facts<'_>, address: &Address) -> bool {
@@ -153,4 +220,9 @@ fn is_silent(facts: &Facts<'_>, address: &Address) -> bool {
 
 fn takes_room(address: &Address) -> bool {
     matches!(address.kind().as_str(), "vm" | "volume" | "disk")
+}
+
+/// Whether it has to do with who reaches whom.
+fn reaches(address: &Address) -> bool {
+    matches!(address.kind().as_str(), "vm" | "network")
 }

@@ -10,6 +10,8 @@ use tcloud_model::{
     OperationKind, Position, Record, Value,
 };
 
+pub use crate::reach::{Border, Exposure, Party, Place, Way};
+
 /// What a run would do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -23,6 +25,10 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// What has to be agreed to before it may be applied.
     pub decisions: Vec<Decision>,
+    /// Who newly reaches whom and who no longer does, worst first; what only concerns new guests
+    /// and networks stands at the end, with [`Exposure::created`] set. Empty when networks, rules and
+    /// NICs stay as they are.
+    pub exposure: Vec<Exposure>,
     /// What to do, in which order.
     pub steps: Vec<Step>,
     /// Quotas and capacities, before and after.
@@ -183,6 +189,9 @@ pub struct Decision {
     pub message: String,
     /// What to write or pass instead, or to agree.
     pub help: String,
+    /// The tenants that have to agree, sorted: whose data it is, or both ends of what opens. Empty
+    /// for what belongs to no tenant.
+    pub owners: Vec<Address>,
     /// Whether consent was given for this run.
     pub agreed: bool,
 }
@@ -195,6 +204,9 @@ pub enum DecisionKind {
     DataLoss,
     /// Something protected is destroyed: `--allow destroy=ADDRESS`.
     Protected,
+    /// Guests of another tenant, or the world, newly reach guests that are there already:
+    /// `--allow exposure=ADDRESS`, with the address of their network.
+    Exposure,
 }
 
 /// One line of the table of quotas and capacities.
@@ -271,6 +283,7 @@ impl Plan {
             changes: Vec::new(),
             drift: Vec::new(),
             decisions: Vec::new(),
+            exposure: Vec::new(),
             steps: Vec::new(),
             usage: Vec::new(),
             pending: Vec::new(),
@@ -319,6 +332,17 @@ impl Plan {
             }
         }
         summary
+    }
+}
+
+impl DecisionKind {
+    /// What `--allow` calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            DecisionKind::DataLoss => "data-loss",
+            DecisionKind::Protected => "destroy",
+            DecisionKind::Exposure => "exposure",
+        }
     }
 }
 

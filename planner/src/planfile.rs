@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tcloud_model::{Address, Deployment, Digest, Name, Output, Value};
 
-use crate::plan::{Change, Decision, Drift, Pending, Plan, Step, Usage};
+use crate::plan::{Change, Decision, Drift, Exposure, Pending, Plan, Step, Usage};
 
 /// The format that this version writes, and the only one that it reads.
 pub const FORMAT: &str = "tcloud-plan/1";
@@ -98,6 +98,7 @@ struct Content {
     changes: Vec<Change>,
     drift: Vec<Drift>,
     decisions: Vec<Decision>,
+    exposure: Vec<Exposure>,
     steps: Vec<Step>,
     usage: Vec<Usage>,
     pending: Vec<Pending>,
@@ -116,6 +117,7 @@ impl Content {
             changes,
             drift,
             decisions,
+            exposure,
             steps,
             usage,
             pending,
@@ -132,6 +134,7 @@ impl Content {
             changes,
             drift,
             decisions,
+            exposure,
             steps,
             usage,
             pending,
@@ -151,6 +154,7 @@ impl Content {
             changes,
             drift,
             decisions,
+            exposure,
             steps,
             usage,
             pending,
@@ -166,6 +170,7 @@ impl Content {
             changes,
             drift,
             decisions,
+            exposure,
             steps,
             usage,
             pending,

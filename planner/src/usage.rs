@@ -7,7 +7,8 @@ use crate::facts::Called;
 use crate::place::inventory::{Inventory, Room};
 use crate::plan::Usage;
 
-/// An object that takes up room: a VM, a volume or a disk, as it is or as it will be.
+/// An object as it is or as it will be: a VM, a volume or a disk where room is counted, a VM or a
+/// network where it is asked who reaches whom.
 #[derive(Clone, Copy)]
 pub(crate) struct Holding<'a> {
     /// Its address; its kind says what it takes up.

@@ -9,8 +9,8 @@ use tcloud_model::{
 };
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
-    Action, AttributeChange, Change, Decision, DecisionKind, Drift, Expectation, Pending, Reason,
-    Step, StepId, Usage,
+    Action, AttributeChange, Border, Change, Decision, DecisionKind, Drift, Expectation, Exposure,
+    Party, Pending, Place, Reason, Step, StepId, Usage, Way,
 };
 
 fn address(text: &str) -> Address {
@@ -140,6 +140,50 @@ fn usage() -> Vec<Usage> {
     ]
 }
 
+fn decisions() -> Vec<Decision> {
+    let musterhausen = || address("tenant.musterhausen");
+    vec![
+        Decision {
+            id: "D1".to_owned(),
+            kind: DecisionKind::DataLoss,
+            address: address("tenant.musterhausen.vm.geo-db.disk.root"),
+            message: "23 GiB of data on the root disk of geo-db are lost".to_owned(),
+            help: "agree with `--allow data-loss=…`".to_owned(),
+            owners: vec![musterhausen()],
+            agreed: false,
+        },
+        Decision {
+            id: "D2".to_owned(),
+            kind: DecisionKind::Exposure,
+            address: address("tenant.musterhausen.network.fach"),
+            message: exposure().sentence(),
+            help: "agree with `--allow exposure=…`".to_owned(),
+            owners: vec![address("tenant.kreis"), musterhausen()],
+            agreed: false,
+        },
+    ]
+}
+
+fn exposure() -> Exposure {
+    let party = |tenant: &str, network: &str, guests: &[&str]| Party {
+        place: Place::Network(address(&format!("tenant.{tenant}.network.{network}"))),
+        tenants: vec![address(&format!("tenant.{tenant}"))],
+        guests: guests.len(),
+        named: guests.iter().map(|vm| address(&format!("tenant.{tenant}.vm.{vm}"))).collect(),
+    };
+    Exposure {
+        way: Way::Opens,
+        from: party("kreis", "app", &["app[1]", "app[2]"]),
+        to: party("musterhausen", "fach", &["geo-db", "dms-db"]),
+        ports: vec!["5432/tcp".to_owned()],
+        border: Border::Tenant,
+        created: false,
+        kept: vec![Place::Space("10.9.0.0/16".parse().unwrap_or_else(|e| panic!("{e}")))],
+        decision: Some("D2".to_owned()),
+        causes: vec![at(23, 5)],
+    }
+}
+
 fn secret() -> Value {
     let parts = [SecretPart::Text("postgres://app:".into()), SecretPart::Source("env:DB".into())];
     Value::Secret(parts.into())
@@ -190,14 +234,8 @@ pub(crate) fn plan() -> Plan {
             attributes: vec![by_hand.clone()],
             vanished: false,
         }],
-        decisions: vec![Decision {
-            id: "D1".to_owned(),
-            kind: DecisionKind::DataLoss,
-            address: address("tenant.musterhausen.vm.geo-db.disk.root"),
-            message: "23 GiB of data on the root disk of geo-db are lost".to_owned(),
-            help: "agree with `--allow data-loss=…`".to_owned(),
-            agreed: false,
-        }],
+        decisions: decisions(),
+        exposure: vec![exposure()],
         usage: usage(),
         pending: vec![Pending {
             object: object("tenant.musterhausen.vm.dms"),

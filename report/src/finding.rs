@@ -2,6 +2,7 @@
 //! the text. Worst first.
 
 use tcloud_model::{Address, Digest, Impact, ObjectId, Position};
+use tcloud_planner::Plan;
 use tcloud_planner::plan::{Action, Change, Decision, DecisionKind, Drift, Usage};
 
 use crate::format::Report;
@@ -11,6 +12,7 @@ use crate::text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Rule {
     DataLoss,
+    Exposure,
     Protected,
     Blocked,
     Interruption,
@@ -49,8 +51,9 @@ pub(crate) struct Finding<'a> {
 
 impl Rule {
     /// All rules, worst first.
-    pub(crate) const ALL: [Rule; 8] = [
+    pub(crate) const ALL: [Rule; 9] = [
         Rule::DataLoss,
+        Rule::Exposure,
         Rule::Protected,
         Rule::Blocked,
         Rule::Interruption,
@@ -64,6 +67,7 @@ impl Rule {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Rule::DataLoss => "data-loss",
+            Rule::Exposure => "exposure",
             Rule::Protected => "protected",
             Rule::Blocked => "blocked",
             Rule::Interruption => "interruption",
@@ -78,6 +82,7 @@ impl Rule {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Rule::DataLoss => "Change destroys data",
+            Rule::Exposure => "Others newly reach what is there",
             Rule::Protected => "Change destroys something protected",
             Rule::Blocked => "Change cannot be done",
             Rule::Interruption => "Guest is interrupted",
@@ -92,6 +97,7 @@ impl Rule {
     pub(crate) fn help(self) -> &'static str {
         match self {
             Rule::DataLoss => "Keep the volume, or agree to the loss by name.",
+            Rule::Exposure => "Open less, or agree by naming the network.",
             Rule::Protected => "Leave it, or agree to its end by name.",
             Rule::Blocked => "Write what can be done without a loss.",
             Rule::Interruption => "Apply while nobody needs the guest, or leave the attribute.",
@@ -107,7 +113,7 @@ impl Rule {
     /// The level that its findings usually have.
     pub(crate) fn level(self) -> Level {
         match self {
-            Rule::DataLoss | Rule::Protected | Rule::Blocked => Level::Error,
+            Rule::DataLoss | Rule::Exposure | Rule::Protected | Rule::Blocked => Level::Error,
             Rule::Interruption | Rule::Capacity => Level::Warning,
             Rule::Drift | Rule::Waiting | Rule::Unchecked => Level::Note,
         }
@@ -121,7 +127,7 @@ const NEARLY: u64 = 90;
 pub(crate) fn all<'a>(report: &Report<'a>) -> Vec<Finding<'a>> {
     let plan = report.plan;
     let mut found: Vec<Finding<'a>> = Vec::new();
-    found.extend(plan.decisions.iter().map(|decision| decided(decision, &plan.changes)));
+    found.extend(plan.decisions.iter().map(|decision| decided(decision, plan)));
     found.extend(plan.changes.iter().filter_map(changed));
     found.extend(plan.usage.iter().filter_map(used));
     found.extend(plan.drift.iter().map(drifted));
@@ -134,19 +140,23 @@ pub(crate) fn all<'a>(report: &Report<'a>) -> Vec<Finding<'a>> {
     found
 }
 
-fn decided<'a>(decision: &'a Decision, changes: &'a [Change]) -> Finding<'a> {
+fn decided<'a>(decision: &'a Decision, plan: &'a Plan) -> Finding<'a> {
     let rule = match decision.kind {
         DecisionKind::DataLoss => Rule::DataLoss,
         DecisionKind::Protected => Rule::Protected,
+        DecisionKind::Exposure => Rule::Exposure,
     };
     let level = if decision.agreed { Level::Warning } else { Level::Error };
     let mut message = format!("{}: {}", decision.id, text::clean(&decision.message));
     if decision.agreed {
         message.push_str(" (agreed)");
     }
-    let cause = changes.iter().find(|change| change.object.address == decision.address);
-    Finding::new(rule, level, Some(&decision.address), message, "")
-        .at(cause.map_or(&[], |change| &change.causes))
+    let change = plan.changes.iter().find(|change| change.object.address == decision.address);
+    let change = change.map(|change| &change.causes[..]);
+    // The rule that opens it tells more than the network that it stands in.
+    let opening = plan.exposure.iter().find(|own| own.decision.as_ref() == Some(&decision.id));
+    let causes = opening.map(|own| &own.causes[..]).or(change);
+    Finding::new(rule, level, Some(&decision.address), message, "").at(causes.unwrap_or_default())
 }
 
 fn changed(change: &Change) -> Option<Finding<'_>> {

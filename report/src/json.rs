@@ -13,7 +13,8 @@ use tcloud_model::{
 };
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
-    Action, AttributeChange, Change, Decision, DecisionKind, Drift, Pending, Reason, Usage,
+    Action, AttributeChange, Border, Change, Decision, DecisionKind, Drift, Exposure, Party,
+    Pending, Place, Reason, Usage, Way,
 };
 
 use crate::text;
@@ -49,6 +50,7 @@ struct PlanView<'a> {
     exit_code: u8,
     summary: SummaryView,
     decisions: Each<'a, Decision>,
+    exposure: Each<'a, Exposure>,
     changes: Changes<'a>,
     drift: Each<'a, Drift>,
     pending: Each<'a, Pending>,
@@ -75,6 +77,7 @@ impl<'a> PlanView<'a> {
             changes,
             drift,
             decisions,
+            exposure,
             steps,
             usage,
             pending,
@@ -99,6 +102,7 @@ impl<'a> PlanView<'a> {
                 foreign: *foreign,
             },
             decisions: Each(decisions),
+            exposure: Each(exposure),
             changes: Changes { changes, made: plan.made() },
             drift: Each(drift),
             pending: Each(pending),
@@ -368,6 +372,7 @@ struct DecisionView<'a> {
     address: &'a Address,
     message: &'a str,
     help: &'a str,
+    owners: &'a [Address],
     agreed: bool,
 }
 
@@ -375,8 +380,70 @@ impl Viewed for Decision {
     type View<'v> = DecisionView<'v>;
 
     fn view(&self) -> DecisionView<'_> {
-        let Decision { id, kind, address, message, help, agreed } = self;
-        DecisionView { id, kind: *kind, address, message, help, agreed: *agreed }
+        let Decision { id, kind, address, message, help, owners, agreed } = self;
+        DecisionView { id, kind: *kind, address, message, help, owners, agreed: *agreed }
+    }
+}
+
+#[derive(Serialize)]
+struct ExposureView<'a> {
+    way: Way,
+    from: PartyView<'a>,
+    to: PartyView<'a>,
+    ports: &'a [String],
+    border: Border,
+    created: bool,
+    text: String,
+    kept: Vec<String>,
+    decision: Option<&'a str>,
+    causes: &'a [Position],
+}
+
+impl Viewed for Exposure {
+    type View<'v> = ExposureView<'v>;
+
+    fn view(&self) -> ExposureView<'_> {
+        let Exposure { way, from, to, ports, border, created, kept, decision, causes } = self;
+        ExposureView {
+            way: *way,
+            from: PartyView::of(from),
+            to: PartyView::of(to),
+            ports,
+            border: *border,
+            created: *created,
+            text: self.sentence(),
+            kept: kept.iter().map(Place::to_string).collect(),
+            decision: decision.as_deref(),
+            causes,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PartyView<'a> {
+    place: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a Address>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    space: Option<String>,
+    text: String,
+    tenants: &'a [Address],
+    guests: usize,
+    named: &'a [Address],
+}
+
+impl PartyView<'_> {
+    fn of(party: &Party) -> PartyView<'_> {
+        let Party { place, tenants, guests, named } = party;
+        let (word, address, space) = match place {
+            Place::World => ("world", None, None),
+            Place::Space(space) => ("space", None, Some(space.to_string())),
+            Place::Network(address) => ("network", Some(address), None),
+            Place::Guest(address) => ("guest", Some(address), None),
+            Place::Tenant(address) => ("tenant", Some(address), None),
+        };
+        let text = party.to_string();
+        PartyView { place: word, address, space, text, tenants, guests: *guests, named }
     }
 }
 
@@ -482,7 +549,7 @@ mod tests {
     fn the_exit_code_says_what_is_to_be_done() {
         let mut plan = example::plan();
         assert_eq!(exit_code(&plan), 4);
-        plan.decisions[0].agreed = true;
+        plan.decisions.iter_mut().for_each(|decision| decision.agreed = true);
         assert_eq!(exit_code(&plan), 2);
         assert_eq!(exit_code(&example::empty()), 0);
     }

@@ -156,6 +156,7 @@ impl Lang {
         match kind {
             DecisionKind::DataLoss => self.say("Data loss", "Datenverlust"),
             DecisionKind::Protected => self.say("Protected", "Geschützt"),
+            DecisionKind::Exposure => self.say("Exposure", "Öffnung"),
         }
     }
 
@@ -166,6 +167,7 @@ impl Lang {
             Lang::German => match decision.kind {
                 DecisionKind::DataLoss => "Daten werden gelöscht".to_owned(),
                 DecisionKind::Protected => "etwas Geschütztes wird gelöscht".to_owned(),
+                DecisionKind::Exposure => "andere erreichen es neu".to_owned(),
             },
         }
     }

@@ -213,5 +213,6 @@ fn wishes() -> Wishes {
         replace: Vec::new(),
         allow_data_loss: BTreeSet::new(),
         allow_destroy: BTreeSet::new(),
+        allow_exposure: BTreeSet::new(),
     }
 }

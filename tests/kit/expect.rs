@@ -80,6 +80,7 @@ fn decision_line(decision: &Decision) -> String {
     let kind = match decision.kind {
         DecisionKind::DataLoss => "data-loss",
         DecisionKind::Protected => "protected",
+        DecisionKind::Exposure => "exposure",
     };
     format!("{kind} {}", decision.address)
 }

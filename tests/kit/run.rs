@@ -73,7 +73,8 @@ fn wishes(block: &Block) -> Result<Wishes, String> {
         exclude: texts("exclude"),
         replace: texts("replace"),
         allow_data_loss: allowed.clone(),
-        allow_destroy: allowed,
+        allow_destroy: allowed.clone(),
+        allow_exposure: allowed,
     })
 }
 

@@ -2,13 +2,15 @@
 
 use tcloud_model::Address;
 
-/// `--allow data-loss=ADDRESS` or `--allow destroy=ADDRESS`.
+/// `--allow data-loss=ADDRESS`, `destroy=` or `exposure=`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Consent {
     /// The data of this may be destroyed.
     DataLoss(Address),
     /// This may be destroyed although it is protected.
     Destroy(Address),
+    /// Others may newly reach this network.
+    Exposure(Address),
 }
 
 /// Reads a consent.
@@ -20,7 +22,10 @@ pub(super) fn consent(text: &str) -> Result<Consent, String> {
     match what {
         "data-loss" => Ok(Consent::DataLoss(address)),
         "destroy" => Ok(Consent::Destroy(address)),
-        other => Err(format!("`{other}` is not something to agree to: data-loss, destroy")),
+        "exposure" => Ok(Consent::Exposure(address)),
+        other => {
+            Err(format!("`{other}` is not something to agree to: data-loss, destroy, exposure"))
+        }
     }
 }
 

@@ -50,7 +50,8 @@ impl Scope {
 /// What is agreed to.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Consents {
-    /// Agree to a loss, naming it: `data-loss=ADDRESS` or `destroy=ADDRESS` (for protected ones).
+    /// Agree, naming it: `data-loss=ADDRESS`, `destroy=ADDRESS` (for protected ones), or
+    /// `exposure=ADDRESS` (a network that others newly reach).
     #[arg(long, value_name = "WHAT=ADDRESS", value_parser = consent)]
     pub(crate) allow: Vec<Consent>,
 }

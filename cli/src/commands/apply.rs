@@ -155,6 +155,7 @@ async fn agree(
         match decision.kind {
             DecisionKind::DataLoss => wishes.allow_data_loss.insert(decision.address.clone()),
             DecisionKind::Protected => wishes.allow_destroy.insert(decision.address.clone()),
+            DecisionKind::Exposure => wishes.allow_exposure.insert(decision.address.clone()),
         };
     }
     Ok(true)

@@ -19,6 +19,7 @@ pub(super) async fn decide(open: &[&Decision], terminal: &Terminal) -> Result<()
         let loss = match decision.kind {
             DecisionKind::DataLoss => "its data is lost for good",
             DecisionKind::Protected => "it is protected, and will be destroyed",
+            DecisionKind::Exposure => "it is opened to others",
         };
         let question = format!(
             "\n{} {}: {loss}.\nType its name, {}, to agree; anything else stops here: ",

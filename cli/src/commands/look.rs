@@ -53,5 +53,6 @@ pub(super) fn no_wishes() -> Wishes {
         replace: Vec::new(),
         allow_data_loss: std::collections::BTreeSet::new(),
         allow_destroy: std::collections::BTreeSet::new(),
+        allow_exposure: std::collections::BTreeSet::new(),
     }
 }

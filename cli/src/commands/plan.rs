@@ -106,6 +106,7 @@ fn options(run: &arguments::Run) -> Vec<String> {
             &match consent {
                 Consent::DataLoss(address) => format!("data-loss={address}"),
                 Consent::Destroy(address) => format!("destroy={address}"),
+                Consent::Exposure(address) => format!("exposure={address}"),
             },
         )
     }));

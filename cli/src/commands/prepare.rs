@@ -68,11 +68,13 @@ pub(super) fn wishes(run: &Run, goal: Goal) -> Wishes {
         replace: run.scope.replace.clone(),
         allow_data_loss: Default::default(),
         allow_destroy: Default::default(),
+        allow_exposure: Default::default(),
     };
     for consent in &run.consent.allow {
         match consent.clone() {
             Consent::DataLoss(address) => wishes.allow_data_loss.insert(address),
             Consent::Destroy(address) => wishes.allow_destroy.insert(address),
+            Consent::Exposure(address) => wishes.allow_exposure.insert(address),
         };
     }
     wishes

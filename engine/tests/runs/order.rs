@@ -114,6 +114,7 @@ async fn an_undecided_or_damaged_plan_does_nothing() {
     undecided.decisions.push(Decision {
         id: "D1".to_owned(),
         kind: DecisionKind::DataLoss,
+        owners: Vec::new(),
         address: address("a"),
         message: String::new(),
         help: String::new(),

@@ -20,6 +20,7 @@ use tcloud_model::{Address, AttrPath, Cidr, DesiredGraph, Fields, Name, PathStep
 
 use crate::allocate::Allocation;
 use gather::{Cards, Net, Rule, Source, Target};
+pub(crate) use opening::Ports;
 use opening::{Part, covers, list};
 use senders::Senders;
 
@@ -180,6 +181,17 @@ impl Firewall {
     /// What a NIC is told.
     pub(crate) fn of_nic(&self, nic: &Address) -> Option<&Values> {
         self.held.get(nic).map(|held| &held.values)
+    }
+
+    /// The rules that let a space come in to a network or NIC: the resource, and the path in it.
+    pub(crate) fn rules(
+        &self,
+        target: &Address,
+        space: Cidr,
+    ) -> impl Iterator<Item = (&Address, &AttrPath)> {
+        let parts = self.held.get(target).into_iter().flat_map(|held| &held.admits);
+        let rules = parts.filter(move |part| part.space == space).map(|part| part.rule);
+        rules.filter_map(|rule| self.rules.get(rule)).map(|(address, path)| (address, path))
     }
 
     /// Where in the text it stands that more is open than before: the resource, and the path in it.

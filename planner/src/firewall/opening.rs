@@ -3,9 +3,9 @@
 
 use tcloud_model::{Cidr, Fields, Name, Port, Protocol, Value};
 
-/// Ports that a rule names; none for everything, ports or not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ports(Vec<Port>);
+/// Ports that a rule names, sorted; none for everything, ports or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Ports(Vec<Port>);
 
 /// A piece of what is open, and the rule that opens it.
 #[derive(Clone, Debug)]
@@ -16,8 +16,46 @@ pub(super) struct Part {
 }
 
 impl Ports {
-    pub(super) fn of(rule: &Fields) -> Ports {
-        Ports(rule.list("ports").iter().filter_map(as_port).collect())
+    pub(crate) fn of(rule: &Fields) -> Ports {
+        let mut ports: Vec<Port> = rule.list("ports").iter().filter_map(as_port).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        Ports(ports)
+    }
+
+    /// Whether this port is among them; `None` for everything.
+    pub(crate) fn admit(&self, port: Option<Port>) -> bool {
+        self.0.is_empty() || port.is_some_and(|port| self.0.contains(&port))
+    }
+
+    /// Those of them that are to be kept; asked for `None` when they are everything.
+    pub(crate) fn kept(self, mut keep: impl FnMut(Option<Port>) -> bool) -> Option<Ports> {
+        if self.0.is_empty() {
+            return keep(None).then_some(self);
+        }
+        let ports: Vec<Port> = self.0.into_iter().filter(|port| keep(Some(*port))).collect();
+        (!ports.is_empty()).then_some(Ports(ports))
+    }
+
+    /// Those of them that are not among others; `None` when there are none.
+    pub(crate) fn without(self, other: &Ports) -> Option<Ports> {
+        self.kept(|port| !other.admit(port))
+    }
+
+    /// Both.
+    pub(crate) fn with(&self, other: &Ports) -> Ports {
+        if self.0.is_empty() || other.0.is_empty() {
+            return Ports::default();
+        }
+        let mut ports: Vec<Port> = self.0.iter().chain(&other.0).copied().collect();
+        ports.sort_unstable();
+        ports.dedup();
+        Ports(ports)
+    }
+
+    /// As the language writes them.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.0.iter().map(Port::to_string).collect()
     }
 
     /// What of it can arrive without being answered; `None` if nothing.

@@ -141,6 +141,7 @@ pub(crate) fn value(text: &str) -> Value {
         text.parse().ok().map(Value::Int),
         text.parse().ok().map(Value::Ip),
         text.parse().ok().map(Value::Cidr),
+        text.parse().ok().map(Value::Port),
         parse_mac(text).map(Value::Mac),
     ];
     other.into_iter().flatten().next().unwrap_or_else(|| Value::text(text))

@@ -52,6 +52,7 @@ pub(crate) fn wishes() -> Wishes {
         replace: Vec::new(),
         allow_data_loss: BTreeSet::new(),
         allow_destroy: BTreeSet::new(),
+        allow_exposure: BTreeSet::new(),
     }
 }
 

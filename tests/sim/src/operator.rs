@@ -125,6 +125,7 @@ pub(crate) fn wishes(order: &Order) -> Wishes {
         replace: Vec::new(),
         allow_data_loss: BTreeSet::new(),
         allow_destroy: BTreeSet::new(),
+        allow_exposure: BTreeSet::new(),
     }
 }
 
@@ -132,7 +133,8 @@ pub(crate) fn wishes(order: &Order) -> Wishes {
 pub(crate) fn agree(decisions: &[Decision], wishes: &mut Wishes) {
     let addresses: BTreeSet<Address> = decisions.iter().map(|own| own.address.clone()).collect();
     wishes.allow_data_loss.extend(addresses.clone());
-    wishes.allow_destroy.extend(addresses);
+    wishes.allow_destroy.extend(addresses.clone());
+    wishes.allow_exposure.extend(addresses);
 }
 
 /// Plans. An error is why there is no plan.

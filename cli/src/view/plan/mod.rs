@@ -2,6 +2,7 @@
 //! stays, what it uses, what has to be decided, and at the end what to run next.
 
 mod fold;
+mod reach;
 pub(crate) mod row;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ use std::fmt::Write as _;
 
 use tcloud_model::{ObjectId, ObservedState};
 use tcloud_planner::Plan;
-use tcloud_planner::plan::{Action, Decision, DecisionKind, Pending};
+use tcloud_planner::plan::{Action, Decision, Pending};
 
 use self::row::Row;
 use crate::terminal::{Palette, Tone, WIDTH, escape};
@@ -89,9 +90,11 @@ impl PlanView<'_> {
         let rows = if self.everything { rows } else { fold::fold(rows) };
         let width = row::name_width(&rows);
         let mut text = String::from("\n");
-        for row in &rows {
-            text.push_str(&row.render(self.palette, width));
-        }
+        let (worst, rest) = rows.split_at(rows.partition_point(|row| row.rank <= row::POWER_CYCLE));
+        worst.iter().for_each(|row| text.push_str(&row.render(self.palette, width)));
+        text.push_str(&reach::there(&plan.exposure, self.palette, self.everything));
+        rest.iter().for_each(|row| text.push_str(&row.render(self.palette, width)));
+        text.push_str(&reach::made(&plan.exposure, self.palette, self.everything));
         if rows.iter().any(|row| row.folded.is_some()) {
             text.push_str("              one by one with --verbose\n");
         }
@@ -196,11 +199,7 @@ impl PlanView<'_> {
 
 /// What to pass to agree.
 pub(crate) fn consent(decision: &Decision) -> String {
-    let what = match decision.kind {
-        DecisionKind::DataLoss => "data-loss",
-        DecisionKind::Protected => "destroy",
-    };
-    format!("--allow {}", quote(&format!("{what}={}", decision.address)))
+    format!("--allow {}", quote(&format!("{}={}", decision.kind.word(), decision.address)))
 }
 
 /// What the plan comes to, in one sentence.

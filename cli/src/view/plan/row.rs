@@ -166,6 +166,29 @@ impl<'p> Row<'p> {
     }
 }
 
+/// A line that is about no single change.
+pub(super) struct Line<'p> {
+    pub(super) word: &'p str,
+    pub(super) tone: Tone,
+    pub(super) name: &'p str,
+    /// What happens, most important first.
+    pub(super) phrases: &'p [String],
+    pub(super) cause: Option<&'p Position>,
+}
+
+/// The line, laid out as those of changes are, at most [`WIDTH`] columns wide.
+pub(super) fn spread_line(line: &Line<'_>, palette: Palette) -> String {
+    let Line { word, tone, name, phrases, cause } = line;
+    let word = palette.paint(*tone, &pad(word, WORD - 1));
+    let name = match name.is_empty() {
+        true => String::new(),
+        false => shorten_middle(name, COLUMN) + "  ",
+    };
+    let room = WIDTH - 2 - WORD - width(&name);
+    let text = format!("  {word} {name}{}", spread(room, phrases, *cause, palette));
+    format!("{}\n", text.trim_end())
+}
+
 /// How wide the column of names is, for these rows.
 pub(super) fn name_width(rows: &[Row<'_>]) -> usize {
     rows.iter().map(|row| width(&row.name())).max().unwrap_or(0).clamp(8, COLUMN)
@@ -188,7 +211,7 @@ fn spread(room: usize, phrases: &[String], cause: Option<&Position>, palette: Pa
 }
 
 /// The rank of the last dangerous class.
-const POWER_CYCLE: u8 = 3;
+pub(super) const POWER_CYCLE: u8 = 3;
 /// The rank of creations, which many plans consist of.
 pub(super) const CREATE: u8 = 13;
 

@@ -6,8 +6,8 @@ use tcloud_model::{
     Address, AttrPath, Deployment, Digest, Impact, Name, ObjectId, Operation, Position, Value,
 };
 use tcloud_planner::plan::{
-    Action, AttributeChange, Change, Decision, DecisionKind, Drift, Expectation, Pending, Plan,
-    Reason, Step, StepId, Usage,
+    Action, AttributeChange, Border, Change, Decision, DecisionKind, Drift, Expectation, Exposure,
+    Party, Pending, Place, Plan, Reason, Step, StepId, Usage, Way,
 };
 
 use super::{Next, PlanView};
@@ -104,8 +104,10 @@ fn musterhausen() -> Plan {
         message: "disk root of geo-db01 would be made anew, and its 23 GiB of data deleted"
             .to_owned(),
         help: "keep the old image, or upgrade inside the guest".to_owned(),
+        owners: vec![address("tenant.musterhausen")],
         agreed: false,
     });
+    plan.exposure = vec![opened()];
     let tenant = || address("tenant.musterhausen");
     let mut pool =
         usage(address("site.mitte.pool.ssd-a"), "storage", (11 << 40, 11 << 40, 12 << 40));
@@ -127,6 +129,26 @@ fn musterhausen() -> Plan {
         .push(Pending { object: object("tenant.musterhausen.vm.old"), attributes: vec![firmware] });
     plan.foreign = 4;
     plan
+}
+
+fn opened() -> Exposure {
+    let party = |network: &str, guests: usize| Party {
+        place: Place::Network(address(network)),
+        tenants: vec![],
+        guests,
+        named: vec![],
+    };
+    Exposure {
+        way: Way::Opens,
+        from: party("tenant.kreis-beispielland.network.app", 11),
+        to: party("tenant.musterhausen.network.fach", 4),
+        ports: vec!["5432/tcp".to_owned()],
+        border: Border::Tenant,
+        created: false,
+        kept: vec![Place::Network(address("site.mitte.network.admin"))],
+        decision: Some("D2".to_owned()),
+        causes: vec![position(23)],
+    }
 }
 
 fn usage(owner: Address, resource: &str, (before, after, limit): (u64, u64, u64)) -> Usage {
