@@ -7,7 +7,7 @@ use tcloud_planner::Plan;
 
 use crate::lang::Lang;
 use crate::origin::Origin;
-use crate::{annotations, code_quality, counts, json, junit, markdown, sarif, terraform};
+use crate::{annotations, code_quality, counts, html, json, junit, markdown, sarif, terraform};
 
 /// A format for reviewers and their programs. A closed set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +28,8 @@ pub enum Format {
     Github,
     /// One comment on a pull or merge request.
     Markdown,
+    /// One file with pictures, for people who decide.
+    Html,
 }
 
 /// A plan and where it comes from: all that a report may show.
@@ -43,7 +45,7 @@ pub struct Report<'a> {
 
 impl Format {
     /// All formats, in the order of the help text.
-    pub const ALL: [Format; 8] = [
+    pub const ALL: [Format; 9] = [
         Format::Json,
         Format::Terraform,
         Format::GitlabTerraform,
@@ -52,6 +54,7 @@ impl Format {
         Format::Junit,
         Format::Github,
         Format::Markdown,
+        Format::Html,
     ];
 
     /// Its name on the command line.
@@ -65,6 +68,7 @@ impl Format {
             Format::Junit => "junit",
             Format::Github => "github",
             Format::Markdown => "markdown",
+            Format::Html => "html",
         }
     }
 
@@ -79,6 +83,7 @@ impl Format {
             "sarif" => Some(Format::Sarif),
             "xml" => Some(Format::Junit),
             "json" => Some(Format::Json),
+            "html" | "htm" => Some(Format::Html),
             "md" => Some(Format::Markdown),
             _ => None,
         }
@@ -99,6 +104,7 @@ pub fn write(format: Format, report: &Report<'_>, to: &mut dyn io::Write) -> io:
         Format::Junit => junit::write(report, to),
         Format::Github => annotations::write(report, to),
         Format::Markdown => markdown::write(report, to),
+        Format::Html => html::write(report, to),
     }
 }
 

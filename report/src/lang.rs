@@ -112,6 +112,19 @@ impl Lang {
         }
     }
 
+    /// What happens to an object, and what its guests notice of it.
+    pub(crate) fn happens(self, change: &Change) -> String {
+        let impact = self.impact(change.impact, change.waits);
+        if change.impact.is_replacement() {
+            return impact.to_owned();
+        }
+        let action = self.action(change.action);
+        if change.action == Action::Create {
+            return action.to_owned();
+        }
+        format!("{action} · {}: {impact}", self.say("interruption", "Unterbrechung"))
+    }
+
     /// Why a change happens, as the end of a sentence.
     pub(crate) fn reason(self, reason: &Reason) -> String {
         if self == Lang::English {

@@ -7,8 +7,9 @@
 //! * `terraform` – the plan as Terraform writes it; `counts` – as GitLab counts it.
 //! * `finding`, `place` – what deserves an eye, and where; in it `code_quality`, `sarif`, `junit` and
 //!   `annotations`.
-//! * [`lang`] – English or German; `group` – equal changes as one; `guest` – what happens to whom. With
-//!   them `markdown`, one comment for a forge.
+//! * [`lang`] – English or German; `group` – equal changes as one; `guest` – what happens to whom;
+//!   `label` – how addresses are called. With them `markdown`, one comment for a forge, and `html`, one
+//!   page with pictures.
 //! * [`graph`] – what depends on what, for Graphviz and Mermaid.
 
 mod annotations;
@@ -21,8 +22,10 @@ pub mod format;
 pub mod graph;
 mod group;
 mod guest;
+mod html;
 pub mod json;
 mod junit;
+mod label;
 pub mod lang;
 mod markdown;
 mod markup;

@@ -9,7 +9,7 @@ use tcloud_report::{Format, Lang};
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Reports {
     /// Write a report, to standard output instead of the text or to a file: json, terraform,
-    /// gitlab-terraform, codequality, sarif, junit, github or markdown. Can be repeated.
+    /// gitlab-terraform, codequality, sarif, junit, github, markdown or html. Can be repeated.
     #[arg(long = "report", value_name = "FORMAT[=FILE]", value_parser = wanted)]
     pub(crate) reports: Vec<Wanted>,
     /// The language of reports for people: en or de.

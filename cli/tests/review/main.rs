@@ -9,7 +9,7 @@ use std::process::Command;
 use project::{Scenario, review};
 
 /// The reports, by the names that `read.py` knows them by.
-const REPORTS: [(&str, &str); 8] = [
+const REPORTS: [(&str, &str); 9] = [
     ("json", "json.json"),
     ("terraform", "terraform.json"),
     ("gitlab-terraform", "gitlab-terraform.json"),
@@ -18,6 +18,7 @@ const REPORTS: [(&str, &str); 8] = [
     ("junit", "junit.xml"),
     ("github", "github.txt"),
     ("markdown", "markdown.md"),
+    ("html", "html.html"),
 ];
 
 /// Runs one of the readers of `tests/review`; gives what it says.
@@ -50,6 +51,22 @@ fn every_format_is_as_it_is_kept_and_can_be_read_by_others() {
     let german = scenario.run(&["plan", "--report", "markdown", "--lang", "de"]);
     settings.bind(|| insta::assert_snapshot!("markdown.de.md", german));
     read("read.py", scenario.out());
+}
+
+#[test]
+fn the_page_works_in_a_browser_that_asks_nobody() {
+    let scenario = Scenario::changed();
+    scenario.report(&REPORTS);
+    let axe = review().join("../../target/review/node_modules/axe-core/axe.min.js");
+    assert!(axe.exists(), "run tests/review/install first");
+    let output = Command::new("node")
+        .arg(review().join("browser.mjs"))
+        .arg(scenario.out().join("html.html"))
+        .arg(axe)
+        .output()
+        .expect("node runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The changes: a line that can be opened for each, or for all that are the same.
 
 use tcloud_model::{Address, Impact};
-use tcloud_planner::plan::{Action, Change};
+use tcloud_planner::plan::Change;
 
 use super::inert::{block, html_code, prose};
 use super::{Detail, Page, sign};
@@ -45,7 +45,7 @@ impl Page<'_> {
                 title.push_str(&format!("<b>{}</b>", crate::markup::escaped(&noun)));
             }
         }
-        title.push_str(&format!(" {}", self.happens(change)));
+        title.push_str(&format!(" {}", self.lang.happens(change)));
         if let Some(at) = change.causes.first() {
             let place = format!("{}:{}", self.report.origin.path(at), at.line);
             title.push_str(&format!(" ({})", html_code(&place)));
@@ -55,19 +55,6 @@ impl Page<'_> {
         }
         let body = self.body(group, &addresses);
         format!("<details><summary>{title}</summary>\n\n{body}\n</details>\n\n")
-    }
-
-    /// What happens to the object, and what its guests notice of it.
-    fn happens(&self, change: &Change) -> String {
-        let impact = self.lang.impact(change.impact, change.waits);
-        if change.impact.is_replacement() {
-            return impact.to_owned();
-        }
-        let action = self.lang.action(change.action);
-        if matches!(change.action, Action::Create) {
-            return action.to_owned();
-        }
-        format!("{action} · {}: {impact}", self.lang.say("interruption", "Unterbrechung"))
     }
 
     fn body(&self, group: &Group<'_>, addresses: &[&Address]) -> String {

@@ -5,7 +5,6 @@ mod changes;
 mod inert;
 mod table;
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
 
@@ -15,6 +14,7 @@ use tcloud_planner::plan::{Action, Change, Usage};
 use crate::format::Report;
 use crate::group::Group;
 use crate::guest::{self, Guest};
+use crate::label;
 use crate::lang::Lang;
 use crate::text;
 use inert::{code, prose};
@@ -66,18 +66,12 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     fn new(report: &'a Report<'a>) -> Page<'a> {
-        let tenants: BTreeSet<&Address> = report
-            .plan
-            .changes
-            .iter()
-            .filter_map(|change| change.object.address.tenant())
-            .collect();
         Page {
             report,
             lang: report.lang,
             groups: Group::all(report.plan),
             guests: guest::all(report.plan),
-            tenant: if tenants.len() == 1 { tenants.first().copied() } else { None },
+            tenant: label::only_tenant(report.plan),
         }
     }
 
@@ -353,12 +347,7 @@ impl<'a> Page<'a> {
 
     /// An address, without the tenant that all have in common.
     fn label(&self, address: &Address) -> String {
-        let parts = address.ancestry();
-        let skip = usize::from(
-            self.tenant.is_some() && address.depth() > 1 && address.tenant() == self.tenant,
-        );
-        let parts: Vec<String> = parts.iter().skip(skip).map(|part| part.last_segment()).collect();
-        parts.join(".")
+        label::label(address, self.tenant)
     }
 }
 
