@@ -27,7 +27,7 @@ pub mod json;
 mod junit;
 mod label;
 pub mod lang;
-mod markdown;
+pub mod markdown;
 mod markup;
 pub mod origin;
 mod place;

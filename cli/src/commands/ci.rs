@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use tcloud_report::markdown::failed;
+
 use super::Context;
 use crate::arguments::{Ci, CiCommand, Comment};
+use crate::config::Config;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::forge::{Done, Place, Sticky, Wanted};
 use crate::redact;
@@ -24,8 +27,11 @@ struct ReportError {
 
 pub(super) async fn run(arguments: Ci, context: &Context) -> Outcome {
     let CiCommand::Comment(comment) = arguments.command;
-    let text = read(&comment.file, context)?;
-    let Comment { file: _, forge, api, project, number, author } = comment;
+    let text = match &comment.file {
+        Some(file) => read(file, context)?,
+        None => failed(&Config::load(&context.path(None))?.deployment),
+    };
+    let Comment { file: _, failed: _, forge, api, project, number, author } = comment;
     let wanted = Wanted { forge, api, project, number, author };
     let environment = |name: &str| std::env::var(name).ok().inspect(|value| hide(name, value));
     let place = Place::find(wanted, &environment, &|path| std::fs::read_to_string(path).ok());

@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::project::{Ended, Project};
+use crate::project::{Ended, Project, example};
 
 const KINDS: [&str; 3] = ["gitlab", "github", "forgejo"];
 const TOKEN: &str = "canary-token-4711";
@@ -196,4 +196,51 @@ fn what_will_not_pass_is_said_at_once() {
     assert!(ended.err.contains("GitHub cannot be asked"), "{}", ended.err);
     let ended = forge.comment_with(MARKER, &["--api", "http://forge.example"]);
     assert!(ended.err.contains("is not encrypted"), "{}", ended.err);
+}
+
+/// The script of the recipes, in a checkout whose files are changed.
+#[test]
+fn the_script_of_the_recipes_plans_and_comments_whatever_comes_of_it() {
+    let forge = Forge::start("gitlab");
+    let project = Project::copy_of(&example("quickstart"));
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/ci/plan.sh");
+    let programs =
+        std::path::Path::new(env!("CARGO_BIN_EXE_tcloud")).parent().expect("a directory");
+    let plan = |arguments: &[&str]| {
+        let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("a path"));
+        let output = Command::new("sh")
+            .arg(script)
+            .args(arguments)
+            .current_dir(project.path())
+            .env("PATH", path)
+            .envs([("GITLAB_CI", "true"), ("CI_API_V4_URL", &*forge.api)])
+            .envs([("CI_PROJECT_ID", "rz/infra"), ("CI_MERGE_REQUEST_IID", "7")])
+            .env("TCLOUD_FORGE_TOKEN", TOKEN)
+            .env_remove("TCLOUD_STATE")
+            .output()
+            .expect("sh runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(plan(&[]), (Some(0), String::new()));
+    let first = forge.comments();
+    assert!(first[0].contains("Plan for quickstart") && first[0].contains("files"), "{first:?}");
+    for file in ["plan.json", "plan-junit.xml", "plan.sarif", "plan-quality.json"] {
+        assert!(project.path().join(file).is_file(), "{file}");
+    }
+
+    // What somebody has to decide is said, and is no failure of the plan.
+    project.run(&["apply", "--yes"], 0);
+    project.edit("main.tcloud", "  volume archive { size = 100GiB }\n", "");
+    project.edit("main.tcloud", "    disk archive { volume = volume.archive }\n", "");
+    assert_eq!(plan(&[]).0, Some(0));
+    assert!(forge.comments()[0].contains("Decisions needed"), "{:?}", forge.comments());
+
+    // A plan that fails leaves no older one standing.
+    project.edit("main.tcloud", "vcpus = 2", "vcpus = two");
+    let (code, said) = plan(&[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("main.tcloud"), "{said}");
+    let comments = forge.comments();
+    assert!(comments[0].contains("There is no plan for quickstart: it failed"), "{comments:?}");
+    assert_eq!(comments.len(), 1);
 }

@@ -64,6 +64,26 @@ struct Page<'a> {
     tenant: Option<&'a Address>,
 }
 
+/// The first line of a deployment's comment, by which it is found again; nobody sees it.
+pub fn marker(deployment: &str) -> String {
+    // Names of deployments may be anything; within the marker only what cannot end it.
+    let name: String = text::clean(deployment)
+        .chars()
+        .map(|c| if "()[]<>`\\".contains(c) { '_' } else { c })
+        .collect();
+    format!("[//]: # (tcloud:plan:v1 project={name})")
+}
+
+/// The comment that stands instead of a plan's when there is none: an older one would be believed.
+pub fn failed(deployment: &str) -> String {
+    let name = prose(&text::clean(deployment));
+    format!(
+        "{}\n## 🛑 There is no plan for {name}: it failed\n\nWhy is told in the log of the job. An \
+         earlier plan counts no longer.\n",
+        marker(deployment)
+    )
+}
+
 impl<'a> Page<'a> {
     fn new(report: &'a Report<'a>) -> Page<'a> {
         Page {
@@ -111,7 +131,7 @@ impl<'a> Page<'a> {
             Some(Impact::PowerCycle | Impact::RecreateKeep) => "⚠️",
             _ => "✏️",
         };
-        let mut text = format!("{}\n## {sign} ", self.marker());
+        let mut text = format!("{}\n## {sign} ", marker(&self.report.plan.deployment.name));
         let headline = prose(&self.lang.headline(plan));
         let _ = match self.lang {
             Lang::English => writeln!(text, "Plan for {}: {headline}\n", prose(&name)),
@@ -130,15 +150,6 @@ impl<'a> Page<'a> {
         }
         text.push_str(&self.counts());
         text
-    }
-
-    fn marker(&self) -> String {
-        // Names of deployments may be anything; within the marker only what cannot end it.
-        let name: String = text::clean(&self.report.plan.deployment.name)
-            .chars()
-            .map(|c| if "()[]<>`\\".contains(c) { '_' } else { c })
-            .collect();
-        format!("[//]: # (tcloud:plan:v1 project={name})")
     }
 
     fn counts(&self) -> String {
@@ -342,7 +353,11 @@ impl<'a> Page<'a> {
     }
 
     fn headline_alone(&self) -> String {
-        format!("{}\n## 🛑 {}\n", self.marker(), prose(&self.lang.headline(self.report.plan)))
+        format!(
+            "{}\n## 🛑 {}\n",
+            marker(&self.report.plan.deployment.name),
+            prose(&self.lang.headline(self.report.plan))
+        )
     }
 
     /// An address, without the tenant that all have in common.
