@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tcloud_model::{Digest, ObservedState};
 use tcloud_planner::plan::Plan;
 use tcloud_provider::Registry;
-use tcloud_state::{Holder, Loaded, Processes, RecordChange, Selection, Store, StoreError, Why};
+use tcloud_state::{
+    Filter, Holder, Loaded, Logged, Processes, RecordChange, Selection, Store, StoreError, Why,
+};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
@@ -91,6 +93,14 @@ impl Engine {
         let EngineConfig { store, providers, hosts, limits, clock, processes, secrets } = config;
         let hosts = Arc::new(Hosts::new(providers, limits.connect, hosts));
         Engine { parts: Arc::new(Parts { store, hosts, limits, clock, processes, secrets }) }
+    }
+
+    /// Entries of the journal.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn history(&self, filter: &Filter) -> Result<Vec<Logged>, StoreError> {
+        self.parts.store.history(filter).await
     }
 
     /// What is remembered of everything.

@@ -9,6 +9,7 @@
 //!   follows from it.
 //! * `follow` – what is dragged along; `consent` – what has to be agreed to.
 //! * `graph`, `steps` – what to ask of whom, in which order.
+//! * [`guest`] – what each guest notices, and for how long it is down.
 //! * [`reach`], `exposure` – who newly reaches whom.
 //! * `refresh` – the record brought up to date; `usage` – how full everything is.
 //! * [`compare`](mod@compare) – two texts compared, with no host asked.
@@ -26,6 +27,7 @@ mod facts;
 mod firewall;
 mod follow;
 mod graph;
+pub mod guest;
 pub mod input;
 mod layout;
 mod lifecycle;

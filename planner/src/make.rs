@@ -14,9 +14,10 @@ use crate::draft::Draft;
 use crate::exposure::{Places, exposure};
 use crate::facts::{Facts, Known};
 use crate::follow::{follow, spread_create_first};
+use crate::guest::guests;
 use crate::input::{Goal, Input};
 use crate::layout::{Layout, causes, lay_out};
-use crate::plan::{Exposure, Pending, Plan, Usage};
+use crate::plan::{Change, Exposure, Pending, Plan, Usage};
 use crate::refresh::refresh;
 use crate::same::Existing;
 use crate::select::Selection;
@@ -62,10 +63,12 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     unchecked.extend(selection.notes);
     unchecked.extend(partly_read(input));
     let pending = still_pending(pending, &drafts);
+    let changes: Vec<Change> = drafts.into_iter().map(Draft::into_change).collect();
     Ok(Plan {
+        guests: guests(&changes),
         deployment: input.deployment.clone(),
         configuration: desired.digest,
-        changes: drafts.into_iter().map(Draft::into_change).collect(),
+        changes,
         drift,
         decisions,
         exposure,

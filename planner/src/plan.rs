@@ -10,6 +10,7 @@ use tcloud_model::{
     OperationKind, Position, Record, Value,
 };
 
+pub use crate::guest::{AddressChange, AddressKind, Condition, GuestImpact, Interruption};
 pub use crate::reach::{Border, Exposure, Party, Place, Way};
 
 /// What a run would do.
@@ -25,6 +26,9 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// What has to be agreed to before it may be applied.
     pub decisions: Vec<Decision>,
+    /// What each running guest notices, the worst first; the same facts as in the changes, put together
+    /// by guest. See [`crate::guest::estimate`] for how long it is down.
+    pub guests: Vec<GuestImpact>,
     /// Who newly reaches whom and who no longer does, worst first; what only concerns new guests
     /// and networks stands at the end, with [`Exposure::created`] set. Empty when networks, rules and
     /// NICs stay as they are.
@@ -283,6 +287,7 @@ impl Plan {
             changes: Vec::new(),
             drift: Vec::new(),
             decisions: Vec::new(),
+            guests: Vec::new(),
             exposure: Vec::new(),
             steps: Vec::new(),
             usage: Vec::new(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tcloud_model::{Address, Deployment, Digest, Name, Output, Value};
 
-use crate::plan::{Change, Decision, Drift, Exposure, Pending, Plan, Step, Usage};
+use crate::plan::{Change, Decision, Drift, Exposure, GuestImpact, Pending, Plan, Step, Usage};
 
 /// The format that this version writes, and the only one that it reads.
 pub const FORMAT: &str = "tcloud-plan/1";
@@ -98,6 +98,7 @@ struct Content {
     changes: Vec<Change>,
     drift: Vec<Drift>,
     decisions: Vec<Decision>,
+    guests: Vec<GuestImpact>,
     exposure: Vec<Exposure>,
     steps: Vec<Step>,
     usage: Vec<Usage>,
@@ -117,6 +118,7 @@ impl Content {
             changes,
             drift,
             decisions,
+            guests,
             exposure,
             steps,
             usage,
@@ -134,6 +136,7 @@ impl Content {
             changes,
             drift,
             decisions,
+            guests,
             exposure,
             steps,
             usage,
@@ -154,6 +157,7 @@ impl Content {
             changes,
             drift,
             decisions,
+            guests,
             exposure,
             steps,
             usage,
@@ -170,6 +174,7 @@ impl Content {
             changes,
             drift,
             decisions,
+            guests,
             exposure,
             steps,
             usage,

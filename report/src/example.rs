@@ -9,8 +9,9 @@ use tcloud_model::{
 };
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
-    Action, AttributeChange, Border, Change, Decision, DecisionKind, Drift, Expectation, Exposure,
-    Party, Pending, Place, Reason, Step, StepId, Usage, Way,
+    Action, AddressChange, AddressKind, AttributeChange, Border, Change, Decision, DecisionKind,
+    Drift, Expectation, Exposure, GuestImpact, Interruption, Party, Pending, Place, Reason, Step,
+    StepId, Usage, Way,
 };
 
 fn address(text: &str) -> Address {
@@ -164,6 +165,29 @@ fn decisions() -> Vec<Decision> {
     ]
 }
 
+fn guests() -> Vec<GuestImpact> {
+    let guest = |vm: &str, impact, change| GuestImpact {
+        guest: address(&format!("tenant.musterhausen.vm.{vm}")),
+        impact,
+        change,
+        interruption: Interruption::None,
+        addresses: Vec::new(),
+        condition: None,
+        causes: Vec::new(),
+    };
+    let host_key =
+        AddressChange { what: AddressKind::HostKey, nic: None, before: None, after: None };
+    vec![
+        GuestImpact {
+            interruption: Interruption::Measured { min: 380, max: 540, runs: 5 },
+            addresses: vec![host_key],
+            causes: vec![at(71, 3)],
+            ..guest("geo-db", Impact::RecreateLose, 2)
+        },
+        GuestImpact { causes: vec![at(42, 3)], ..guest("app[1]", Impact::Live, 0) },
+    ]
+}
+
 fn exposure() -> Exposure {
     let party = |tenant: &str, network: &str, guests: &[&str]| Party {
         place: Place::Network(address(&format!("tenant.{tenant}.network.{network}"))),
@@ -235,6 +259,7 @@ pub(crate) fn plan() -> Plan {
             vanished: false,
         }],
         decisions: decisions(),
+        guests: guests(),
         exposure: vec![exposure()],
         usage: usage(),
         pending: vec![Pending {

@@ -13,11 +13,13 @@ use tcloud_model::{
 };
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
-    Action, AttributeChange, Border, Change, Decision, DecisionKind, Drift, Exposure, Party,
-    Pending, Place, Reason, Usage, Way,
+    Action, AttributeChange, Change, Decision, DecisionKind, Drift, Exposure, GuestImpact, Pending,
+    Reason, Usage,
 };
 
 use crate::text;
+
+mod reach;
 
 /// The name and version of the format. A larger number means that a reader has to be changed; new
 /// keys may come without one.
@@ -50,6 +52,7 @@ struct PlanView<'a> {
     exit_code: u8,
     summary: SummaryView,
     decisions: Each<'a, Decision>,
+    guests: Each<'a, GuestImpact>,
     exposure: Each<'a, Exposure>,
     changes: Changes<'a>,
     drift: Each<'a, Drift>,
@@ -77,6 +80,7 @@ impl<'a> PlanView<'a> {
             changes,
             drift,
             decisions,
+            guests,
             exposure,
             steps,
             usage,
@@ -102,6 +106,7 @@ impl<'a> PlanView<'a> {
                 foreign: *foreign,
             },
             decisions: Each(decisions),
+            guests: Each(guests),
             exposure: Each(exposure),
             changes: Changes { changes, made: plan.made() },
             drift: Each(drift),
@@ -382,68 +387,6 @@ impl Viewed for Decision {
     fn view(&self) -> DecisionView<'_> {
         let Decision { id, kind, address, message, help, owners, agreed } = self;
         DecisionView { id, kind: *kind, address, message, help, owners, agreed: *agreed }
-    }
-}
-
-#[derive(Serialize)]
-struct ExposureView<'a> {
-    way: Way,
-    from: PartyView<'a>,
-    to: PartyView<'a>,
-    ports: &'a [String],
-    border: Border,
-    created: bool,
-    text: String,
-    kept: Vec<String>,
-    decision: Option<&'a str>,
-    causes: &'a [Position],
-}
-
-impl Viewed for Exposure {
-    type View<'v> = ExposureView<'v>;
-
-    fn view(&self) -> ExposureView<'_> {
-        let Exposure { way, from, to, ports, border, created, kept, decision, causes } = self;
-        ExposureView {
-            way: *way,
-            from: PartyView::of(from),
-            to: PartyView::of(to),
-            ports,
-            border: *border,
-            created: *created,
-            text: self.sentence(),
-            kept: kept.iter().map(Place::to_string).collect(),
-            decision: decision.as_deref(),
-            causes,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct PartyView<'a> {
-    place: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<&'a Address>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    space: Option<String>,
-    text: String,
-    tenants: &'a [Address],
-    guests: usize,
-    named: &'a [Address],
-}
-
-impl PartyView<'_> {
-    fn of(party: &Party) -> PartyView<'_> {
-        let Party { place, tenants, guests, named } = party;
-        let (word, address, space) = match place {
-            Place::World => ("world", None, None),
-            Place::Space(space) => ("space", None, Some(space.to_string())),
-            Place::Network(address) => ("network", Some(address), None),
-            Place::Guest(address) => ("guest", Some(address), None),
-            Place::Tenant(address) => ("tenant", Some(address), None),
-        };
-        let text = party.to_string();
-        PartyView { place: word, address, space, text, tenants, guests: *guests, named }
     }
 }
 

@@ -9,7 +9,9 @@ use tcloud_model::kinds::STOPPED;
 use tcloud_model::value::{human_size, is_unsafe_to_print};
 use tcloud_model::{Address, Impact, Name, ObjectId, Value};
 use tcloud_planner::Plan;
-use tcloud_planner::plan::{Action, AttributeChange, Change, Reason, Usage};
+use tcloud_planner::plan::{
+    Action, AddressChange, AddressKind, AttributeChange, Change, Interruption, Reason, Usage,
+};
 
 /// The plan in one sentence, the worst first: `1 VM loses data, 3 changes live`.
 pub fn headline(plan: &Plan) -> String {
@@ -158,6 +160,46 @@ pub fn reason(reason: &Reason) -> String {
         Reason::Statement => "a statement in the text says so".to_owned(),
         Reason::Placement => "it has to leave its host".to_owned(),
     }
+}
+
+/// For how long a guest is down: `down 6-9 min, measured on 5 earlier runs`.
+pub fn interruption(interruption: Interruption) -> String {
+    match interruption {
+        Interruption::None => "runs on".to_owned(),
+        Interruption::Unknown => "down: unknown for how long".to_owned(),
+        Interruption::Gone => "down for good".to_owned(),
+        Interruption::Measured { min, max, runs } => {
+            let times = if runs == 1 {
+                "once before".to_owned()
+            } else {
+                format!("on {runs} earlier runs")
+            };
+            format!("down {}, measured {times}", seconds(min, max))
+        }
+    }
+}
+
+/// What changes about how a guest is found: `IP office 10.2.0.7 -> 10.3.0.7`.
+pub fn address_change(own: &AddressChange) -> String {
+    let AddressChange { what, nic, before, after } = own;
+    let what = match what {
+        AddressKind::Ip => "IP",
+        AddressKind::Mac => "MAC",
+        AddressKind::HostKey => return "SSH host keys change".to_owned(),
+    };
+    let nic = nic.as_ref().map(|nic| format!(" {}", clean(nic))).unwrap_or_default();
+    let told = |own: &Option<Value>| own.as_ref().map_or_else(|| "none".to_owned(), value);
+    format!("{what}{nic} {} -> {}", told(before), told(after))
+}
+
+/// `40 s`, `6-9 min`; minutes are rounded to what contains the seconds.
+pub fn seconds(min: u64, max: u64) -> String {
+    let (min, max, unit) = match max {
+        0..120 => (min, max, "s"),
+        120..7200 => (min / 60, max.div_ceil(60), "min"),
+        _ => (min / 3600, max.div_ceil(3600), "h"),
+    };
+    if min == max { format!("{max} {unit}") } else { format!("{min}-{max} {unit}") }
 }
 
 /// How many attributes a line about a change names.

@@ -11,7 +11,7 @@ use tcloud_planner::{Goal, PlanFile, Wishes, planfile};
 use tcloud_state::Scope;
 
 use super::prepare::{Prepared, goal, prepare, wishes};
-use super::{Context, age, consent, follow};
+use super::{Context, age, consent, estimate, follow};
 use crate::arguments::{self, Run};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupts;
@@ -69,10 +69,12 @@ async fn fresh(
     let observed = engine.observe().await;
     age::warn(&project, &engine, &loaded, &observed, context).await?;
     let mut plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
+    estimate::estimate(&mut plan, &engine).await;
     show(&plan, Some(&observed), manner, context);
     let agreed = !plan.is_empty() && agree(&plan, &mut wishes, manner, context).await?;
     if agreed {
         plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
+        estimate::estimate(&mut plan, &engine).await;
     }
     let file = plan_file::of(plan, &loaded.heads);
     if !agreed {

@@ -10,6 +10,7 @@ mod consent;
 mod console;
 mod diff;
 mod drift;
+mod estimate;
 mod explain;
 mod find;
 mod fmt;

@@ -7,7 +7,7 @@ use tcloud_planner::plan::Plan as Planned;
 use tcloud_state::postgres::without_password;
 
 use super::prepare::{Prepared, goal, load, wishes};
-use super::{Context, age};
+use super::{Context, age, estimate};
 use crate::arguments::{self, Consent};
 use crate::failure::{Exit, Outcome};
 use crate::plan_file;
@@ -23,8 +23,12 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     let (Prepared { text, engine }, loaded) = load(&project, &arguments.run, context).await?;
     let observed = engine.observe().await;
     age::warn(&project, &engine, &loaded, &observed, context).await?;
+    let mut planned = text.plan(&project, &loaded.state, &observed, &wishes, context);
+    if let Ok(plan) = &mut planned {
+        estimate::estimate(plan, &engine).await;
+    }
     engine.shutdown().await;
-    let plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
+    let plan = planned?;
     if let Some(path) = &arguments.out {
         let file = plan_file::of(plan.clone(), &loaded.heads);
         plan_file::save(&file, &context.path(Some(path)))?;

@@ -8,12 +8,13 @@ pub(crate) mod row;
 mod tests;
 mod usage;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use tcloud_model::{ObjectId, ObservedState};
 use tcloud_planner::Plan;
-use tcloud_planner::plan::{Action, Decision, Pending};
+use tcloud_planner::plan::{Action, Decision, GuestImpact, Interruption, Pending};
+use tcloud_report::text as report;
 
 use self::row::Row;
 use crate::terminal::{Palette, Tone, WIDTH, escape};
@@ -83,7 +84,11 @@ impl PlanView<'_> {
             return String::new();
         }
         let new = plan.made();
-        let row = |(at, change)| Row::of(change, new.get(&at).copied());
+        let notices = notices(plan);
+        let row = |(at, change)| Row {
+            notices: notices.get(&at).cloned(),
+            ..Row::of(change, new.get(&at).copied())
+        };
         let mut rows: Vec<Row<'_>> = (0..).zip(&plan.changes).map(row).collect();
         rows.sort_by_key(|row| row.rank);
         let rows = fold::merge(rows);
@@ -195,6 +200,29 @@ impl PlanView<'_> {
         }
         text
     }
+}
+
+/// What guests notice, by the number of the change that does the worst to them: the one that is down
+/// the longest stands for all.
+fn notices(plan: &Plan) -> BTreeMap<u32, String> {
+    let longest = |own: &GuestImpact| match own.interruption {
+        Interruption::None => 0,
+        Interruption::Measured { max, .. } => max,
+        Interruption::Unknown | Interruption::Gone => u64::MAX,
+    };
+    let mut all: BTreeMap<u32, &GuestImpact> = BTreeMap::new();
+    for own in plan.guests.iter().filter(|own| own.interruption != Interruption::None) {
+        let known = all.entry(own.change).or_insert(own);
+        if longest(own) > longest(known) {
+            *known = own;
+        }
+    }
+    let words = |own: &GuestImpact| {
+        let addresses = own.addresses.iter().map(report::address_change);
+        let parts = std::iter::once(report::interruption(own.interruption)).chain(addresses);
+        parts.collect::<Vec<_>>().join(" · ")
+    };
+    all.into_iter().map(|(change, own)| (change, words(own))).collect()
 }
 
 /// What to pass to agree.

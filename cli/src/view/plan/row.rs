@@ -36,6 +36,8 @@ pub(super) struct Row<'p> {
     pub(super) hosts: Vec<&'p Address>,
     /// For how many objects it stands, which differ in their host.
     pub(super) objects: usize,
+    /// What its guests notice, where one is down or found elsewhere.
+    pub(super) notices: Option<String>,
     /// For a row that stands for many.
     pub(super) folded: Option<Folded<'p>>,
 }
@@ -58,7 +60,18 @@ impl<'p> Row<'p> {
             _ => Vec::new(),
         };
         let tenant = change.object.address.tenant();
-        Row { change, new, rank, word, tone, tenant, hosts, objects: 1, folded: None }
+        Row {
+            change,
+            new,
+            rank,
+            word,
+            tone,
+            tenant,
+            hosts,
+            objects: 1,
+            notices: None,
+            folded: None,
+        }
     }
 
     pub(super) fn address(&self) -> &'p Address {
@@ -121,6 +134,7 @@ impl<'p> Row<'p> {
         }
         let mut details = vec![(because(self.change), self.change.causes.first())];
         details.extend(consequence(self.change).map(|text| (text, None)));
+        details.extend(self.notices.clone().map(|text| (text, None)));
         details
     }
 

@@ -6,8 +6,9 @@ use tcloud_model::{
     Address, AttrPath, Deployment, Digest, Impact, Name, ObjectId, Operation, Position, Value,
 };
 use tcloud_planner::plan::{
-    Action, AttributeChange, Border, Change, Decision, DecisionKind, Drift, Expectation, Exposure,
-    Party, Pending, Place, Plan, Reason, Step, StepId, Usage, Way,
+    Action, AddressChange, AddressKind, AttributeChange, Border, Change, Decision, DecisionKind,
+    Drift, Expectation, Exposure, GuestImpact, Interruption, Party, Pending, Place, Plan, Reason,
+    Step, StepId, Usage, Way,
 };
 
 use super::{Next, PlanView};
@@ -108,6 +109,20 @@ fn musterhausen() -> Plan {
         agreed: false,
     });
     plan.exposure = vec![opened()];
+    plan.guests = vec![GuestImpact {
+        guest: address("tenant.musterhausen.vm.geo-db01"),
+        impact: Impact::RecreateLose,
+        change: 3,
+        interruption: Interruption::Measured { min: 380, max: 540, runs: 5 },
+        addresses: vec![AddressChange {
+            what: AddressKind::HostKey,
+            nic: None,
+            before: None,
+            after: None,
+        }],
+        condition: None,
+        causes: vec![],
+    }];
     let tenant = || address("tenant.musterhausen");
     let mut pool =
         usage(address("site.mitte.pool.ssd-a"), "storage", (11 << 40, 11 << 40, 12 << 40));
