@@ -6,7 +6,8 @@ use std::io;
 use serde::Serialize;
 
 use crate::finding::{self, Finding, Level};
-use crate::format::{Report, write_json};
+use crate::format::Report;
+use crate::indented;
 use crate::place;
 
 #[derive(Serialize)]
@@ -35,7 +36,7 @@ pub(crate) fn write(report: &Report<'_>, to: &mut dyn io::Write) -> io::Result<(
     let all = findings.iter().map(|finding| degradation(report, finding));
     // GitLab makes one of equal fingerprints: the first, which is the worst.
     let all: Vec<Degradation> = all.filter(|own| seen.insert(own.fingerprint.clone())).collect();
-    write_json(&all, to)
+    indented::write(&all, to)
 }
 
 fn degradation(report: &Report<'_>, finding: &Finding<'_>) -> Degradation {

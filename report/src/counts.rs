@@ -6,7 +6,8 @@ use std::io;
 use serde::Serialize;
 use tcloud_planner::plan::Action;
 
-use crate::format::{Report, write_json};
+use crate::format::Report;
+use crate::indented;
 
 /// The largest number that GitLab reads.
 const MOST: usize = 999_999;
@@ -35,5 +36,5 @@ pub(crate) fn write(report: &Report<'_>, to: &mut dyn io::Write) -> io::Result<(
     }
     let Counts { create, update, delete } = counts;
     let [create, update, delete] = [create, update, delete].map(|n| n.min(MOST));
-    write_json(&Counts { create, update, delete }, to)
+    indented::write(&Counts { create, update, delete }, to)
 }

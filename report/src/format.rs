@@ -107,12 +107,3 @@ pub fn write(format: Format, report: &Report<'_>, to: &mut dyn io::Write) -> io:
         Format::Html => html::write(report, to),
     }
 }
-
-/// Indented JSON with a newline at its end.
-pub(crate) fn write_json(
-    value: &impl serde::Serialize,
-    mut to: &mut dyn io::Write,
-) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut to, value)?;
-    to.write_all(b"\n")
-}

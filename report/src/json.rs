@@ -17,7 +17,7 @@ use tcloud_planner::plan::{
     Reason, Usage,
 };
 
-use crate::text;
+use crate::{indented, text};
 
 mod reach;
 
@@ -29,9 +29,8 @@ pub const FORMAT: &str = "tcloud-plan-view/1";
 ///
 /// # Errors
 /// The writer's.
-pub fn write_plan(plan: &Plan, mut to: &mut dyn io::Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut to, &PlanView::of(plan))?;
-    to.write_all(b"\n")
+pub fn write_plan(plan: &Plan, to: &mut dyn io::Write) -> io::Result<()> {
+    indented::write(&PlanView::of(plan), to)
 }
 
 /// What `tcloud plan --exit-code` ends with: 0 nothing to do, 2 changes, 4 decisions are open.

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use tcloud_model::value::human_size;
 use tcloud_model::{Address, Impact};
 use tcloud_planner::Plan;
-use tcloud_planner::plan::{Action, Change, Decision, DecisionKind, Reason};
+use tcloud_planner::plan::{
+    Action, AddressChange, AddressKind, Border, Change, Condition, Decision, DecisionKind,
+    Exposure, GuestImpact, Interruption, Party, Place, Reason, Way,
+};
 
 use crate::text::{self, Effect};
 
@@ -60,7 +63,16 @@ impl Lang {
             return text::headline(plan);
         }
         let effects = text::effects(plan);
-        let parts: Vec<String> = effects.iter().map(|(effect, who)| german(*effect, who)).collect();
+        let mut parts: Vec<String> =
+            effects.iter().map(|(effect, who)| german(*effect, who)).collect();
+        let opened = match text::opened(plan) {
+            0 => None,
+            1 => Some("1 Netz wird für andere geöffnet".to_owned()),
+            n => Some(format!("{n} Netze werden für andere geöffnet")),
+        };
+        if let Some(opened) = opened {
+            parts.insert(text::worse_than_opening(&effects), opened);
+        }
         let mut sentence =
             if parts.is_empty() { "nichts zu tun".to_owned() } else { parts.join(", ") };
         match text::left_alone(plan) {
@@ -93,6 +105,63 @@ impl Lang {
                 self.say("made anew, data lost", "neu erstellt, Daten gehen verloren")
             }
             Impact::Blocked => self.say("cannot be done", "nicht möglich"),
+        }
+    }
+
+    /// For how long a guest is down.
+    pub(crate) fn downtime(self, interruption: Interruption) -> String {
+        match interruption {
+            Interruption::None => self.say("none", "keine").to_owned(),
+            Interruption::Unknown => self.say("unknown", "unbekannt").to_owned(),
+            Interruption::Gone => self.say("for good", "für immer").to_owned(),
+            Interruption::Measured { min, max, runs } => {
+                let runs = self.many(
+                    runs as usize,
+                    ["earlier run", "earlier runs"],
+                    ["früheren Lauf", "früheren Läufen"],
+                );
+                let measured = self.say("measured on", "gemessen an");
+                format!("{}, {measured} {runs}", text::seconds(min, max))
+            }
+        }
+    }
+
+    /// What changes about how a guest is found.
+    pub(crate) fn address_change(self, change: &AddressChange) -> String {
+        match change.what {
+            AddressKind::HostKey => {
+                self.say("SSH host keys change", "SSH-Hostschlüssel ändern sich").to_owned()
+            }
+            AddressKind::Ip | AddressKind::Mac => format!("`{}`", text::address_change(change)),
+        }
+    }
+
+    /// What a guest notices, and what that depends on.
+    pub(crate) fn notices(self, told: &GuestImpact, waits: bool) -> String {
+        match (told.impact, told.condition) {
+            (impact, None | Some(Condition::NextStart)) => self.impact(impact, waits).to_owned(),
+            (Impact::LiveGuest, Some(condition)) => {
+                format!("{}; {}", self.impact(Impact::Live, waits), self.condition(condition))
+            }
+            (impact, Some(condition)) => {
+                format!("{}; {}", self.impact(impact, waits), self.condition(condition))
+            }
+        }
+    }
+
+    fn condition(self, condition: Condition) -> &'static str {
+        match condition {
+            Condition::NextStart => self.say("at its next start", "beim nächsten Start"),
+            Condition::LetsGo => {
+                self.say("if the guest lets go of the device", "wenn der Gast das Gerät freigibt")
+            }
+            Condition::GrowsFileSystem => self.say(
+                "the guest must extend its file system",
+                "der Gast muss sein Dateisystem erweitern",
+            ),
+            Condition::BringsUp => {
+                self.say("the guest must bring it up", "der Gast muss es in Betrieb nehmen")
+            }
         }
     }
 
@@ -174,15 +243,76 @@ impl Lang {
     }
 
     /// A decision in a sentence.
-    pub(crate) fn decided(self, decision: &Decision) -> String {
-        match self {
-            Lang::English => text::clean(&decision.message),
-            Lang::German => match decision.kind {
-                DecisionKind::DataLoss => "Daten werden gelöscht".to_owned(),
-                DecisionKind::Protected => "etwas Geschütztes wird gelöscht".to_owned(),
-                DecisionKind::Exposure => "andere erreichen es neu".to_owned(),
-            },
+    pub(crate) fn decided(self, decision: &Decision, plan: &Plan) -> String {
+        if self == Lang::English {
+            return text::clean(&decision.message);
         }
+        let opening = plan.exposure.iter().find(|own| own.decision.as_ref() == Some(&decision.id));
+        let lost = plan.changes.iter().find(|own| own.object.address == decision.address);
+        match decision.kind {
+            DecisionKind::DataLoss => lost
+                .and_then(|change| self.loss(change))
+                .unwrap_or_else(|| "Daten gehen verloren".to_owned()),
+            DecisionKind::Protected => "etwas Geschütztes wird gelöscht".to_owned(),
+            DecisionKind::Exposure => opening.map_or_else(
+                || "andere erreichen es neu".to_owned(),
+                |own| {
+                    format!(
+                        "{}: {} → {}",
+                        self.way(own),
+                        self.party(&own.from),
+                        self.party(&own.to)
+                    )
+                },
+            ),
+        }
+    }
+
+    /// Who has to agree to a decision.
+    pub(crate) fn owners(self, decision: &Decision) -> String {
+        let owners: Vec<String> = decision
+            .owners
+            .iter()
+            .map(|own| format!("`{}`", text::clean(&own.last_name())))
+            .collect();
+        match &owners[..] {
+            [] => self.say("the operator", "der Betreiber").to_owned(),
+            owners => owners.join(self.say(" and ", " und ")),
+        }
+    }
+
+    /// Whether it opens or closes, and across which border.
+    pub(crate) fn way(self, exposure: &Exposure) -> &'static str {
+        match (exposure.way, exposure.border) {
+            (Way::Closes, _) => self.say("closes", "schließt sich"),
+            (Way::Opens, Border::World) => self.say("opens to the world", "öffnet sich zur Welt"),
+            (Way::Opens, Border::Tenant) => {
+                self.say("opens to another tenant", "öffnet sich für einen anderen Mandanten")
+            }
+            (Way::Opens, Border::None) => {
+                self.say("opens within the tenant", "öffnet sich im Mandanten")
+            }
+        }
+    }
+
+    /// One end of a connection.
+    pub(crate) fn party(self, party: &Party) -> String {
+        let text = match (self, &party.place, party.guests) {
+            (Lang::German, Place::World, _) => "alle".to_owned(),
+            (Lang::German, Place::Network(_), 0) => format!("Netz {}", party.place),
+            (Lang::German, Place::Space(_), 1) => format!("{} (1 Gast)", party.place),
+            (Lang::German, Place::Space(_), 2..) => {
+                format!("{} ({} Gäste)", party.place, party.guests)
+            }
+            (Lang::German, Place::Network(_) | Place::Tenant(_), 1) => {
+                format!("1 Gast in {}", party.place)
+            }
+            (Lang::German, Place::Network(_) | Place::Tenant(_), guests) => {
+                format!("{guests} Gäste in {}", party.place)
+            }
+            _ => party.to_string(),
+        };
+        text::clean(&text)
     }
 
     /// What a quota or capacity is of.

@@ -3,7 +3,8 @@
 //! * [`text`] – the plain sentences that every format shares.
 //! * [`format`](mod@format) – all formats, and [`write()`], which writes a plan in one of them; [`origin`] –
 //!   which text the plan is made from.
-//! * [`json`] – the native plan, `tcloud-plan-view/1`, for programs.
+//! * [`json`] – the native plan, `tcloud-plan-view/1`, for programs; `indented` – how JSON is
+//!   written.
 //! * `terraform` – the plan as Terraform writes it; `counts` – as GitLab counts it.
 //! * `finding`, `place` – what deserves an eye, and where; in it `code_quality`, `sarif`, `junit` and
 //!   `annotations`.
@@ -23,6 +24,7 @@ pub mod graph;
 mod group;
 mod guest;
 mod html;
+mod indented;
 pub mod json;
 mod junit;
 mod label;

@@ -5,7 +5,8 @@ use std::io;
 use serde_json::{Value, json};
 
 use crate::finding::{self, Finding, Level, Rule};
-use crate::format::{Report, write_json};
+use crate::format::Report;
+use crate::indented;
 use crate::place;
 
 /// The most results that GitHub reads of one run. Findings are the worst first.
@@ -33,7 +34,7 @@ pub(crate) fn write(report: &Report<'_>, to: &mut dyn io::Write) -> io::Result<(
         "version": "2.1.0",
         "runs": [run],
     });
-    write_json(&log, to)
+    indented::write(&log, to)
 }
 
 /// `TC-DATA-LOSS`.

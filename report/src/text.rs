@@ -10,13 +10,22 @@ use tcloud_model::value::{human_size, is_unsafe_to_print};
 use tcloud_model::{Address, Impact, Name, ObjectId, Value};
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
-    Action, AddressChange, AddressKind, AttributeChange, Change, Interruption, Reason, Usage,
+    Action, AddressChange, AddressKind, AttributeChange, Change, DecisionKind, Interruption,
+    Reason, Usage,
 };
 
 /// The plan in one sentence, the worst first: `1 VM loses data, 3 changes live`.
 pub fn headline(plan: &Plan) -> String {
     let groups = effects(plan);
-    let parts: Vec<String> = groups.iter().map(|(effect, who)| effect.told(who)).collect();
+    let mut parts: Vec<String> = groups.iter().map(|(effect, who)| effect.told(who)).collect();
+    let opened = opened(plan);
+    if opened > 0 {
+        let verb = if opened == 1 { "opens" } else { "open" };
+        parts.insert(
+            worse_than_opening(&groups),
+            format!("{} {verb} to others", count(opened, "network")),
+        );
+    }
     let mut text = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
     match left_alone(plan) {
         0 => {}
@@ -38,6 +47,16 @@ pub(crate) fn effects(plan: &Plan) -> IndexMap<Effect, BTreeSet<&Address>> {
     }
     groups.sort_unstable_keys();
     groups
+}
+
+/// How many networks somebody has to agree to open.
+pub(crate) fn opened(plan: &Plan) -> usize {
+    plan.decisions.iter().filter(|decision| decision.kind == DecisionKind::Exposure).count()
+}
+
+/// How many effects are told before what opens.
+pub(crate) fn worse_than_opening(groups: &IndexMap<Effect, BTreeSet<&Address>>) -> usize {
+    groups.keys().filter(|effect| **effect <= Effect::LosesData).count()
 }
 
 /// How many drifted objects the plan does not touch.
@@ -367,7 +386,7 @@ mod tests {
     fn the_headline_says_the_worst_first() {
         assert_eq!(
             headline(&plan()),
-            "1 VM loses data, 1 change waits for the guest to be stopped, 1 change live, \
+            "1 VM loses data, 1 network opens to others, 1 change waits for the guest to be stopped, 1 change live, \
              1 created, 1 renamed; 1 object was changed by hand and is left alone"
         );
         assert_eq!(headline(&empty()), "nothing to do");

@@ -1,6 +1,7 @@
 //! Reports about a change of a whole project, in every format: as they are kept in `tests/review`, the
 //! same twice, and read by programs of others.
 
+mod hostile;
 mod project;
 
 use std::path::Path;

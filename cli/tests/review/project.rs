@@ -28,6 +28,22 @@ impl Scenario {
         scenario
     }
 
+    /// A project of one file, applied.
+    pub(crate) fn applied(text: &str) -> Scenario {
+        let directory = || tempfile::tempdir().expect("a directory");
+        let scenario = Scenario { checkout: directory(), out: directory() };
+        std::fs::create_dir(scenario.root()).expect("made");
+        scenario.write("tcloud.toml", "[deployment]\nname = \"town\"\n");
+        scenario.write("main.tcloud", text);
+        scenario.run(&["apply", "--yes"]);
+        scenario
+    }
+
+    /// Writes a file of the project.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        std::fs::write(self.root().join(path), text).expect("written");
+    }
+
     /// The project's directory.
     pub(crate) fn root(&self) -> PathBuf {
         self.checkout.path().join("infra")

@@ -3,6 +3,7 @@
 //! record of what was decided as well.
 
 mod changes;
+mod exposure;
 mod inert;
 mod neighbours;
 mod summary;

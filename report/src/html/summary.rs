@@ -12,7 +12,7 @@ use crate::lang::Lang;
 use crate::text;
 
 /// The most rows of a table; beyond them only the number is told.
-const MOST_ROWS: usize = 1_000;
+pub(super) const MOST_ROWS: usize = 1_000;
 
 /// The most names of guests in one row.
 const NAMES: usize = 20;
@@ -23,6 +23,7 @@ impl Page<'_> {
         let mut html = self.revision();
         html.push_str(&self.decisions());
         html.push_str(&self.running());
+        html.push_str(&self.exposure());
         html.push_str(&self.usage());
         html
     }
@@ -66,18 +67,18 @@ impl Page<'_> {
                     "<span class=\"tag danger\">{}</span> {}: {}",
                     self.lang.decision(own.kind),
                     code(&self.label(&own.address)),
-                    prose(&self.lang.decided(own))
+                    prose(&self.lang.decided(own, self.report.plan))
                 ),
+                prose(&self.lang.owners(own)),
                 state.to_owned(),
             ]
         });
         let title =
             self.lang.say("Decisions needed before apply", "Vor dem Anwenden zu entscheiden");
         let head = match self.lang {
-            Lang::English => ["", "what", "state"],
-            Lang::German => ["", "was", "Stand"],
+            Lang::English => ["decision", "what", "who agrees", "state"],
+            Lang::German => ["Entscheidung", "was", "wer zustimmt", "Stand"],
         };
-        let head = [self.lang.say("decision", "Entscheidung"), head[1], head[2]];
         section("decisions", title, &table(title, &head, &rows.collect::<Vec<_>>()))
     }
 
@@ -88,7 +89,7 @@ impl Page<'_> {
         // Guests to which the same happens for the same reason are one row.
         let mut fates: IndexMap<Vec<String>, Vec<String>> = IndexMap::new();
         for guest in &self.guests {
-            fates.entry(self.fate(guest)).or_default().push(self.label(guest.address));
+            fates.entry(self.fate(guest)).or_default().push(self.label(&guest.told.guest));
         }
         let rows = fates.into_iter().take(MOST_ROWS).map(|(fate, names)| {
             let shown: Vec<String> = names.iter().take(NAMES).map(|name| code(name)).collect();
@@ -100,21 +101,29 @@ impl Page<'_> {
         });
         let title = self.lang.say("What happens to running VMs", "Was mit laufenden VMs geschieht");
         let head = match self.lang {
-            Lang::English => ["VM", "interruption", "why"],
-            Lang::German => ["VM", "Unterbrechung", "warum"],
+            Lang::English => ["VM", "interruption", "down for", "addresses", "why"],
+            Lang::German => ["VM", "Unterbrechung", "Ausfall", "Adressen", "warum"],
         };
         section("guests", title, &table(title, &head, &rows.collect::<Vec<_>>()))
     }
 
     fn fate(&self, guest: &Guest<'_>) -> Vec<String> {
-        let change = guest.worst;
-        let impact = self.lang.impact(change.impact, change.waits);
-        let class = if guest.is_quiet() { "calm" } else { class(change) };
+        let told = guest.told;
+        let impact = self.lang.notices(told, guest.worst.waits);
+        let class = if guest.is_quiet() { "calm" } else { class(guest.worst) };
         let mut why: Vec<String> = guest.why.iter().take(6).map(|name| code(name)).collect();
-        if let Some(at) = guest.place {
+        if let Some(at) = told.causes.first() {
             why.push(code(&format!("{}:{}", self.report.origin.path(at), at.line)));
         }
-        vec![format!("<span class=\"tag {class}\">{impact}</span>"), why.join(", ")]
+        let moved: Vec<String> =
+            told.addresses.iter().map(|own| prose(&self.lang.address_change(own))).collect();
+        let stay = self.lang.say("stay", "bleiben").to_owned();
+        vec![
+            format!("<span class=\"tag {class}\">{impact}</span>"),
+            self.lang.downtime(told.interruption),
+            if moved.is_empty() { stay } else { moved.join(", ") },
+            why.join(", "),
+        ]
     }
 
     fn usage(&self) -> String {

@@ -2,14 +2,16 @@
 //! than any forge takes. What does not fit is left out by whole sections, and the comment says so.
 
 mod changes;
+mod exposure;
 mod inert;
+mod sections;
 mod table;
 
 use std::fmt::Write as _;
 use std::io;
 
 use tcloud_model::{Address, Impact};
-use tcloud_planner::plan::{Action, Change, Usage};
+use tcloud_planner::plan::{Action, Change};
 
 use crate::format::Report;
 use crate::group::Group;
@@ -107,6 +109,7 @@ impl<'a> Page<'a> {
             ["What happens to running VMs", "Was mit laufenden VMs geschieht"],
             self.running(detail),
         );
+        self.section(&mut text, ["Who reaches whom", "Wer wen erreicht"], self.exposure(detail));
         self.section(&mut text, ["Does it fit?", "Passt es?"], self.usage(detail));
         self.section(&mut text, ["Changes", "Änderungen"], self.changes(detail));
         text.push_str(&self.drift(detail));
@@ -128,6 +131,7 @@ impl<'a> Page<'a> {
         let sign = match plan.summary().impacts.keys().max() {
             _ if plan.is_empty() => "✅",
             Some(Impact::RecreateLose | Impact::Blocked) => "🛑",
+            _ if text::opened(plan) > 0 => "⚠️",
             Some(Impact::PowerCycle | Impact::RecreateKeep) => "⚠️",
             _ => "✏️",
         };
@@ -180,136 +184,6 @@ impl<'a> Page<'a> {
             ],
         };
         table(self.lang, &head, &[row], 1) + "\n"
-    }
-
-    fn decisions(&self, detail: &Detail) -> String {
-        let rows = self.report.plan.decisions.iter().map(|decision| {
-            let state = if decision.agreed {
-                ["✅ agreed", "✅ zugestimmt"]
-            } else {
-                ["⏳ open", "⏳ offen"]
-            };
-            vec![
-                code(&decision.id),
-                format!(
-                    "🛑 **{}**: {} – {}",
-                    self.lang.decision(decision.kind),
-                    code(&self.label(&decision.address)),
-                    prose(&self.lang.decided(decision))
-                ),
-                self.lang.say(state[0], state[1]).to_owned(),
-            ]
-        });
-        let head = ["", self.lang.say("What", "Was"), self.lang.say("State", "Stand")];
-        table(self.lang, &head, &rows.collect::<Vec<_>>(), detail.rows)
-    }
-
-    fn running(&self, detail: &Detail) -> String {
-        // Guests to which the same happens for the same reason are one row.
-        let mut rows: indexmap::IndexMap<Vec<String>, Vec<String>> = indexmap::IndexMap::new();
-        for guest in &self.guests {
-            if guest.is_quiet() && !detail.quiet_rows {
-                continue;
-            }
-            rows.entry(self.fate(guest)).or_default().push(self.label(guest.address));
-        }
-        let rows = rows.into_iter().map(|(fate, names)| {
-            let shown: Vec<String> = names.iter().take(5).map(|name| code(name)).collect();
-            let mut cell = shown.join(", ");
-            if names.len() > 5 {
-                let _ = write!(cell, " +{}", names.len() - 5);
-            }
-            std::iter::once(cell).chain(fate).collect()
-        });
-        let head = match self.lang {
-            Lang::English => ["VM", "Interruption", "Why"],
-            Lang::German => ["VM", "Unterbrechung", "Warum"],
-        };
-        table(self.lang, &head, &rows.collect::<Vec<_>>(), detail.rows)
-    }
-
-    fn fate(&self, guest: &Guest<'_>) -> Vec<String> {
-        let change = guest.worst;
-        let impact = self.lang.impact(change.impact, change.waits);
-        let impact = match (sign(change), guest.is_quiet()) {
-            (_, true) => format!("✅ {impact}"),
-            (sign, false) => format!("{sign} **{impact}**"),
-        };
-        let mut why: Vec<String> = guest.why.iter().take(4).map(|name| code(name)).collect();
-        if let Some(at) = guest.place {
-            let file = at.path.rsplit('/').next().unwrap_or_default();
-            why.push(code(&format!("{file}:{}", at.line)));
-        }
-        vec![impact, why.join(", ")]
-    }
-
-    /// What changes or is nearly full.
-    fn usage(&self, detail: &Detail) -> String {
-        let usage = &self.report.plan.usage;
-        let telling = usage.iter().filter(|own| own.before != own.after || is_tight(own));
-        let rows: Vec<Vec<String>> = telling.map(|own| self.usage_row(own)).collect();
-        let head = match self.lang {
-            Lang::English => ["", "before", "after", "limit", ""],
-            Lang::German => ["", "vorher", "nachher", "Grenze", ""],
-        };
-        let mut text = table(self.lang, &head, &rows, detail.rows);
-        let rest = usage.len() - rows.len();
-        if rest > 0 {
-            let lines = self.lang.many(
-                rest,
-                ["other quota or capacity stays", "other quotas and capacities stay"],
-                ["weitere Quote oder Kapazität bleibt", "weitere Quoten und Kapazitäten bleiben"],
-            );
-            let _ = writeln!(text, "\n{lines} {}.", self.lang.say("as before", "wie zuvor"));
-        }
-        text
-    }
-
-    fn usage_row(&self, usage: &Usage) -> Vec<String> {
-        let amount = |n: u64| if usage.bytes { self.lang.size(n) } else { n.to_string() };
-        let host = usage.host.as_ref().map(|host| format!(" ({})", code(&host.last_name())));
-        let percent = text::percent(usage)
-            .map(|percent| format!("{}{percent} %", if is_tight(usage) { "⚠️ " } else { "" }));
-        let after = amount(usage.after);
-        vec![
-            format!(
-                "{} {}{}",
-                self.lang.resource(&usage.resource),
-                code(&usage.owner.last_name()),
-                host.unwrap_or_default()
-            ),
-            amount(usage.before),
-            if usage.before == usage.after { after } else { format!("**{after}**") },
-            usage.limit.map(amount).unwrap_or_default(),
-            percent.unwrap_or_default(),
-        ]
-    }
-
-    fn drift(&self, detail: &Detail) -> String {
-        let drift = &self.report.plan.drift;
-        if drift.is_empty() {
-            return String::new();
-        }
-        let lines = drift.iter().take(detail.rows.min(100)).map(|own| {
-            let what: Vec<String> = own.attributes.iter().map(text::attribute).collect();
-            let what = if own.vanished {
-                self.lang.say("removed", "gelöscht").to_owned()
-            } else {
-                code(&what.join(", "))
-            };
-            format!("- {}: {what}\n", code(&self.label(&own.object.address)))
-        });
-        let lines: String = lines.collect();
-        let title = self.lang.say("Changed by hand (drift)", "Von Hand geändert (Drift)");
-        format!("<details><summary>{title}: {}</summary>\n\n{lines}\n</details>\n\n", drift.len())
-    }
-
-    fn gaps(&self, detail: &Detail) -> String {
-        let unchecked = &self.report.plan.unchecked;
-        let title = self.lang.say("Not checked", "Nicht geprüft");
-        let lines =
-            unchecked.iter().take(detail.rows).map(|gap| format!("⚠️ {title}: {}\n\n", prose(gap)));
-        lines.collect()
     }
 
     /// What this much detail has no room for.
@@ -366,11 +240,6 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Whether little is left.
-fn is_tight(usage: &Usage) -> bool {
-    text::percent(usage).is_some_and(|percent| percent >= 90)
-}
-
 /// A sign for a change. It never stands without words.
 fn sign(change: &Change) -> &'static str {
     match (change.impact, change.action) {
@@ -388,7 +257,7 @@ fn sign(change: &Change) -> &'static str {
 mod tests {
     use tcloud_model::{AttrPath, Value};
     use tcloud_planner::Plan;
-    use tcloud_planner::plan::AttributeChange;
+    use tcloud_planner::plan::{AttributeChange, GuestImpact, Interruption};
 
     use super::*;
     use crate::example;
@@ -413,7 +282,17 @@ mod tests {
             }],
             ..example::change(&format!("tenant.t.vm.a{n}"), Action::Update, impact)
         });
-        Plan { changes: changes.collect(), ..example::empty() }
+        let changes: Vec<Change> = changes.collect();
+        let guests = (0..).zip(&changes).map(|(number, change)| GuestImpact {
+            guest: change.object.address.clone(),
+            impact,
+            change: number,
+            interruption: Interruption::None,
+            addresses: Vec::new(),
+            condition: None,
+            causes: Vec::new(),
+        });
+        Plan { guests: guests.collect(), changes, ..example::empty() }
     }
 
     #[test]
@@ -421,10 +300,7 @@ mod tests {
         let text = comment(&many(10_000, 1, Impact::PowerCycle), Lang::English);
         assert_eq!(text.matches("<details>").count(), 1);
         assert!(text.contains("<b>10000 VMs</b> changed · interruption: stopped and started"));
-        assert!(
-            text.contains("| `vm.a0`, `vm.a1`, `vm.a10`, `vm.a100`, `vm.a1000` +9995 |"),
-            "{text}"
-        );
+        assert!(text.contains("| `vm.a0`, `vm.a1`, `vm.a2`, `vm.a3`, `vm.a4` +9995 |"), "{text}");
         assert!(!text.contains("Left out"));
     }
 

@@ -13,7 +13,8 @@ use std::io;
 use serde_json::{Map, Value as Json, json};
 use tcloud_model::Catalog;
 
-use crate::format::{Report, write_json};
+use crate::format::Report;
+use crate::indented;
 use crate::json::exit_code;
 use crate::text;
 use modules::{Module, PROVIDER};
@@ -60,7 +61,7 @@ pub(crate) fn write(report: &Report<'_>, to: &mut dyn io::Write) -> io::Result<(
         },
         "tcloud": own(report),
     });
-    write_json(&document, to)
+    indented::write(&document, to)
 }
 
 /// What the whole plan says that Terraform has no word for.
@@ -74,6 +75,8 @@ fn own(report: &Report<'_>) -> Json {
         "headline": text::headline(plan),
         "exit_code": exit_code(plan),
         "decisions": plan.decisions,
+        "exposure": plan.exposure,
+        "guests": plan.guests,
         "unchecked": plan.unchecked.iter().map(|words| text::clean(words)).collect::<Json>(),
     })
 }
