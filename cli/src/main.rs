@@ -4,6 +4,7 @@ mod adoption;
 mod arguments;
 mod commands;
 mod config;
+mod consents;
 mod disk_world;
 mod failure;
 mod forge;

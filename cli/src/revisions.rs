@@ -1,5 +1,6 @@
 //! Revisions of a project in its git repository: what a range means, and the text as it was.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -87,6 +88,17 @@ impl Repository {
         };
         let after = after.map(|after| self.revision(&or_head(after))).transpose()?;
         Ok(Range { before: self.revision(&or_head(before))?, after })
+    }
+
+    /// The addresses of who wrote and who committed what came with the last commit, in lower case: for
+    /// a merge, everything that it brought.
+    pub(crate) fn authors(&self) -> Result<BTreeSet<String>, RevisionError> {
+        let own = git(&self.root, &["log", "--no-walk", "--format=%ae%n%ce", "HEAD"])?;
+        let own = own.ok_or_else(|| RevisionError::Unknown("HEAD".to_owned()))?;
+        // Without a parent there is nothing more.
+        let brought = git(&self.root, &["log", "--format=%ae%n%ce", "HEAD^1..HEAD"])?;
+        let all = own + "\n" + &brought.unwrap_or_default();
+        Ok(all.lines().filter(|line| !line.is_empty()).map(str::to_lowercase).collect())
     }
 
     fn revision(&self, called: &str) -> Result<Revision, RevisionError> {

@@ -16,7 +16,7 @@ pub(crate) use address::Consent;
 pub(crate) use ci::{Ci, CiCommand, Comment};
 pub(crate) use provider::{Provider, ProviderCommand, TestProvider};
 pub(crate) use report::{Reports, Wanted};
-pub(crate) use run::{Apply, Destroy, Diff, Drift, Plan, Run, Scope};
+pub(crate) use run::{Agree, Apply, Destroy, Diff, Drift, Plan, Run, Scope};
 pub(crate) use sim::{Break, Latency, SetDrift, Sim, SimCommand, Target};
 
 /// Colours of the help text.
@@ -103,6 +103,8 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Show what a change of the text would do, between two git revisions; asks no host.
     Diff(Diff),
+    /// Agree to decisions of a saved plan, by a signature.
+    Agree(Agree),
     /// Make what runs be what the text says.
     Apply(Apply),
     /// Take down everything that this deployment manages.

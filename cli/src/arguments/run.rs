@@ -114,6 +114,32 @@ pub(crate) struct Diff {
     pub(crate) inputs: Inputs,
 }
 
+/// Agrees.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  tcloud plan --out next.tcloud-plan\n  \
+    tcloud agree next.tcloud-plan D1 --key ~/.ssh/id_ed25519\n  \
+    tcloud apply next.tcloud-plan --consent next.tcloud-plan.erika@town.example.consent\n\n\
+    A signature is for this plan alone. Whose signatures a tenant asks for stands in its `approvers`;\n\
+    their keys stand in the project's file `allowed_signers`, in the format of ssh-keygen.")]
+pub(crate) struct Agree {
+    /// The plan, as `tcloud plan --out` wrote it.
+    #[arg(value_name = "PLANFILE")]
+    pub(crate) plan: PathBuf,
+    /// The decisions, such as D1.
+    #[arg(required = true, value_name = "DECISION")]
+    pub(crate) decisions: Vec<String>,
+    /// The key to sign with: a private one, or a public one whose private one an agent holds. Default:
+    /// git's user.signingkey, or the usual one in ~/.ssh.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Who signs, as `allowed_signers` calls him. Default: git's user.email.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// The new file. Default: PLANFILE.NAME.consent.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
 /// Applies.
 #[derive(Debug, Args)]
 #[command(
@@ -129,6 +155,10 @@ pub(crate) struct Apply {
     /// Do not ask. Loss of data still has to be named by `--allow`.
     #[arg(short, long)]
     pub(crate) yes: bool,
+    /// A signed consent to decisions of the plan file, as `tcloud agree` writes it, or a directory of
+    /// them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) consent: Vec<PathBuf>,
     /// JSON lines on standard output: the plan, each event, the account.
     #[arg(long)]
     pub(crate) json: bool,

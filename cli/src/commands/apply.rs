@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tcloud_engine::{Account, ApplyError, Engine, RunInfo};
-use tcloud_model::{Address, Evaluator, Name, ObservedState};
+use tcloud_model::{Address, Digest, Evaluator, Name, ObservedState};
 use tcloud_planner::plan::{Decision, DecisionKind, Plan};
-use tcloud_planner::{Goal, PlanFile, Wishes, planfile};
+use tcloud_planner::{Goal, Wishes, planfile};
 use tcloud_state::Scope;
 
 use super::prepare::{Prepared, goal, prepare, wishes};
 use super::{Context, age, consent, estimate, follow};
 use crate::arguments::{self, Run};
+use crate::consents::{Consent, ConsentError, Rules, Settled, Situation};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupts;
 use crate::plan_file;
@@ -33,11 +34,16 @@ struct Manner {
 }
 
 pub(super) async fn apply(arguments: arguments::Apply, context: &Context) -> Outcome {
-    let arguments::Apply { path, yes, json, run } = arguments;
+    let arguments::Apply { path, yes, consent, json, run } = arguments;
     let manner = Manner { command: "apply", yes, json };
     let path = context.path(path.as_ref());
     if path.is_file() {
-        return saved(path, &run, &manner, context).await;
+        let consents = consent.iter().map(|file| Consent::read(&context.path(Some(file))));
+        let consents: Result<Vec<Vec<Consent>>, ConsentError> = consents.collect();
+        return saved(path, &consents?.concat(), &run, &manner, context).await;
+    }
+    if !consent.is_empty() {
+        return Err(Failure::new("a consent is for a plan file").help("apply that file"));
     }
     let goal = goal(&run.scope);
     fresh(path, &run, goal, &manner, context).await
@@ -71,6 +77,9 @@ async fn fresh(
     let mut plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
     estimate::estimate(&mut plan, &engine).await;
     show(&plan, Some(&observed), manner, context);
+    let unsigned = Situation { plan: "", consents: &[] };
+    let rules = Rules::of(text.program.desired(), &project.root);
+    signed(rules.settle(&plan, &unsigned)?)?;
     let agreed = !plan.is_empty() && agree(&plan, &mut wishes, manner, context).await?;
     if agreed {
         plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
@@ -80,20 +89,29 @@ async fn fresh(
     if !agreed {
         confirm(&file.plan, manner, context).await?;
     }
-    let exit = carry_out(file, &project, &engine, &interrupts, manner, context).await?;
+    let digest = planfile::digest(&file);
+    let exit =
+        carry_out(file.plan, digest, &project, &engine, &interrupts, manner, context).await?;
     session::complete(&observed)?;
     Ok(exit)
 }
 
 /// Applies a saved plan exactly, or not at all.
-async fn saved(path: PathBuf, run: &Run, manner: &Manner, context: &Context) -> Outcome {
+async fn saved(
+    path: PathBuf,
+    consents: &[Consent],
+    run: &Run,
+    manner: &Manner,
+    context: &Context,
+) -> Outcome {
     if !run.scope.is_empty() || !run.consent.allow.is_empty() {
         return Err(Failure::new("a saved plan is applied exactly as it is")
             .help("what is wanted and what is allowed is said to `tcloud plan --out`"));
     }
     let project = Project::open(context.path(None), context).await?;
     trust::warn_root(&context.terminal);
-    let file = plan_file::load(&path, &project.deployment)?;
+    let mut file = plan_file::load(&path, &project.deployment)?;
+    let digest = planfile::digest(&file);
     let Prepared { text, engine } = prepare(&project, run, Access::Write, context).await?;
     if file.plan.configuration != text.program.desired().digest {
         context
@@ -102,13 +120,34 @@ async fn saved(path: PathBuf, run: &Run, manner: &Manner, context: &Context) -> 
     }
     let interrupts = Interrupts::listen();
     show(&file.plan, None, manner, context);
+    let situation = Situation { plan: &digest.to_string(), consents };
+    let rules = Rules::of(text.program.desired(), &project.root);
+    let signed = signed(rules.settle(&file.plan, &situation)?)?;
+    for decision in &mut file.plan.decisions {
+        decision.agreed |= signed.contains(&decision.id);
+    }
     if file.plan.needs_decision() {
         return Err(Failure::new("the plan was saved with open decisions")
             .help("plan again with --allow, or apply without a plan file")
             .exit(Exit::Decision));
     }
     confirm(&file.plan, manner, context).await?;
-    carry_out(file, &project, &engine, &interrupts, manner, context).await
+    carry_out(file.plan, digest, &project, &engine, &interrupts, manner, context).await
+}
+
+/// The decisions that were signed, when no signature is missing.
+fn signed(settled: Settled) -> Result<BTreeSet<String>, Failure> {
+    let Settled { signed, missing } = settled;
+    if missing.is_empty() {
+        return Ok(signed);
+    }
+    let missing = missing.join("\n  ");
+    Err(Failure::new(format!("signatures are missing; nothing was changed\n  {missing}"))
+        .help(
+            "tcloud plan --out PLANFILE; each of them: tcloud agree PLANFILE DECISION; then\n\
+             tcloud apply PLANFILE --consent FILE",
+        )
+        .exit(Exit::Decision))
 }
 
 /// Asks whether to go on, unless nothing that anybody could miss is touched.
@@ -194,19 +233,20 @@ async fn recover(
 }
 
 async fn carry_out(
-    file: PlanFile,
+    plan: Plan,
+    digest: Digest,
     project: &Project,
     engine: &Engine,
     interrupts: &Interrupts,
     manner: &Manner,
     context: &Context,
 ) -> Outcome {
-    if file.plan.is_empty() {
+    if plan.is_empty() {
         engine.shutdown().await;
         return Ok(Exit::Done);
     }
-    let info = project.run(manner.command, Some(planfile::digest(&file)));
-    let plan = Arc::new(file.plan);
+    let info = project.run(manner.command, Some(digest));
+    let plan = Arc::new(plan);
     let (control, mut events) = follow::control(interrupts);
     let mut listener =
         follow::Listener::new(context, manner.json, plan.steps.len(), manner.command);

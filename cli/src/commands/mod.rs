@@ -2,6 +2,7 @@
 
 mod adopt;
 mod age;
+mod agree;
 mod apply;
 mod check;
 mod ci;
@@ -63,6 +64,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Outcome {
         Command::Fmt(arguments) => fmt::run(&arguments, context),
         Command::Plan(arguments) => plan::run(arguments, context).await,
         Command::Diff(arguments) => diff::run(arguments, context).await,
+        Command::Agree(arguments) => agree::run(&arguments, context),
         Command::Apply(arguments) => apply::apply(arguments, context).await,
         Command::Destroy(arguments) => apply::destroy(arguments, context).await,
         Command::Adopt(arguments) => adopt::run(&arguments, context).await,

@@ -85,6 +85,7 @@ const COMMANDS: &[&str] = &[
     "provider test sim",
     "sim list",
     "sim list --json",
+    "agree plan.json D1",
     "ci comment plan.json",
     "init other",
     "state rebuild",

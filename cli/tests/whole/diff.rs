@@ -24,9 +24,9 @@ tenant town {
 ";
 
 /// Runs git without the settings of whoever runs the tests.
-fn git(directory: &Path, arguments: &[&str]) {
+pub(crate) fn git(directory: &Path, arguments: &[&str]) {
     let mut command = Command::new("git");
-    command.arg("-C").arg(directory).args(["-c", "user.name=Erika", "-c", "user.email=e@town"]);
+    command.arg("-C").arg(directory).args(["-c", "user.name=Erika", "-c", "user.email=erika@town"]);
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
     let output = command.args(arguments).output().expect("git runs");
     assert!(output.status.success(), "{arguments:?}: {output:?}");
@@ -34,12 +34,18 @@ fn git(directory: &Path, arguments: &[&str]) {
 
 /// Commits everything and gives it a name.
 pub(crate) fn commit(project: &Project, name: &str) {
+    commit_as(project, name, "erika@town");
+}
+
+/// The same, by somebody.
+pub(crate) fn commit_as(project: &Project, name: &str, email: &str) {
     if !project.path().join(".git").exists() {
         git(project.path(), &["init", "--quiet"]);
         project.write(".gitignore", ".tcloud/\n");
     }
     git(project.path(), &["add", "--all"]);
-    git(project.path(), &["commit", "--quiet", "--allow-empty", "--message", name]);
+    let (who, empty) = (format!("user.email={email}"), "--allow-empty");
+    git(project.path(), &["-c", &who, "commit", "--quiet", empty, "--message", name]);
     git(project.path(), &["tag", name]);
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a failed test shows what it was doing")]
 
 mod adopt;
+mod agree;
 mod bad_input;
 mod canary;
 mod ci;

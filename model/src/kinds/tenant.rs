@@ -29,6 +29,17 @@ pub(super) fn tenant() -> Schema {
             Type::list(Type::reference(&["site"])),
             "The sites that it may use. Without it, all of them.",
         ),
+        Attribute::new(
+            "approvers",
+            Type::list(Type::Text),
+            "Who may agree, by signature, to what loses data of it or opens it to others: names in \
+             the project's file `allowed_signers`. Without it, whoever applies may.",
+        ),
+        Attribute::new(
+            "four_eyes",
+            Type::Bool,
+            "Whether nobody may agree to a change of which he is an author.",
+        ),
         Attribute::new("labels", Type::Map(Box::new(Type::Text)), "Free words about it."),
     ])
     .blocks(vec![Block::single(
