@@ -1,7 +1,9 @@
 //! Tasks of the repository: `cargo xtask tidy`, `cargo xtask bench`, `cargo xtask reference`,
-//! `cargo xtask simulate`, `cargo xtask promises`.
+//! `cargo xtask simulate`, `cargo xtask promises`, `cargo xtask dist`.
 
 mod bench;
+mod dist;
+mod metadata;
 mod promises;
 mod reference;
 mod simulate;
@@ -35,6 +37,8 @@ enum Task {
     Simulate(simulate::Options),
     /// Measure with the simulator, and write the book's page about what is promised
     Promises(promises::Options),
+    /// Build a release twice, compare the bytes, and write it with its bill of materials
+    Dist(dist::Options),
     /// Run a command and print its time and memory as JSON (used by `bench`)
     #[command(hide = true)]
     Measure {
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Task::Reference { check } => reference::run(&root(), check),
         Task::Simulate(options) => simulate::run(&root(), &options),
         Task::Promises(options) => promises::run(&root(), &options),
+        Task::Dist(options) => dist::run(&root(), &options),
         Task::Measure { command } => bench::measure::child(&command),
     };
     match outcome {

@@ -3,6 +3,7 @@
 mod dependencies;
 mod files;
 mod packages;
+mod supply;
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     let mut broken = files::check(root)?;
     broken.extend(dependencies::check(root)?);
     broken.extend(packages::check(root)?);
+    broken.extend(supply::check(root)?);
     broken.sort();
     if broken.is_empty() {
         crate::say("tidy: every rule holds");
