@@ -11,7 +11,8 @@
 //! * `graph`, `steps` – what to ask of whom, in which order.
 //! * [`guest`] – what each guest notices, and for how long it is down.
 //! * [`reach`], `exposure` – who newly reaches whom.
-//! * `refresh` – the record brought up to date; `usage` – how full everything is.
+//! * `refresh` – the record brought up to date; `usage`, [`reserve`] – how full everything is,
+//!   also when a host fails.
 //! * [`compare`](mod@compare) – two texts compared, with no host asked.
 //! * [`check`](mod@check) – the finished plan, looked at again; [`planfile`] – the plan as a file.
 
@@ -39,6 +40,7 @@ pub mod planfile;
 pub mod reach;
 mod refresh;
 mod remember;
+pub mod reserve;
 mod same;
 mod select;
 mod silence;

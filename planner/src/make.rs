@@ -19,6 +19,7 @@ use crate::input::{Goal, Input};
 use crate::layout::{Layout, causes, lay_out};
 use crate::plan::{Change, Exposure, Pending, Plan, Usage};
 use crate::refresh::refresh;
+use crate::reserve::reserves;
 use crate::same::Existing;
 use crate::select::Selection;
 use crate::steps::steps;
@@ -57,6 +58,7 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     decide_exposure(input, &mut exposure, &mut decisions);
     let steps = steps(input, &facts, &layout, &existing, &decided.drafts)?;
     let usage = fill_levels(input, &facts, &layout, &selection);
+    let reserves = reserves(&usage, desired, input.observed);
     let outputs = outputs(input, &layout)?;
     let foreign = facts.foreign.len();
     let Decided { drafts, drift, pending, unchanged, mut unchecked } = decided;
@@ -74,6 +76,7 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
         exposure,
         steps,
         usage,
+        reserves,
         pending,
         outputs,
         unchanged,

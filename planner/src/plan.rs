@@ -12,6 +12,7 @@ use tcloud_model::{
 
 pub use crate::guest::{AddressChange, AddressKind, Condition, GuestImpact, Interruption};
 pub use crate::reach::{Border, Exposure, Party, Place, Way};
+pub use crate::reserve::Reserve;
 
 /// What a run would do.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +38,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Quotas and capacities, before and after.
     pub usage: Vec<Usage>,
+    /// What is left in each site when the host fails that would be missed most, before and after.
+    pub reserves: Vec<Reserve>,
     /// Guests whose persistent definition waits for a power cycle, and this plan leaves it so.
     pub pending: Vec<Pending>,
     /// Outputs of the configuration as they will be, sorted by name.
@@ -291,6 +294,7 @@ impl Plan {
             exposure: Vec::new(),
             steps: Vec::new(),
             usage: Vec::new(),
+            reserves: Vec::new(),
             pending: Vec::new(),
             outputs: Vec::new(),
             unchanged: 0,

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tcloud_model::{Address, Deployment, Digest, Name, Output, Value};
 
-use crate::plan::{Change, Decision, Drift, Exposure, GuestImpact, Pending, Plan, Step, Usage};
+use crate::plan::{
+    Change, Decision, Drift, Exposure, GuestImpact, Pending, Plan, Reserve, Step, Usage,
+};
 
 /// The format that this version writes, and the only one that it reads.
 pub const FORMAT: &str = "tcloud-plan/1";
@@ -102,6 +104,7 @@ struct Content {
     exposure: Vec<Exposure>,
     steps: Vec<Step>,
     usage: Vec<Usage>,
+    reserves: Vec<Reserve>,
     pending: Vec<Pending>,
     outputs: Vec<(Name, String, Value)>,
     unchanged: usize,
@@ -122,6 +125,7 @@ impl Content {
             exposure,
             steps,
             usage,
+            reserves,
             pending,
             outputs,
             unchanged,
@@ -140,6 +144,7 @@ impl Content {
             exposure,
             steps,
             usage,
+            reserves,
             pending,
             outputs: outputs.into_iter().map(|o| (o.name, o.doc, o.value)).collect(),
             unchanged,
@@ -161,6 +166,7 @@ impl Content {
             exposure,
             steps,
             usage,
+            reserves,
             pending,
             outputs,
             unchanged,
@@ -178,6 +184,7 @@ impl Content {
             exposure,
             steps,
             usage,
+            reserves,
             pending,
             outputs: outputs.collect(),
             unchanged,

@@ -10,8 +10,8 @@ use tcloud_model::{
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
     Action, AddressChange, AddressKind, AttributeChange, Border, Change, Decision, DecisionKind,
-    Drift, Expectation, Exposure, GuestImpact, Interruption, Party, Pending, Place, Reason, Step,
-    StepId, Usage, Way,
+    Drift, Expectation, Exposure, GuestImpact, Interruption, Party, Pending, Place, Reason,
+    Reserve, Step, StepId, Usage, Way,
 };
 
 fn address(text: &str) -> Address {
@@ -262,6 +262,14 @@ pub(crate) fn plan() -> Plan {
         guests: guests(),
         exposure: vec![exposure()],
         usage: usage(),
+        reserves: vec![Reserve {
+            site: address("site.mitte"),
+            resource: Name::new("memory"),
+            host: address("site.mitte.host.kvm1"),
+            before: 35 << 30,
+            after: 31 << 30,
+            bytes: true,
+        }],
         pending: vec![Pending {
             object: object("tenant.musterhausen.vm.dms"),
             attributes: vec![AttributeChange { drift: false, ..by_hand }],

@@ -14,7 +14,7 @@ use tcloud_model::{
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
     Action, AttributeChange, Change, Decision, DecisionKind, Drift, Exposure, GuestImpact, Pending,
-    Reason, Usage,
+    Reason, Reserve, Usage,
 };
 
 use crate::{indented, text};
@@ -57,6 +57,7 @@ struct PlanView<'a> {
     drift: Each<'a, Drift>,
     pending: Each<'a, Pending>,
     usage: Each<'a, Usage>,
+    reserves: Each<'a, Reserve>,
     outputs: Each<'a, Output>,
     unchecked: Vec<String>,
 }
@@ -83,6 +84,7 @@ impl<'a> PlanView<'a> {
             exposure,
             steps,
             usage,
+            reserves,
             pending,
             outputs,
             unchanged,
@@ -111,6 +113,7 @@ impl<'a> PlanView<'a> {
             drift: Each(drift),
             pending: Each(pending),
             usage: Each(usage),
+            reserves: Each(reserves),
             outputs: Each(outputs),
             unchecked: unchecked.iter().map(|words| text::clean(words)).collect(),
         }
@@ -418,6 +421,34 @@ impl Viewed for Usage {
             limit: *limit,
             percent: text::percent(self),
             text: text::usage(self),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ReserveView<'a> {
+    site: &'a Address,
+    resource: &'a Name,
+    host: &'a Address,
+    unit: &'static str,
+    before: i64,
+    after: i64,
+    text: String,
+}
+
+impl Viewed for Reserve {
+    type View<'v> = ReserveView<'v>;
+
+    fn view(&self) -> ReserveView<'_> {
+        let Reserve { site, resource, host, before, after, bytes } = self;
+        ReserveView {
+            site,
+            resource,
+            host,
+            unit: if *bytes { "bytes" } else { "count" },
+            before: *before,
+            after: *after,
+            text: text::reserve(self),
         }
     }
 }

@@ -11,7 +11,7 @@ use tcloud_model::{Address, Impact, Name, ObjectId, Value};
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
     Action, AddressChange, AddressKind, AttributeChange, Change, DecisionKind, Interruption,
-    Reason, Usage,
+    Reason, Reserve, Usage,
 };
 
 /// The plan in one sentence, the worst first: `1 VM loses data, 3 changes live`.
@@ -341,6 +341,24 @@ pub fn usage(usage: &Usage) -> String {
         let _ = write!(text, ", {percent} %");
     }
     text
+}
+
+/// What is left when a host fails, in one line: `memory 35 GiB -> 31 GiB left if kvm2 fails`.
+pub fn reserve(own: &Reserve) -> String {
+    let signed = |n: i64| {
+        let sign = if n < 0 { "-" } else { "" };
+        match own.bytes {
+            true => format!("{sign}{}", human_size(n.unsigned_abs())),
+            false => n.to_string(),
+        }
+    };
+    let before = match own.before == own.after {
+        true => String::new(),
+        false => format!("{} -> ", signed(own.before)),
+    };
+    let word = if own.after < 0 { "short" } else { "left" };
+    let host = own.host.last_name();
+    format!("{} {before}{} {word} if {host} fails", own.resource, signed(own.after))
 }
 
 /// How much of the limit is used afterwards, rounded up, so that 100 means full and more means

@@ -52,6 +52,7 @@ impl PlanView<'_> {
         if !usage.is_empty() {
             let _ = write!(text, "\n{usage}");
         }
+        text.push_str(&usage::reserves(&plan.reserves, self.palette, self.everything));
         for gap in &plan.unchecked {
             let word = self.palette.paint(Tone::Warning, "not checked");
             let _ = write!(text, "\n  {word}: {}\n", wrap(&escape(gap), WIDTH - 15, 15));

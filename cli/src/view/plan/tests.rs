@@ -8,7 +8,7 @@ use tcloud_model::{
 use tcloud_planner::plan::{
     Action, AddressChange, AddressKind, AttributeChange, Border, Change, Decision, DecisionKind,
     Drift, Expectation, Exposure, GuestImpact, Interruption, Party, Pending, Place, Plan, Reason,
-    Step, StepId, Usage, Way,
+    Reserve, Step, StepId, Usage, Way,
 };
 
 use super::{Next, PlanView};
@@ -133,6 +133,14 @@ fn musterhausen() -> Plan {
         pool,
         Usage { bytes: false, ..usage(address("tenant.quiet"), "vcpus", (1, 1, 96)) },
     ];
+    plan.reserves = vec![Reserve {
+        site: address("site.mitte"),
+        resource: Name::new("memory"),
+        host: address("site.mitte.host.kvm2"),
+        before: 35 << 30,
+        after: 31 << 30,
+        bytes: true,
+    }];
     plan.drift.push(Drift {
         object: object("tenant.musterhausen.vm.eakte"),
         kind: Name::new("vm"),

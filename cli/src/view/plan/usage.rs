@@ -1,9 +1,9 @@
 //! Quotas and capacities as bars.
 
 use tcloud_model::value::SIZES;
-use tcloud_planner::plan::Usage;
+use tcloud_planner::plan::{Reserve, Usage};
 
-use crate::terminal::{Palette, Tone};
+use crate::terminal::{Palette, Tone, WIDTH};
 use crate::view::layout::{host_name, pad, shorten_middle, width};
 
 /// How many cells a bar has.
@@ -47,6 +47,20 @@ pub(super) fn render(usage: &[Usage], palette: Palette, everything: bool) -> Str
         text.push_str(&format!("  and {left_out} more, less full (--verbose)\n"));
     }
     text
+}
+
+/// What is left when a host fails, where the plan changes it or it does not fit.
+pub(super) fn reserves(reserves: &[Reserve], palette: Palette, everything: bool) -> String {
+    let worth = |own: &&Reserve| everything || own.before != own.after || own.after < 0;
+    let shown = reserves.iter().filter(worth).map(|own| {
+        let text = format!("{}: {}", own.site.last_name(), tcloud_report::text::reserve(own));
+        let text = shorten_middle(&text, WIDTH - 8);
+        match own.after < 0 {
+            true => format!("  {}\n", palette.paint(Tone::Warning, &format!("{text}  !"))),
+            false => format!("  {text}\n"),
+        }
+    });
+    shown.collect()
 }
 
 fn is_worth(line: &Usage, everything: bool) -> bool {
