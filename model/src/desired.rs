@@ -93,26 +93,30 @@ pub struct Forgotten {
 /// host of a VM. Keys are the resource's or NIC's address and the attribute's name.
 #[derive(Debug, Default)]
 pub struct Assigned {
-    values: IndexMap<Address, Vec<(Name, Value)>>,
+    values: IndexMap<Address, Vec<(&'static str, Value)>>,
 }
 
 impl Assigned {
     /// Records a value.
-    pub fn set(&mut self, address: &Address, attribute: &str, value: Value) {
+    pub fn set(&mut self, address: &Address, attribute: &'static str, value: Value) {
         let values = match self.values.get_mut(address) {
             Some(values) => values,
             None => self.values.entry(address.clone()).or_default(),
         };
-        match values.iter_mut().find(|(name, _)| name == attribute) {
+        match values.iter_mut().find(|(name, _)| *name == attribute) {
             Some((_, old)) => *old = value,
-            None => values.push((Name::new(attribute), value)),
+            None => {
+                // Nearly all have one value or two, and there are as many as guests and NICs.
+                values.reserve_exact(1);
+                values.push((attribute, value));
+            }
         }
     }
 
     /// The value of an attribute, if it was assigned.
     pub fn get(&self, address: &Address, attribute: &str) -> Option<&Value> {
         let values = self.values.get(address)?;
-        values.iter().find(|(name, _)| name == attribute).map(|(_, value)| value)
+        values.iter().find(|(name, _)| *name == attribute).map(|(_, value)| value)
     }
 }
 

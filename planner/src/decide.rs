@@ -57,6 +57,7 @@ pub(crate) fn decide<'a>(
     for address in &addresses {
         table.address(facts, address);
     }
+    facts.settle();
     table.decided.unchecked = table.silence.explain(input);
     if table.problems.is_empty() { Ok(table.decided) } else { Err(table.problems) }
 }

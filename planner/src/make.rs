@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, AttrPath, Cidr, DesiredGraph, DesiredResource, Diagnostic, Fields, Name, Output,
-    Position,
+    Address, Assigned, AttrPath, Cidr, DesiredGraph, DesiredResource, Diagnostic, Fields, Name,
+    Output, Position,
 };
 
 use crate::check::check;
@@ -56,10 +56,12 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut decisions = decisions(input, &facts, &layout, &decided.drafts);
     let mut exposure = exposed(input, &facts, &layout, &selection, &decided.drafts);
     decide_exposure(input, &mut exposure, &mut decisions);
+    let outputs = outputs(input, &layout);
+    layout.assigned = Assigned::default();
     let steps = steps(input, &facts, &layout, &existing, &decided.drafts)?;
     let usage = fill_levels(input, &facts, &layout, &selection);
     let reserves = reserves(&usage, desired, input.observed);
-    let outputs = outputs(input, &layout)?;
+    let outputs = outputs?;
     let foreign = facts.foreign.len();
     let Decided { drafts, drift, pending, unchanged, mut unchecked } = decided;
     unchecked.extend(selection.notes);

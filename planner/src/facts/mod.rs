@@ -102,6 +102,11 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Forgets what only [`Facts::create`] asks for: nothing more is created.
+    pub(crate) fn settle(&mut self) {
+        (self.uuids, self.names) = Default::default();
+    }
+
     fn now(&self, id: &ObjectId, previous: Option<&Address>) -> ObjectId {
         match self.moves.apply(&id.address, previous) {
             Some(address) => ObjectId { address, ..id.clone() },

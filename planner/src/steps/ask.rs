@@ -204,7 +204,7 @@ impl Builder<'_, '_> {
         }
         addresses.sort();
         addresses.dedup();
-        let mut references = Vec::new();
+        let mut references = Vec::with_capacity(addresses.len());
         for address in addresses {
             if let Some(name) = self.existing.get(address) {
                 match self.facts.foreign.get(&(host, address.kind(), name)) {
@@ -225,8 +225,7 @@ impl Builder<'_, '_> {
     fn identity_of(&self, address: &Address, host: &Address) -> Option<Identity> {
         let drafted = |on_host: bool| {
             self.at(address, host)
-                .iter()
-                .map(|at| &self.drafts[*at])
+                .map(|at| &self.drafts[at])
                 .find(|draft| draft.stays() && (!on_host || draft.object.host == *host))
         };
         let known = |host: Option<&Address>| {
@@ -308,7 +307,7 @@ impl Builder<'_, '_> {
             let known = self.old(draft).into_iter();
             let ids =
                 known.flat_map(|known| known.old_ids.iter().chain(std::iter::once(&known.object)));
-            for id in ids.filter(|id| !self.kept.contains(*id)) {
+            for id in ids.filter(|id| !self.is_kept(id)) {
                 records.push((id.clone(), None));
             }
         };
@@ -336,6 +335,7 @@ impl Builder<'_, '_> {
             }
         }
         records.sort_by(|a, b| a.0.cmp(&b.0));
+        records.shrink_to_fit();
         records
     }
 }

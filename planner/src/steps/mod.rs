@@ -3,6 +3,8 @@
 mod ask;
 mod room;
 
+use std::ops::Range;
+
 use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{Address, Diagnostic, ObjectId};
 
@@ -78,11 +80,9 @@ pub(crate) fn steps(
         drafts,
         nodes: Vec::new(),
         parts: vec![Parts::default(); drafts.len()],
-        places: IndexMap::new(),
-        anywhere: IndexMap::new(),
+        drafts_of: IndexMap::with_capacity(drafts.len()),
         carried: IndexMap::new(),
         restamps: Vec::new(),
-        kept: drafts.iter().filter(|d| d.stays()).map(|d| d.object.clone()).collect(),
         problems: Vec::new(),
     };
     builder.index();
@@ -124,16 +124,12 @@ struct Builder<'b, 'a> {
     drafts: &'b [Draft],
     nodes: Vec<Node>,
     parts: Vec<Parts>,
-    /// Drafts by address and host.
-    places: IndexMap<(Address, Address), Vec<usize>>,
-    /// Drafts by address.
-    anywhere: IndexMap<Address, Vec<usize>>,
+    /// Which drafts an address has; they are neighbours.
+    drafts_of: IndexMap<&'b Address, Range<usize>>,
     /// Volumes that a guest takes along, by its address.
     carried: IndexMap<&'b Address, Vec<usize>>,
     /// Drafts of moves, with the nodes that tell others of them.
     restamps: Vec<(usize, usize)>,
-    /// Objects that have a record afterwards.
-    kept: IndexSet<ObjectId>,
     problems: Vec<Diagnostic>,
 }
 
@@ -144,23 +140,34 @@ impl<'a> Builder<'_, 'a> {
 
     fn index(&mut self) {
         for (at, draft) in self.drafts.iter().enumerate() {
-            let address = &draft.object.address;
-            self.anywhere.entry(address.clone()).or_default().push(at);
+            let own = self.drafts_of.entry(&draft.object.address).or_insert(at..at);
+            own.end = at + 1;
             if let Some(carrier) = &draft.carrier {
                 self.carried.entry(carrier).or_default().push(at);
-            }
-            let hosts = std::iter::once(&draft.object.host).chain(&draft.previous_host);
-            for host in hosts {
-                let key = (address.clone(), host.clone());
-                self.places.entry(key).or_default().push(at);
             }
         }
     }
 
+    /// The drafts of an address.
+    fn anywhere(&self, address: &Address) -> Range<usize> {
+        self.drafts_of.get(address).cloned().unwrap_or_default()
+    }
+
     /// The drafts of an address on a host, else wherever it is.
-    fn at(&self, address: &Address, host: &Address) -> &[usize] {
-        let here = self.places.get(&(address.clone(), host.clone()));
-        here.or_else(|| self.anywhere.get(address)).map(Vec::as_slice).unwrap_or_default()
+    fn at(&self, address: &Address, host: &Address) -> impl Iterator<Item = usize> {
+        let is_here = |at: usize| {
+            let draft = &self.drafts[at];
+            draft.object.host == *host || draft.previous_host.as_ref() == Some(host)
+        };
+        let all = self.anywhere(address);
+        let everywhere = !all.clone().any(is_here);
+        all.filter(move |at| everywhere || is_here(*at))
+    }
+
+    /// Whether an object has a record afterwards.
+    fn is_kept(&self, id: &ObjectId) -> bool {
+        let mut own = self.drafts[self.anywhere(&id.address)].iter();
+        own.any(|draft| draft.stays() && draft.object == *id)
     }
 
     fn carried_by<'s>(&'s self, draft: &Draft) -> impl Iterator<Item = &'s Draft> {
@@ -205,8 +212,7 @@ impl<'a> Builder<'_, 'a> {
     fn carry(&mut self) {
         for at in 0..self.drafts.len() {
             let Some(carrier) = &self.drafts[at].carrier else { continue };
-            let guest = self.anywhere.get(carrier).into_iter().flatten();
-            let migrate = guest.filter_map(|guest| self.parts[*guest].migrate).next();
+            let migrate = self.anywhere(carrier).find_map(|guest| self.parts[guest].migrate);
             self.parts[at].migrate = migrate;
         }
     }
@@ -236,8 +242,8 @@ impl<'a> Builder<'_, 'a> {
         let migrate = migrate.filter(|_| draft.carrier.is_none());
         for needed in &wanted.dependencies {
             for other in self.at(needed, &draft.object.host) {
-                let other_draft = &self.drafts[*other];
-                let Some(made) = self.parts[*other].made().filter(|_| other_draft.stays()) else {
+                let other_draft = &self.drafts[other];
+                let Some(made) = self.parts[other].made().filter(|_| other_draft.stays()) else {
                     continue;
                 };
                 let carried = other_draft.carrier.as_ref() == Some(&draft.object.address);
@@ -256,10 +262,10 @@ impl<'a> Builder<'_, 'a> {
         let own = self.parts[at];
         for needed in &known.dependencies {
             for other in self.at(needed, &known.object.host) {
-                if *other == at {
+                if other == at {
                     continue;
                 }
-                let (needed, parts) = (&self.drafts[*other], self.parts[*other]);
+                let (needed, parts) = (&self.drafts[other], self.parts[other]);
                 match (parts.delete, own.delete) {
                     (Some(goes), Some(own_goes)) => {
                         let both =
