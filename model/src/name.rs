@@ -3,16 +3,16 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A shared, immutable word. Cloning is cheap; the text is not checked here, since attribute names,
 /// kinds and map keys follow different rules; see [`Name::is_word`].
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Name(Arc<str>);
+/// One word of memory, its length stands with its text: a plan has more names than anything else.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(ArcStr);
 
 /// The longest name of a resource, in bytes: what a DNS label and libvirt both accept.
 pub const MAX_LENGTH: usize = 63;
@@ -20,7 +20,7 @@ pub const MAX_LENGTH: usize = 63;
 impl Name {
     /// Wraps a text as it is.
     pub fn new(text: &str) -> Name {
-        Name(Arc::from(text))
+        Name(ArcStr::from(text))
     }
 
     /// Wraps a text; within [`crate::sharing::sharing`], equal texts are kept once.
@@ -41,6 +41,12 @@ impl Name {
             && bytes.len() <= MAX_LENGTH
             && !text.ends_with('-')
             && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -81,7 +87,7 @@ impl From<&str> for Name {
 
 impl From<String> for Name {
     fn from(text: String) -> Name {
-        Name(Arc::from(text))
+        Name(ArcStr::from(text))
     }
 }
 
