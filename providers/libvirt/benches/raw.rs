@@ -145,7 +145,18 @@ impl Fresh {
         let fresh =
             Fresh { provider, deployment, loops: Loops { uri: lab.uri("unix") }, _lab: lab };
         let pool = fields(r#"{"type":"dir","path":"/srv/bench"}"#);
-        fresh.client().create(&address(POOL), &pool).await.expect("a pool");
+        let client = fresh.client();
+        client.create(&address(POOL), &pool).await.expect("a pool");
+        // A daemon that has just started asks QEMU what it can do, which takes it seconds. It is asked
+        // once, so nobody's time is that.
+        let first = fields(
+            r#"{"vcpus":1,"memory":{"$bytes":268435456},"firmware":"bios","machine":"q35",
+            "running":false,"autostart":false}"#,
+        );
+        let own = address("tenant.bench.vm.first");
+        client.create(&own, &first).await.expect("a guest");
+        assert_eq!(client.delete(&own).await.expect("it is removed"), None);
+        drop(client);
         fresh
     }
 

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tcloud_model::{HostFacts, HostObservation, Name, ObservedObject, PoolFacts, Stamp};
+use tcloud_model::{Address, HostFacts, HostObservation, Name, ObservedObject, PoolFacts, Stamp};
 use uuid::Uuid;
 use virt::connect::Connect;
 use virt::error::ErrorNumber;
@@ -15,7 +15,7 @@ use virt_sys::{
 };
 
 use crate::connection::{MOST, QUICK, dotted};
-use crate::domain::{Backing, Directory, observed_domain};
+use crate::domain::{Backing, Census, Directory, observed_domain};
 use crate::failure::{Absent, Failure};
 use crate::firewall;
 use crate::image;
@@ -56,8 +56,9 @@ impl Part {
 impl LibvirtHost {
     /// Everything on the host.
     pub(crate) async fn sweep(&self) -> Result<HostObservation, Failure> {
-        let (facts, seals, networks, filters, pools, volumes) = tokio::join!(
+        let (facts, census, seals, networks, filters, pools, volumes) = tokio::join!(
             self.host.call("observe the host", QUICK, facts),
+            self.host.call("observe guests", QUICK, Census::of),
             self.spread("observe stamps", count_seals, seals),
             self.spread("observe networks", count_networks, networks),
             self.spread("observe rules", count_filters, filters),
@@ -69,11 +70,8 @@ impl LibvirtHost {
         let mut objects = networks?;
         let mut directory = Directory::default();
         let deployment = self.site.deployment;
-        let is_ours = |stamp: &Option<Stamp>| {
-            stamp.as_ref().filter(|own| own.deployment == deployment).map(|own| own.address.clone())
-        };
         for network in &objects {
-            if let Some(address) = is_ours(&network.stamp) {
+            if let Some(address) = own_address(network.stamp.as_ref(), deployment) {
                 directory.add_network(address, network.name.to_string());
             }
         }
@@ -101,7 +99,7 @@ impl LibvirtHost {
             let name = xml.content_at("name").unwrap_or_default();
             let sealed = seals.get(&Place::Volume(pool.clone(), name.clone()));
             found.extend(sealed.map(|sealed| sealed.place.clone()));
-            let address = is_ours(&sealed.map(|sealed| sealed.note.stamp.clone()));
+            let address = own_address(sealed.map(|sealed| &sealed.note.stamp), deployment);
             for backing in backings(&pool, &name, xml.content_at("target/path")) {
                 match &address {
                     Some(address) => directory.add_backing(backing, address.clone()),
@@ -115,9 +113,11 @@ impl LibvirtHost {
         }
         objects.extend(stamps_alone(&seals, &found, &closed, &homes, deployment));
         objects.extend(out_of_sight(&seals, &closed, &homes, deployment, &mut directory));
-        let directory = Arc::new(directory);
-        let guests = move |connect: &Connect, part: Part| guests(connect, part, &directory);
-        objects.extend(self.spread("observe guests", count_guests, guests).await?);
+        let (directory, census) = (Arc::new(directory), Arc::new(census?));
+        let many = census.len();
+        let guests =
+            move |connect: &Connect, part: Part| guests(connect, part, &census, &directory);
+        objects.extend(self.spread_over("observe guests", many, guests).await?);
         objects.sort_unstable_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
         Ok(HostObservation {
             host: self.site.host.clone(),
@@ -143,7 +143,17 @@ impl LibvirtHost {
             Ok(many) => many,
             Err(all) => return Ok(all),
         };
-        let of = many.div_ceil(SHARE).min(MOST) as u64;
+        self.spread_over(what, many, read).await
+    }
+
+    /// The same, where it is known about how many there are.
+    async fn spread_over<T: Send + 'static>(
+        &self,
+        what: &str,
+        many: usize,
+        read: impl Fn(&Connect, Part) -> Result<Vec<T>, Failure> + Clone + Send + 'static,
+    ) -> Result<Vec<T>, Failure> {
+        let of = many.div_ceil(SHARE).clamp(1, MOST) as u64;
         let parts = (0..of).map(|number| {
             let read = read.clone();
             self.host.call(what, QUICK, move |connect| read(connect, Part { number, of }))
@@ -154,6 +164,11 @@ impl LibvirtHost {
         }
         Ok(all)
     }
+}
+
+/// The address of what is ours.
+fn own_address(stamp: Option<&Stamp>, deployment: Uuid) -> Option<Address> {
+    stamp.filter(|own| own.deployment == deployment).map(|own| own.address.clone())
 }
 
 /// Stamps of volumes that were begun and of which there is nothing else yet.
@@ -320,13 +335,10 @@ fn named_filters(connect: &Connect) -> Result<Vec<NWFilter>, Failure> {
     Ok(filters)
 }
 
-fn count_guests(connect: &Connect) -> Result<usize, Failure> {
-    Ok(connect.list_all_domains(0)?.len())
-}
-
 fn guests(
     connect: &Connect,
     part: Part,
+    census: &Census,
     directory: &Directory,
 ) -> Result<Vec<ObservedObject>, Failure> {
     let mut all = Vec::new();
@@ -334,7 +346,7 @@ fn guests(
         if !part.has(&domain.get_uuid()?.to_string()) {
             continue;
         }
-        match observed_domain(domain, directory) {
+        match observed_domain(domain, census, directory) {
             Ok(object) => all.push(object),
             // It went away meanwhile.
             Err(failure) if failure.is(ErrorNumber::NoDomain) => {}

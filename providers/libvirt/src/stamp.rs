@@ -163,6 +163,16 @@ pub(crate) fn seal(
             None => {}
         }
     }
+    seal_again(connect, uuid, place, note)
+}
+
+/// Writes a stamp anew that [`seal`] has just written: nothing can be in its way.
+pub(crate) fn seal_again(
+    connect: &Connect,
+    uuid: Uuid,
+    place: &Place,
+    note: &Note,
+) -> Result<(), Failure> {
     let xml = Element::new("secret")
         .attr("ephemeral", "no")
         .attr("private", "yes")

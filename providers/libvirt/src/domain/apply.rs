@@ -14,20 +14,18 @@ use virt_sys::{
     VIR_DOMAIN_AFFECT_LIVE, VIR_DOMAIN_METADATA_DESCRIPTION, VIR_DOMAIN_METADATA_TITLE,
     VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE,
     VIR_DOMAIN_UNDEFINE_NVRAM, VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA, VIR_DOMAIN_UNDEFINE_TPM,
-    VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_XML_SECURE,
 };
 
 use super::change::{self, Change, Planned, Step};
-use super::kept::kept;
+use super::guest::{Guest, observed};
 use super::power::{self, Stubborn};
 use super::wait::Wait;
 use super::{
-    Context, Definitions, Directory, addresses, define, definition, label, machine, mark, paths,
-    words,
+    Context, Directory, addresses, define, definition, label, machine, mark, paths, words,
 };
 use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
-use crate::site::{Call, shown_kind};
+use crate::site::Call;
 use crate::stamp::{self, Note};
 use crate::xml::Element;
 
@@ -42,44 +40,6 @@ const TICK: Duration = Duration::from_millis(100);
 /// Where guests' consoles are kept.
 const LOGS: &str = "/var/log/libvirt/qemu";
 
-/// A guest as it is on the host.
-pub(super) struct Guest {
-    pub(super) domain: Domain,
-    pub(super) live: Option<Element>,
-    pub(super) persistent: Option<Element>,
-}
-
-impl Guest {
-    /// Reads both definitions, as everybody may see them.
-    pub(super) fn of(domain: Domain) -> Result<Guest, Failure> {
-        Guest::read(domain, 0)
-    }
-
-    /// Reads both with the passwords in them, which would be lost if they were written without.
-    pub(super) fn whole(domain: Domain) -> Result<Guest, Failure> {
-        Guest::read(domain, VIR_DOMAIN_XML_SECURE)
-    }
-
-    fn read(domain: Domain, flags: u32) -> Result<Guest, Failure> {
-        let later = VIR_DOMAIN_XML_INACTIVE | flags;
-        let persistent = match domain.is_persistent()? {
-            true => Some(Element::parse(&domain.get_xml_desc(later)?)?),
-            false => None,
-        };
-        let live = match domain.is_active()? {
-            true => Some(Element::parse(&domain.get_xml_desc(flags)?)?),
-            false => None,
-        };
-        Ok(Guest { domain, live, persistent })
-    }
-
-    /// The stamp; in the running guest and in its persistent definition it is the same.
-    pub(super) fn stamp(&self) -> Option<Stamp> {
-        let own = [self.persistent.as_ref(), self.live.as_ref()];
-        own.into_iter().flatten().find_map(Note::of).map(|note| note.stamp)
-    }
-}
-
 impl Call<'_> {
     /// Carries out an operation on a guest.
     pub(crate) fn apply_guest(
@@ -89,7 +49,8 @@ impl Call<'_> {
         let uuid = operation.identity.uuid;
         match &operation.action {
             OperationKind::Create { attributes, stamp } => {
-                self.create_guest(operation, attributes, stamp)?;
+                let directory = self.create_guest(operation, attributes, stamp)?;
+                return self.look_guest_with(uuid, directory);
             }
             OperationKind::Update { attributes, changed, power_cycle, stamp } => {
                 let guest = self.own_guest(operation)?;
@@ -131,8 +92,17 @@ impl Call<'_> {
 
     /// A guest as it is now.
     pub(crate) fn look_guest(&self, uuid: Uuid) -> Result<Option<ObservedObject>, Failure> {
+        self.look_guest_with(uuid, Directory::default())
+    }
+
+    /// The same, where some of what it refers to is known already.
+    fn look_guest_with(
+        &self,
+        uuid: Uuid,
+        directory: Directory,
+    ) -> Result<Option<ObservedObject>, Failure> {
         let Some(guest) = self.guest(uuid)? else { return Ok(None) };
-        let directory = self.directory(&[], &guest)?;
+        let directory = self.completed(directory, &guest)?;
         Ok(Some(observed(&guest, &directory)?))
     }
 
@@ -157,12 +127,13 @@ impl Call<'_> {
         Ok(guest)
     }
 
+    /// Makes a guest, or makes one of ours what it should be; gives what is known of its references.
     fn create_guest(
         &self,
         operation: &Operation,
         attributes: &Fields,
         stamp: &Stamp,
-    ) -> Result<(), Failure> {
+    ) -> Result<Directory, Failure> {
         let identity = &operation.identity;
         if let Some(guest) = self.guest_to_change(identity.uuid)? {
             let name = guest.domain.get_name()?;
@@ -170,7 +141,8 @@ impl Call<'_> {
             let all: Vec<AttrPath> =
                 attributes.iter().map(|(name, _)| AttrPath::attribute(name.clone())).collect();
             let asked = Asked { attributes, changed: &all, power_cycle: false };
-            return self.update_guest(operation, &guest, &asked, stamp);
+            self.update_guest(operation, &guest, &asked, stamp)?;
+            return Ok(Directory::default());
         }
         if let Some(other) = Domain::lookup_by_name(self.connect, &identity.name).or_absent()? {
             let stamp = Guest::of(other)?.stamp();
@@ -193,7 +165,7 @@ impl Call<'_> {
             power::start(&domain, false)?;
             wait.wait(&domain)?;
         }
-        Ok(())
+        Ok(directory)
     }
 
     /// Writes a persistent definition. libvirt checks it against its schema first.
@@ -522,33 +494,4 @@ fn undefine(domain: &Domain) -> Result<(), Failure> {
         }
     }
     Ok(domain.undefine_flags(flags)?)
-}
-
-/// A guest as it is seen.
-pub(crate) fn observed_domain(
-    domain: Domain,
-    directory: &Directory,
-) -> Result<ObservedObject, Failure> {
-    observed(&Guest::of(domain)?, directory)
-}
-
-fn observed(guest: &Guest, directory: &Directory) -> Result<ObservedObject, Failure> {
-    let (live, persistent) = (guest.live.as_ref(), guest.persistent.as_ref());
-    // A guest that libvirt forgets when it stops cannot start with its host.
-    let autostart = persistent.is_some() && guest.domain.get_autostart()?;
-    let executing = live.is_some() && power::is_executing(&guest.domain)?;
-    let reading = super::read(&Definitions { live, persistent, autostart, executing }, directory);
-    let stamp = guest.stamp();
-    let foreign = stamp.is_none();
-    Ok(ObservedObject {
-        kind: shown_kind(stamp.as_ref(), "vm"),
-        name: Name::from(guest.domain.get_name()?),
-        uuid: Some(guest.domain.get_uuid()?),
-        stamp,
-        attributes: reading.attributes,
-        pending: reading.pending,
-        written: None,
-        running: Some(live.is_some()),
-        kept: persistent.or(live).map_or_else(Vec::new, |own| kept(own, foreign)),
-    })
 }

@@ -6,7 +6,8 @@ use virt::domain::Domain;
 use virt::error::ErrorNumber;
 use virt_sys::{VIR_DOMAIN_AFFECT_CONFIG, VIR_DOMAIN_AFFECT_LIVE, VIR_DOMAIN_METADATA_ELEMENT};
 
-use super::apply::{Guest, note};
+use super::apply::note;
+use super::guest::Guest;
 use super::words;
 use crate::failure::Failure;
 use crate::stamp::{self, Note};

@@ -17,6 +17,7 @@
 //! * `addresses` – the addresses that networks keep for its NICs.
 //! * `power`, `seen`, `wait` – starting, stopping, waiting, and where an address is seen.
 //! * `mark` – stamps and words in its metadata.
+//! * `guest` – a guest as it is read, alone or among all of its host.
 //! * `apply`, `migrate` – operations.
 
 mod addresses;
@@ -30,6 +31,7 @@ mod directory;
 mod disk;
 mod extension;
 mod fixture;
+mod guest;
 mod kept;
 pub mod label;
 mod machine;
@@ -49,12 +51,12 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use apply::observed_domain;
 pub(crate) use capability::Capability;
 pub use change::{Change, Planned, Step, steps};
 pub use define::{Context, DefineError, define};
 pub use directory::{Backing, Directory, Format, Source};
 pub(crate) use extension::extension;
+pub(crate) use guest::{Census, observed_domain};
 pub use machine::Accel;
 pub use nic::{mac_of, mac_text};
 pub use read::{Definitions, Reading, definition, read};

@@ -5,12 +5,12 @@ use virt::network::Network;
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
 
-use super::apply::Guest;
+use super::guest::Guest;
 use super::{Backing, Directory, Format, Source};
 use crate::failure::{Absent, Failure};
 use crate::firewall;
 use crate::site::Call;
-use crate::stamp::{self, Note, Place};
+use crate::stamp::{self, Note, Place, Sealed};
 use crate::volume;
 use crate::xml::Element;
 
@@ -26,8 +26,7 @@ impl Call<'_> {
                 "volume" | "disk" => {
                     let sealed = stamp::sealed_as(self.connect, identity.uuid)?;
                     let Some(sealed) = sealed else { continue };
-                    let Place::Volume(pool, volume) = sealed.place else { continue };
-                    if let Some(source) = self.source(&pool, &volume)? {
+                    if let Some(source) = self.source(&sealed)? {
                         directory.add_volume(address.clone(), source);
                     }
                 }
@@ -49,7 +48,15 @@ impl Call<'_> {
         references: &[(Address, Identity)],
         guest: &Guest,
     ) -> Result<Directory, Failure> {
-        let mut directory = self.referenced(references)?;
+        self.completed(self.referenced(references)?, guest)
+    }
+
+    /// What is known already, and what a guest has besides.
+    pub(super) fn completed(
+        &self,
+        mut directory: Directory,
+        guest: &Guest,
+    ) -> Result<Directory, Failure> {
         for domain in [&guest.live, &guest.persistent].into_iter().flatten() {
             let Some(devices) = domain.find("devices") else { continue };
             for backing in devices.elements("disk").filter_map(Backing::of) {
@@ -83,10 +90,10 @@ impl Call<'_> {
                 (StoragePool::lookup_by_volume(&volume)?.get_name()?, volume.get_name()?)
             }
         };
-        let sealed = stamp::sealed_at(self.connect, &Place::Volume(pool.clone(), volume.clone()))?;
+        let sealed = stamp::sealed_at(self.connect, &Place::Volume(pool, volume))?;
         let ours = sealed.filter(|own| own.note.stamp.deployment == self.site.deployment);
         if let Some(sealed) = ours
-            && let Some(source) = self.source(&pool, &volume)?
+            && let Some(source) = self.source(&sealed)?
         {
             directory.add_volume(sealed.note.stamp.address, Source { backing, ..source });
         }
@@ -105,8 +112,9 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// A volume, as guests are given it.
-    fn source(&self, pool: &str, volume: &str) -> Result<Option<Source>, Failure> {
+    /// A volume of ours, as guests are given it.
+    fn source(&self, sealed: &Sealed) -> Result<Option<Source>, Failure> {
+        let Place::Volume(pool, volume) = &sealed.place else { return Ok(None) };
         let Some(from) = StoragePool::lookup_by_name(self.connect, pool).or_absent()? else {
             return Ok(None);
         };
@@ -117,14 +125,12 @@ impl Call<'_> {
         let path = own.get_path()?;
         let backing = match xml.get("type") {
             Some("block") => Backing::Block(path),
-            Some("network") => Backing::Volume { pool: pool.to_owned(), volume: volume.to_owned() },
+            Some("network") => Backing::Volume { pool: pool.clone(), volume: volume.clone() },
             _ => Backing::File(path),
         };
         // What we made it as, if we did: a guest can write a header that makes libvirt, which looks
         // into volumes, believe something else.
-        let place = Place::Volume(pool.to_owned(), volume.to_owned());
-        let kept = stamp::sealed_at(self.connect, &place)?.map(|sealed| sealed.note.kept);
-        let kept = kept.as_ref().and_then(|kept| kept.text("format"));
+        let kept = sealed.note.kept.text("format");
         let format = match kept.or(volume::probed_format(&xml)) {
             Some("qcow2") => Format::Qcow2,
             _ => Format::Raw,

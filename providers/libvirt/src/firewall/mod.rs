@@ -135,9 +135,11 @@ impl Call<'_> {
     }
 
     fn ensure_network_filter(&self, name: &str) -> Result<(), Failure> {
-        let filter = NWFilter::lookup_by_name(self.connect, &network_name(name)).or_absent()?;
+        if NWFilter::lookup_by_name(self.connect, &network_name(name)).or_absent()?.is_some() {
+            return Ok(());
+        }
         let network = Network::lookup_by_name(self.connect, name).or_absent()?;
-        let (None, Some(network)) = (filter, network) else { return Ok(()) };
+        let Some(network) = network else { return Ok(()) };
         let definition = Element::parse(&network.get_xml_desc(VIR_NETWORK_XML_INACTIVE)?)?;
         self.define_network_filter(name, network.get_uuid()?, &defined(&definition))
     }

@@ -54,10 +54,10 @@ impl Call<'_> {
         let Some(own) = Network::lookup_by_name(self.connect, network).or_absent()? else {
             return self.site.missing("network", network);
         };
+        if wanted.address.is_ipv6() {
+            return Ok(());
+        }
         for (affect, definition) in sides(&own)? {
-            if wanted.address.is_ipv6() || !gives_addresses(&definition) {
-                continue;
-            }
             let hosts = hosts(&definition);
             let mac = mac_text(&wanted.mac);
             let address = wanted.address.to_string();
@@ -109,9 +109,12 @@ impl Call<'_> {
     }
 }
 
-/// Both definitions, each with the flag that changes it.
+/// Both definitions, each with the flag that changes it; none of a network that gives no addresses.
 fn sides(network: &Network) -> Result<Vec<(u32, Element)>, Failure> {
     let later = Element::parse(&network.get_xml_desc(VIR_NETWORK_XML_INACTIVE)?)?;
+    if !gives_addresses(&later) {
+        return Ok(Vec::new());
+    }
     let mut sides = vec![(VIR_NETWORK_UPDATE_AFFECT_CONFIG, later)];
     if network.is_active()? {
         let now = Element::parse(&network.get_xml_desc(0)?)?;

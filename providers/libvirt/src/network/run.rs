@@ -39,7 +39,7 @@ impl Call<'_> {
             network.set_autostart(true)?;
         }
         while !network.is_active()? {
-            let Err(error) = network.create() else { break };
+            let Err(error) = network.create() else { return Ok(()) };
             network = match self.with_other_bridge(&network, &error)? {
                 Some(other) => other,
                 // Somebody else may have been quicker.

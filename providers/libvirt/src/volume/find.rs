@@ -72,11 +72,13 @@ impl Call<'_> {
         name: &str,
         sealed: Option<Sealed>,
     ) -> Result<Option<Found>, Failure> {
-        if !pool.is_active()? && sealed.is_some() && pool.get_name()? == image::POOL {
+        let mut active = pool.is_active()?;
+        if !active && sealed.is_some() && pool.get_name()? == image::POOL {
             // It is nobody's but ours, so nobody else would start it.
             self.side_pool(image::POOL)?;
+            active = pool.is_active()?;
         }
-        if !pool.is_active()? {
+        if !active {
             let message = format!("pool {} does not run", quoted(&pool.get_name()?));
             return if sealed.is_some() { Err(Failure::Away(message)) } else { Ok(None) };
         }

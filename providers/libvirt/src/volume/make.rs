@@ -12,27 +12,28 @@ use super::read::{self, grain};
 use crate::failure::{Absent, Failure, quoted};
 use crate::image;
 use crate::site::Call;
-use crate::stamp::{self, Note, Place};
+use crate::stamp::{self, Note, Place, Sealed};
 use crate::xml::Element;
 
 /// What libvirt cannot remember about a volume, or must not be believed about it.
 const KEPT: [&str; 5] = ["class", "encrypted", "format", "image", "size"];
 
 impl Call<'_> {
-    /// Makes a volume, or makes one of ours what it should be.
+    /// Makes a volume, or makes one of ours what it should be. A new one is given back as it is.
     pub(super) fn create_volume(
         &self,
         operation: &Operation,
         attributes: &Fields,
         stamp: &Stamp,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Found>, Failure> {
         let identity = &operation.identity;
         if stamp::sealed_as(self.connect, identity.uuid)?.is_some()
             && let Some(found) = self.find_volume(identity)?
         {
             self.site.check_ours(&operation.kind, &found.name, found.stamp())?;
             if found.sealed.as_ref().is_some_and(|sealed| !sealed.note.unfinished) {
-                return self.change_volume(&found, attributes, None, stamp);
+                self.change_volume(&found, attributes, None, stamp)?;
+                return Ok(None);
             }
             // It broke off: there is nothing in it that anybody could want.
             found.volume.delete(0)?;
@@ -40,7 +41,7 @@ impl Call<'_> {
         let pool = self.pool_for(operation, attributes)?;
         let pool_name = pool.get_name()?;
         let _guard = self.site.guards.shared(&format!("pool/{pool_name}"));
-        let place = Place::Volume(pool_name, identity.name.to_string());
+        let place = Place::Volume(pool_name.clone(), identity.name.to_string());
         if StorageVol::lookup_by_name(&pool, &identity.name).or_absent()?.is_some() {
             let other = stamp::sealed_at(self.connect, &place)?;
             let stamp = other.as_ref().map(|sealed| &sealed.note.stamp);
@@ -50,7 +51,7 @@ impl Call<'_> {
         let mut note = Note::new(stamp, keep(attributes));
         note.unfinished = true;
         stamp::seal(self.connect, identity.uuid, &place, &note)?;
-        if let Err(failure) = plan.carry_out(&pool, &identity.name) {
+        let volume = plan.carry_out(&pool, &identity.name).inspect_err(|failure| {
             // What is left of it is in nobody's way, but should not stay. The first failure is the
             // one to tell.
             if !failure.is(ErrorNumber::StorageVolExist)
@@ -59,10 +60,17 @@ impl Call<'_> {
                 let _ = volume.delete(0);
             }
             let _ = stamp::unseal(self.connect, &place);
-            return Err(failure);
-        }
+        })?;
         note.unfinished = false;
-        stamp::seal(self.connect, identity.uuid, &place, &note)
+        stamp::seal_again(self.connect, identity.uuid, &place, &note)?;
+        Ok(Some(Found {
+            xml: Element::parse(&volume.get_xml_desc(0)?)?,
+            volume,
+            name: identity.name.to_string(),
+            pool_name,
+            pool_uuid: pool.get_uuid()?,
+            sealed: Some(Sealed { uuid: identity.uuid, place, note }),
+        }))
     }
 
     /// What has to be done for a new volume.
@@ -216,7 +224,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn carry_out(&self, pool: &StoragePool, name: &str) -> Result<(), Failure> {
+    fn carry_out(&self, pool: &StoragePool, name: &str) -> Result<StorageVol, Failure> {
         let Plan { size, format, sparse, source } = self;
         let allocation = if *sparse { 0 } else { *size };
         let xml = definition(name, *size, allocation, format).write()?;
@@ -231,7 +239,7 @@ impl Plan {
         if source.is_some() && volume.get_info()?.capacity < *size {
             volume.resize(*size, 0)?;
         }
-        Ok(())
+        Ok(volume)
     }
 }
 

@@ -30,7 +30,9 @@ impl Call<'_> {
         let identity = &operation.identity;
         match &operation.action {
             OperationKind::Create { attributes, stamp } => {
-                self.create_volume(operation, attributes, stamp)?;
+                if let Some(new) = self.create_volume(operation, attributes, stamp)? {
+                    return self.shown_volume(&new);
+                }
             }
             OperationKind::Update { attributes, changed, stamp, .. } => {
                 let found = self.own_volume(operation)?;
@@ -70,8 +72,14 @@ impl Call<'_> {
         &self,
         operation: &Operation,
     ) -> Result<Option<ObservedObject>, Failure> {
-        let Some(found) = self.find_volume(&operation.identity)? else { return Ok(None) };
-        let home = self.home(&found)?;
+        match self.find_volume(&operation.identity)? {
+            Some(found) => self.shown_volume(&found),
+            None => Ok(None),
+        }
+    }
+
+    fn shown_volume(&self, found: &Found) -> Result<Option<ObservedObject>, Failure> {
+        let home = self.home(found)?;
         let seen = observed(&found.xml, &home, found.sealed.as_ref(), self.site.deployment);
         Ok(seen.filter(|own| !own.is_unfinished()))
     }

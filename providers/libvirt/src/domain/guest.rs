@@ -1,0 +1,129 @@
+//! A guest on a host: its definitions as they are read, alone or in a sweep over all.
+
+use std::collections::HashSet;
+
+use tcloud_model::{Name, ObservedObject, Stamp};
+use uuid::Uuid;
+use virt::connect::Connect;
+use virt::domain::Domain;
+use virt_sys::{
+    VIR_CONNECT_LIST_DOMAINS_ACTIVE, VIR_CONNECT_LIST_DOMAINS_AUTOSTART,
+    VIR_CONNECT_LIST_DOMAINS_PERSISTENT, VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_XML_SECURE,
+};
+
+use super::kept::kept;
+use super::{Definitions, Directory, power};
+use crate::failure::Failure;
+use crate::site::shown_kind;
+use crate::stamp::Note;
+use crate::xml::Element;
+
+/// A guest as it is on the host.
+pub(super) struct Guest {
+    pub(super) domain: Domain,
+    pub(super) live: Option<Element>,
+    pub(super) persistent: Option<Element>,
+}
+
+impl Guest {
+    /// Reads both definitions, as everybody may see them.
+    pub(super) fn of(domain: Domain) -> Result<Guest, Failure> {
+        Guest::read(domain, 0)
+    }
+
+    /// Reads both with the passwords in them, which would be lost if they were written without.
+    pub(super) fn whole(domain: Domain) -> Result<Guest, Failure> {
+        Guest::read(domain, VIR_DOMAIN_XML_SECURE)
+    }
+
+    fn read(domain: Domain, flags: u32) -> Result<Guest, Failure> {
+        let (persistent, active) = (domain.is_persistent()?, domain.is_active()?);
+        Guest::definitions(domain, flags, persistent, active)
+    }
+
+    fn definitions(
+        domain: Domain,
+        flags: u32,
+        persistent: bool,
+        active: bool,
+    ) -> Result<Guest, Failure> {
+        let parsed = |flags| Ok::<_, Failure>(Element::parse(&domain.get_xml_desc(flags)?)?);
+        let persistent = persistent.then(|| parsed(VIR_DOMAIN_XML_INACTIVE | flags)).transpose()?;
+        let live = active.then(|| parsed(flags)).transpose()?;
+        Ok(Guest { domain, live, persistent })
+    }
+
+    /// The stamp; in the running guest and in its persistent definition it is the same.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        let own = [self.persistent.as_ref(), self.live.as_ref()];
+        own.into_iter().flatten().find_map(Note::of).map(|note| note.stamp)
+    }
+}
+
+/// Which guests are what: three questions for a host instead of three for each guest.
+pub(crate) struct Census {
+    active: HashSet<Uuid>,
+    persistent: HashSet<Uuid>,
+    autostart: HashSet<Uuid>,
+}
+
+impl Census {
+    /// Asks a host.
+    pub(crate) fn of(connect: &Connect) -> Result<Census, Failure> {
+        let those = |flag| -> Result<HashSet<Uuid>, Failure> {
+            let all = connect.list_all_domains(flag)?;
+            Ok(all.iter().map(Domain::get_uuid).collect::<Result<_, _>>()?)
+        };
+        Ok(Census {
+            active: those(VIR_CONNECT_LIST_DOMAINS_ACTIVE)?,
+            persistent: those(VIR_CONNECT_LIST_DOMAINS_PERSISTENT)?,
+            autostart: those(VIR_CONNECT_LIST_DOMAINS_AUTOSTART)?,
+        })
+    }
+
+    /// About how many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.persistent.len().max(self.active.len())
+    }
+}
+
+/// A guest as it is seen in a sweep.
+pub(crate) fn observed_domain(
+    domain: Domain,
+    census: &Census,
+    directory: &Directory,
+) -> Result<ObservedObject, Failure> {
+    let uuid = domain.get_uuid()?;
+    let (persistent, active) = (census.persistent.contains(&uuid), census.active.contains(&uuid));
+    if !persistent && !active {
+        // It came meanwhile.
+        return observed(&Guest::of(domain)?, directory);
+    }
+    let guest = Guest::definitions(domain, 0, persistent, active)?;
+    shown(&guest, persistent && census.autostart.contains(&uuid), directory)
+}
+
+pub(super) fn observed(guest: &Guest, directory: &Directory) -> Result<ObservedObject, Failure> {
+    // A guest that libvirt forgets when it stops cannot start with its host.
+    let autostart = guest.persistent.is_some() && guest.domain.get_autostart()?;
+    shown(guest, autostart, directory)
+}
+
+fn shown(guest: &Guest, autostart: bool, directory: &Directory) -> Result<ObservedObject, Failure> {
+    let (live, persistent) = (guest.live.as_ref(), guest.persistent.as_ref());
+    let executing = live.is_some() && power::is_executing(&guest.domain)?;
+    let reading = super::read(&Definitions { live, persistent, autostart, executing }, directory);
+    let stamp = guest.stamp();
+    let foreign = stamp.is_none();
+    Ok(ObservedObject {
+        kind: shown_kind(stamp.as_ref(), "vm"),
+        name: Name::from(guest.domain.get_name()?),
+        uuid: Some(guest.domain.get_uuid()?),
+        stamp,
+        attributes: reading.attributes,
+        pending: reading.pending,
+        written: None,
+        running: Some(live.is_some()),
+        kept: persistent.or(live).map_or_else(Vec::new, |own| kept(own, foreign)),
+    })
+}
