@@ -157,6 +157,44 @@ async fn an_answer_other_than_planned_is_a_failure_and_the_object_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_about_something_else_is_looked_into_and_stops_what_needs_it() {
+    let world = World::new();
+    world.fault("create", &name("a"), Fault::OtherObject);
+    world.fault("create", &name("b"), Fault::OtherStamp);
+    let text = "a 5\nb 5\nc 5 after b";
+    let account = world.apply(&from_nothing(text)).await.expect("it ran");
+    let reasons: Vec<&str> = account.failed.iter().map(|t| &*t.reason).collect();
+    assert_eq!(
+        reasons,
+        ["the provider answered something else than planned: it carries the stamp of another \
+             deployment",]
+    );
+    let skipped: Vec<String> =
+        account.skipped.iter().map(|t| t.object.address.to_string()).collect();
+    assert_eq!(skipped, ["tenant.t.volume.c"]);
+    let state = loaded(&world).await.state;
+    let known: Vec<String> = state.records.keys().map(|own| own.address.to_string()).collect();
+    assert_eq!(known, ["tenant.t.volume.a"], "a is there under its own name, b is not ours");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_provider_does_besides_is_seen_by_the_next_plan_and_made_good() {
+    let world = World::new();
+    world.apply(&from_nothing("b 5\nc 5 on 2")).await.expect("applied");
+    world.fault("create", &name("a"), Fault::More);
+    let text = "a 5\nb 5\nc 5 on 2";
+    let state = loaded(&world).await.state;
+    let next = plan(&wanted(text), &world.observe().await, &state);
+    assert!(world.apply(&next).await.expect("it ran").is_success(), "a is what was asked for");
+    let state = loaded(&world).await.state;
+    let next = plan(&wanted(text), &world.observe().await, &state);
+    let changed: Vec<String> =
+        next.changes.iter().map(|own| own.object.address.to_string()).collect();
+    assert_eq!(changed, ["tenant.t.volume.b"]);
+    converges(&world, text).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_update_keeps_the_record_and_a_failed_delete_too() {
     let world = World::new();
     world.apply(&from_nothing("a 1\nb 1")).await.expect("applied");

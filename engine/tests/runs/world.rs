@@ -43,6 +43,12 @@ pub(crate) enum Fault {
     Half,
     /// It makes another size than planned and says so.
     OtherSize,
+    /// It does what it should and answers about another object.
+    OtherObject,
+    /// It does what it should, under the stamp of another deployment.
+    OtherStamp,
+    /// It does what it should, and changes everything else that is there.
+    More,
     /// It never answers, and has no effect.
     Hang,
     /// It never answers, and had its effect.
@@ -380,6 +386,26 @@ impl Connected {
                 Err(ProviderError::permanent("only half of it"))
             }
             Some(Fault::OtherSize) => self.effect(operation, Some(size)),
+            Some(Fault::OtherObject) => {
+                let object = self.effect(operation, None)?;
+                Ok(object.map(|object| ObservedObject { name: Name::new("else"), ..object }))
+            }
+            Some(Fault::OtherStamp) => {
+                let mut operation = operation.clone();
+                if let OperationKind::Create { stamp, .. } | OperationKind::Update { stamp, .. } =
+                    &mut operation.action
+                {
+                    stamp.deployment = Uuid::nil();
+                }
+                self.effect(&operation, None)
+            }
+            Some(Fault::More) => {
+                let size = Arc::new(size);
+                if let Some(objects) = self.world.inner().hosts.get_mut(&self.host) {
+                    objects.values_mut().for_each(|object| object.attributes = Arc::clone(&size));
+                }
+                self.effect(operation, None)
+            }
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::HangWith) => {
                 self.effect(operation, None)?;
