@@ -11,8 +11,9 @@ pub(super) fn build(root: &Path, at: &Path, release: &Release) -> Result<PathBuf
     let (source, target) = (at.join("source"), at.join("target"));
     let failed = |error: std::io::Error| format!("{}: {error}", at.display());
     std::fs::create_dir_all(&source).map_err(failed)?;
-    let copy = "git archive HEAD | tar -x -C \"$0\"";
-    must(Command::new("sh").args(["-c", copy]).arg(&source).current_dir(root))?;
+    let copy = "git archive \"$0\" | tar -x -C \"$1\"";
+    let mut shell = Command::new("sh");
+    must(shell.args(["-c", copy, &release.commit]).arg(&source).current_dir(root))?;
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--release", "--locked"]).current_dir(&source);
     for program in PROGRAMS {

@@ -36,6 +36,8 @@ pub(crate) struct Options {
 struct Release {
     version: String,
     target: String,
+    /// What is built, whatever is committed meanwhile.
+    commit: String,
     /// Seconds since 1970 at which the commit was made, the only time in all of it.
     moment: i64,
     creator: String,
@@ -65,6 +67,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     let release = Release {
         version: own.version.clone(),
         target: compiler.host.clone(),
+        commit: git(&["rev-parse", "HEAD"])?,
         moment: moment.parse().map_err(|_| format!("git says the time {moment}"))?,
         creator: match &options.creator {
             Some(creator) => creator.clone(),

@@ -63,6 +63,7 @@ mod tests {
         Release {
             version: "1".to_owned(),
             target: "here".to_owned(),
+            commit: "HEAD".to_owned(),
             moment: 1_700_000_000,
             creator: "release@tcloud.example".to_owned(),
         }

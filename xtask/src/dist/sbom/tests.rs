@@ -14,6 +14,7 @@ fn bill() -> Value {
     let release = Release {
         version: "0.1.0".to_owned(),
         target: compiler.host.clone(),
+        commit: "HEAD".to_owned(),
         moment: 1_700_000_000,
         creator: "release@tcloud.example".to_owned(),
     };
