@@ -2,6 +2,7 @@
 
 mod adoption;
 mod arguments;
+mod blame;
 mod commands;
 mod config;
 mod consents;

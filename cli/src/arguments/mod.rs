@@ -113,6 +113,8 @@ pub(crate) enum Command {
     Adopt(Adopt),
     /// Show one resource: as written, as applied, as it runs.
     Show(Show),
+    /// Say why a plan would change a resource: the lines behind it, who wrote them, what follows.
+    Why(Why),
     /// Show what was changed by hand.
     Drift(Drift),
     /// Look at, rebuild and edit what tcloud remembers.
@@ -243,6 +245,22 @@ pub(crate) struct Show {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) reports: Reports,
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+}
+
+/// Says why a resource changes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  tcloud why vm.files\n  \
+    tcloud why network.office     who newly reaches it, and by which rule\n\n\
+    In a git checkout, each line is shown with its commit and author.")]
+pub(crate) struct Why {
+    /// The address, or its end.
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) address: String,
+    /// JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
 }

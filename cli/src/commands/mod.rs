@@ -29,6 +29,7 @@ mod show;
 mod sim;
 mod state;
 mod version;
+mod why;
 
 use std::path::PathBuf;
 
@@ -69,6 +70,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Outcome {
         Command::Destroy(arguments) => apply::destroy(arguments, context).await,
         Command::Adopt(arguments) => adopt::run(&arguments, context).await,
         Command::Show(arguments) => show::run(&arguments, context).await,
+        Command::Why(arguments) => why::run(&arguments, context).await,
         Command::Drift(arguments) => drift::run(&arguments, context).await,
         Command::State(arguments) => state::run(arguments, context).await,
         Command::History(arguments) => history::run(&arguments, context).await,

@@ -11,3 +11,4 @@ pub(crate) mod progress;
 pub(crate) mod reference;
 pub(crate) mod resource;
 mod snippet;
+pub(crate) mod why;

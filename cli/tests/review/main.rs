@@ -3,6 +3,7 @@
 
 mod hostile;
 mod project;
+mod why;
 
 use std::path::Path;
 use std::process::Command;

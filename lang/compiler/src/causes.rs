@@ -51,7 +51,25 @@ impl Finder<'_> {
             }
             return spans;
         }
-        self.nested(id, name, rest)
+        let implied =
+            self.implied(id, name).map(|(id, by)| self.attribute(id, &[PathStep::Field(by)]));
+        match implied.filter(|spans| !spans.is_empty()) {
+            Some(spans) => spans,
+            None => self.nested(id, name, rest),
+        }
+    }
+
+    /// The attribute by which one that is not written has its value; see `Eval::derived`.
+    fn implied(&self, id: InstanceId, name: &Name) -> Option<(InstanceId, Name)> {
+        let instance = self.state.get(id);
+        let Shape::Known(shape) = self.tree.block(instance.block?).shape else { return None };
+        let (of, by) = match (self.shapes.get(shape).word.as_str(), name.as_str()) {
+            ("vm", "vcpus" | "memory") => (id, "flavor"),
+            ("disk", "image") => (instance.parent?, "image"),
+            ("disk" | "volume", "size") => (id, "image"),
+            _ => return None,
+        };
+        Some((of, Name::new(by)))
     }
 
     /// A path that goes on inside a nested block.

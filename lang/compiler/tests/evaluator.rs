@@ -115,6 +115,24 @@ fn causes_are_the_attribute_then_what_flows_in() {
 }
 
 #[test]
+fn what_another_attribute_implies_has_its_cause_there() {
+    let text = "flavor small { vcpus = 1, memory = 1GiB }
+image i { source = \"https://images.example/i\", digest = \"sha256:DIGEST\", min_disk = 2GiB }
+tenant a { vm web { flavor = flavor.small, image = image.i, disk root {} } }
+";
+    let text = &text.replace("DIGEST", &"0".repeat(64));
+    let compiled = compile(&MemoryWorld::of(text), &settings());
+    assert_eq!(compiled.diagnostics, []);
+    let program = compiled.program.expect("a program without errors");
+    let texts = |of: &str, path: &str| -> Vec<&str> {
+        let spans = program.causes(&address(of), Some(&AttrPath::parse(path)));
+        spans.iter().map(|span| &text[span.start as usize..span.end as usize]).collect()
+    };
+    assert_eq!(texts("tenant.a.vm.web", "memory"), ["flavor.small"]);
+    assert_eq!(texts("tenant.a.vm.web.disk.root", "image"), ["image.i"]);
+}
+
+#[test]
 fn parameters_are_read_as_their_type_asks() {
     let mut settings = settings();
     settings.variables.insert(Name::new("env"), Variable::Text("test".to_owned()));
