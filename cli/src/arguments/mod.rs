@@ -16,7 +16,7 @@ pub(crate) use address::Consent;
 pub(crate) use ci::{Ci, CiCommand, Comment};
 pub(crate) use provider::{Provider, ProviderCommand, TestProvider};
 pub(crate) use report::{Reports, Wanted};
-pub(crate) use run::{Agree, Apply, Destroy, Diff, Drift, Plan, Run, Scope};
+pub(crate) use run::{Agree, Apply, Destroy, Diff, Drift, Plan, Run, Scope, Watch};
 pub(crate) use sim::{Break, Latency, SetDrift, Sim, SimCommand, Target};
 
 /// Colours of the help text.
@@ -117,6 +117,8 @@ pub(crate) enum Command {
     Why(Why),
     /// Show what was changed by hand.
     Drift(Drift),
+    /// Go on looking, and tell of what is changed by hand as it happens.
+    Watch(Watch),
     /// Look at, rebuild and edit what tcloud remembers.
     State(State),
     /// Show who applied what, and when.

@@ -1,6 +1,6 @@
 //! The options of plan, apply, destroy and drift.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -197,9 +197,32 @@ pub(crate) struct Drift {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) reports: Reports,
+    /// Only what an earlier `tcloud drift --json` did not tell of.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) since: Option<PathBuf>,
     /// Exit 2 if anything was changed by hand.
     #[arg(long)]
     pub(crate) exit_code: bool,
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+}
+
+/// Goes on looking.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  tcloud watch --json | while read -r line; do echo \"$line\" | mail it@town.example; done\n\n\
+    Ends with Ctrl-C. What is there at the beginning is told first."
+)]
+pub(crate) struct Watch {
+    /// The project. Default: the current directory.
+    #[arg(value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// How many seconds to wait between two looks.
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    pub(crate) every: NonZeroU64,
+    /// JSON lines on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
 }

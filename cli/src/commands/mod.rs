@@ -29,6 +29,7 @@ mod show;
 mod sim;
 mod state;
 mod version;
+mod watch;
 mod why;
 
 use std::path::PathBuf;
@@ -72,6 +73,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Outcome {
         Command::Show(arguments) => show::run(&arguments, context).await,
         Command::Why(arguments) => why::run(&arguments, context).await,
         Command::Drift(arguments) => drift::run(&arguments, context).await,
+        Command::Watch(arguments) => watch::run(&arguments, context).await,
         Command::State(arguments) => state::run(arguments, context).await,
         Command::History(arguments) => history::run(&arguments, context).await,
         Command::Output(arguments) => output::run(&arguments, context).await,

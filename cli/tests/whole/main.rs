@@ -10,6 +10,7 @@ mod ci;
 mod console;
 mod crash;
 mod diff;
+mod drift;
 mod examples;
 mod progress;
 mod project;
