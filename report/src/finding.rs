@@ -3,9 +3,12 @@
 
 use tcloud_model::{Address, Digest, Impact, ObjectId, Position};
 use tcloud_planner::Plan;
-use tcloud_planner::plan::{Action, Change, Decision, DecisionKind, Drift, Usage};
+use tcloud_planner::plan::{
+    Change, Decision, DecisionKind, Drift, GuestImpact, Interruption, Usage,
+};
 
 use crate::format::Report;
+use crate::lang::Lang;
 use crate::text;
 
 /// What kind of thing was found. A closed set; names and codes stay the same between versions.
@@ -128,6 +131,7 @@ pub(crate) fn all<'a>(report: &Report<'a>) -> Vec<Finding<'a>> {
     let plan = report.plan;
     let mut found: Vec<Finding<'a>> = Vec::new();
     found.extend(plan.decisions.iter().map(|decision| decided(decision, plan)));
+    found.extend(plan.guests.iter().filter_map(noticed));
     found.extend(plan.changes.iter().filter_map(changed));
     found.extend(plan.usage.iter().filter_map(used));
     found.extend(plan.drift.iter().map(drifted));
@@ -159,14 +163,22 @@ fn decided<'a>(decision: &'a Decision, plan: &'a Plan) -> Finding<'a> {
     Finding::new(rule, level, Some(&decision.address), message, "").at(causes.unwrap_or_default())
 }
 
+fn noticed(told: &GuestImpact) -> Option<Finding<'_>> {
+    if told.interruption == Interruption::None {
+        return None;
+    }
+    let mut parts = vec![Lang::English.notices(told, false), text::interruption(told.interruption)];
+    parts.extend(told.addresses.iter().map(text::address_change));
+    let message = format!("{}: {}", told.guest, parts.join("; "));
+    let rule = Rule::Interruption;
+    Some(Finding::new(rule, rule.level(), Some(&told.guest), message, "").at(&told.causes))
+}
+
 fn changed(change: &Change) -> Option<Finding<'_>> {
     let address = &change.object.address;
-    let rule = match (change.impact, change.action) {
-        (Impact::Blocked, _) => Rule::Blocked,
+    let rule = match change.impact {
+        Impact::Blocked => Rule::Blocked,
         _ if change.waits => Rule::Waiting,
-        (_, Action::Create | Action::Delete | Action::Forget) => return None,
-        // Of disks and networks that are made anew, their guests' own changes tell.
-        (Impact::PowerCycle | Impact::RecreateKeep, _) if change.kind == "vm" => Rule::Interruption,
         _ => return None,
     };
     let message = format!("{address}: {}", text::change(change));

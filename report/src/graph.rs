@@ -1,4 +1,4 @@
-//! What depends on what, as a drawing for Graphviz or Mermaid: the resources of a configuration, or
+//! What depends on what, as a drawing for Graphviz or Mermaid, or as a picture: the resources of a configuration, or
 //! the steps of a plan.
 
 use std::fmt::Write as _;
@@ -8,6 +8,7 @@ use tcloud_model::{Address, DesiredGraph, Impact};
 use tcloud_planner::Plan;
 use tcloud_planner::plan::Step;
 
+use crate::svg;
 use crate::text::clean;
 
 /// A language for graphs.
@@ -17,6 +18,8 @@ pub enum Format {
     Dot,
     /// Mermaid, which code forges draw by themselves.
     Mermaid,
+    /// A finished picture.
+    Svg,
 }
 
 /// The resources of a configuration; arrows lead to what is needed first. Sites and tenants are
@@ -85,15 +88,15 @@ fn within_box(address: &Address) -> (Option<&Address>, String) {
 }
 
 #[derive(Default)]
-struct Graph<'a> {
-    boxes: IndexMap<Option<&'a Address>, Vec<Node>>,
-    edges: Vec<(usize, usize)>,
+pub(crate) struct Graph<'a> {
+    pub(crate) boxes: IndexMap<Option<&'a Address>, Vec<Node>>,
+    pub(crate) edges: Vec<(usize, usize)>,
 }
 
-struct Node {
-    number: usize,
-    label: String,
-    danger: bool,
+pub(crate) struct Node {
+    pub(crate) number: usize,
+    pub(crate) label: String,
+    pub(crate) danger: bool,
 }
 
 impl<'a> Graph<'a> {
@@ -106,6 +109,7 @@ impl<'a> Graph<'a> {
         match format {
             Format::Dot => self.dot(name),
             Format::Mermaid => self.mermaid(),
+            Format::Svg => svg::draw(&self, name),
         }
     }
 
@@ -241,6 +245,20 @@ mod tests {
   n2 --> n0
 "#
         );
+    }
+
+    #[test]
+    fn a_picture_has_a_box_and_a_line_for_each() {
+        let graph = desired(&[
+            ("tenant.a", &[]),
+            ("tenant.a.network.office", &["tenant.a"]),
+            ("tenant.a.vm.web[\"<x>\"]", &["tenant.a", "tenant.a.network.office"]),
+        ]);
+        let text = resources(&graph, Format::Svg);
+        assert_eq!(text.matches("<rect class=\"box\"").count(), 1);
+        assert_eq!(text.matches("<g>").count(), 2);
+        assert_eq!(text.matches("marker-end").count(), 1);
+        assert!(text.contains("<title>vm.web[&quot;&lt;x&gt;&quot;]</title>"), "{text}");
     }
 
     #[test]

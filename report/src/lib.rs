@@ -11,7 +11,8 @@
 //! * [`lang`] – English or German; `group` – equal changes as one; `guest` – what happens to whom;
 //!   `label` – how addresses are called. With them `markdown`, one comment for a forge, and `html`, one
 //!   page with pictures.
-//! * [`graph`] – what depends on what, for Graphviz and Mermaid.
+//! * [`graph`] – what depends on what, for Graphviz and Mermaid, and in `svg` as a
+//!   picture.
 
 mod annotations;
 mod code_quality;
@@ -36,6 +37,7 @@ mod place;
 mod sarif;
 #[cfg(test)]
 mod schema;
+mod svg;
 mod terraform;
 pub mod text;
 

@@ -359,7 +359,7 @@ pub(crate) struct Output {
 
 /// Draws the graph.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  tcloud graph --format dot | dot -Tsvg > graph.svg")]
+#[command(after_help = "Example:\n  tcloud graph --format svg > graph.svg")]
 pub(crate) struct Graph {
     /// The project. Default: the current directory.
     #[arg(value_name = "DIR")]
@@ -378,6 +378,8 @@ pub(crate) enum GraphFormat {
     Dot,
     /// For Markdown on a forge.
     Mermaid,
+    /// A picture.
+    Svg,
 }
 
 /// Opens the console.

@@ -14,6 +14,7 @@ pub(super) async fn run(arguments: &Graph, context: &Context) -> Outcome {
     let format = match arguments.format {
         GraphFormat::Dot => graph::Format::Dot,
         GraphFormat::Mermaid => graph::Format::Mermaid,
+        GraphFormat::Svg => graph::Format::Svg,
     };
     context.terminal.print(&graph::resources(text.program.desired(), format));
     Ok(Exit::Done)

@@ -190,6 +190,11 @@ fn own(change: &Change, report: &Report<'_>) -> Json {
         "text": text::change(change),
         "source": source,
     });
+    let guests = &report.plan.guests;
+    if let Some(guest) = guests.iter().find(|guest| guest.guest == change.object.address) {
+        own["interruption"] = json!(guest.interruption);
+        own["address_changes"] = json!(guest.addresses);
+    }
     if change.impact == Impact::RecreateLose {
         own["data_loss"] = json!({ "bytes_written": change.written });
     }
