@@ -112,6 +112,6 @@ fn step(number: u32, change: &Change) -> Step {
         expects: Expectation::Absent,
         records: vec![(change.object.clone(), Some(Arc::new(record)))],
         // In rows of ten, one after another.
-        after: if number % 10 == 0 { Vec::new() } else { vec![StepId(number - 1)] },
+        after: if number.is_multiple_of(10) { Vec::new() } else { vec![StepId(number - 1)] },
     }
 }

@@ -7,7 +7,7 @@ use tcloud_model::{Address, Impact};
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
     Action, AddressChange, AddressKind, Border, Change, Condition, Decision, DecisionKind,
-    Exposure, GuestImpact, Interruption, Party, Place, Reason, Way,
+    Exposure, GuestImpact, Interruption, Party, Place, Reason, Reserve, Way,
 };
 
 use crate::text::{self, Effect};
@@ -55,6 +55,26 @@ impl Lang {
     pub(crate) fn size(self, bytes: u64) -> String {
         let text = human_size(bytes);
         if self == Lang::German { text.replace('.', ",") } else { text }
+    }
+
+    /// What is left in a site when a host fails.
+    pub(crate) fn reserve(self, own: &Reserve) -> [String; 3] {
+        let amount = |n: i64| {
+            let sign = if n < 0 { "−" } else { "" };
+            match own.bytes {
+                true => format!("{sign}{}", self.size(n.unsigned_abs())),
+                false => format!("{sign}{}", n.unsigned_abs()),
+            }
+        };
+        let what = format!(
+            "{} `{}`, {} `{}` {}",
+            self.resource(&own.resource),
+            text::clean(&own.site.last_name()),
+            self.say("left if", "übrig, wenn"),
+            text::clean(&own.host.last_name()),
+            self.say("fails", "ausfällt"),
+        );
+        [what, amount(own.before), amount(own.after)]
     }
 
     /// The plan in one sentence, the worst first.

@@ -134,8 +134,17 @@ impl Page<'_> {
         // What changes or is nearly full stands first.
         let mut sorted: Vec<&Usage> = usage.iter().collect();
         sorted.sort_by_key(|own| (own.before == own.after, std::cmp::Reverse(text::percent(own))));
-        let rows: Vec<Vec<String>> =
+        let mut rows: Vec<Vec<String>> =
             sorted.iter().take(MOST_ROWS).map(|own| self.usage_row(own)).collect();
+        rows.extend(self.report.plan.reserves.iter().map(|own| {
+            let [what, before, after] = self.lang.reserve(own);
+            let (class, word) = match own.after {
+                ..0 => ("warn", self.lang.say("does not fit", "passt nicht")),
+                0.. => ("calm", "ok"),
+            };
+            let word = format!("<span class=\"tag {class}\">{word}</span>");
+            vec![prose(&what), before, after, "≥ 0".to_owned(), word, String::new()]
+        }));
         let title = self.lang.say("Does it fit?", "Passt es?");
         let head = match self.lang {
             Lang::English => ["of what", ">before", ">after", ">limit", ">used", "bar"],

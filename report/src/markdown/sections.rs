@@ -89,13 +89,21 @@ impl Page<'_> {
     pub(super) fn usage(&self, detail: &Detail) -> String {
         let usage = &self.report.plan.usage;
         let telling = usage.iter().filter(|own| own.before != own.after || is_tight(own));
-        let rows: Vec<Vec<String>> = telling.map(|own| self.usage_row(own)).collect();
+        let mut rows: Vec<Vec<String>> = telling.map(|own| self.usage_row(own)).collect();
+        let rest = usage.len() - rows.len();
+        rows.extend(self.report.plan.reserves.iter().map(|own| {
+            let [what, before, after] = self.lang.reserve(own);
+            let word = match own.after {
+                ..0 => self.lang.say("⚠️ does not fit", "⚠️ passt nicht"),
+                0.. => "ok",
+            };
+            vec![prose(&what), before, after, "≥ 0".to_owned(), word.to_owned()]
+        }));
         let head = match self.lang {
             Lang::English => ["", "before", "after", "limit", ""],
             Lang::German => ["", "vorher", "nachher", "Grenze", ""],
         };
         let mut text = table(self.lang, &head, &rows, detail.rows);
-        let rest = usage.len() - rows.len();
         if rest > 0 {
             let lines = self.lang.many(
                 rest,

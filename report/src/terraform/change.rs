@@ -1,9 +1,11 @@
 //! One change as an element of `resource_changes`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
-use tcloud_model::{Catalog, Fields, Impact, ObjectId, PathStep, Position};
+use tcloud_model::{Address, Catalog, Fields, Impact, ObjectId, PathStep, Position};
 use tcloud_planner::Plan;
-use tcloud_planner::plan::{Action, AttributeChange, Change, Drift, Reason};
+use tcloud_planner::plan::{Action, AttributeChange, Change, Drift, GuestImpact, Reason};
 
 use super::address::Resource;
 use super::modules::PROVIDER;
@@ -16,6 +18,8 @@ use crate::text;
 pub(super) struct Sides<'a> {
     pub(super) change: &'a Change,
     pub(super) resource: Resource,
+    /// What it notices, for a guest that runs.
+    guest: Option<&'a GuestImpact>,
     pub(super) before: Option<Fields>,
     pub(super) after: Option<Fields>,
 }
@@ -31,8 +35,13 @@ pub(super) fn sides<'a>(plan: &'a Plan, catalog: &Catalog) -> Vec<Sides<'a>> {
             records[number] = Some(&record.attributes);
         }
     }
-    let all = plan.changes.iter().zip(records);
-    all.map(|(change, record)| Sides::of(change, record, catalog)).collect()
+    let guests: BTreeMap<&Address, &GuestImpact> =
+        plan.guests.iter().map(|own| (&own.guest, own)).collect();
+    let all = plan.changes.iter().zip(records).map(|(change, record)| {
+        let guest = guests.get(&change.object.address).copied();
+        Sides { guest, ..Sides::of(change, record, catalog) }
+    });
+    all.collect()
 }
 
 impl<'a> Sides<'a> {
@@ -48,6 +57,7 @@ impl<'a> Sides<'a> {
         Sides {
             change,
             resource: Resource::of(&change.object, catalog),
+            guest: None,
             before: (change.action != Action::Create).then_some(before),
             after: (!matches!(change.action, Action::Delete | Action::Forget)).then_some(after),
         }
@@ -78,7 +88,7 @@ pub(super) fn element(sides: &Sides<'_>, report: &Report<'_>, catalog: &Catalog)
         let object = ObjectId { address: previous.clone(), ..change.object.clone() };
         element["previous_address"] = json!(Resource::of(&object, catalog).address());
     }
-    element["tcloud"] = own(change, report);
+    element["tcloud"] = own(sides, report);
     element
 }
 
@@ -157,7 +167,8 @@ fn path(attribute: &AttributeChange) -> Json {
 }
 
 /// What Terraform has no word for.
-fn own(change: &Change, report: &Report<'_>) -> Json {
+fn own(sides: &Sides<'_>, report: &Report<'_>) -> Json {
+    let change = sides.change;
     let place = |at: &Position, attribute: Option<String>| {
         let mut place = json!({
             "file": report.origin.path(at),
@@ -190,8 +201,7 @@ fn own(change: &Change, report: &Report<'_>) -> Json {
         "text": text::change(change),
         "source": source,
     });
-    let guests = &report.plan.guests;
-    if let Some(guest) = guests.iter().find(|guest| guest.guest == change.object.address) {
+    if let Some(guest) = sides.guest {
         own["interruption"] = json!(guest.interruption);
         own["address_changes"] = json!(guest.addresses);
     }
