@@ -2,7 +2,7 @@
 //! look into every volume, also those that a guest is writing to.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tcloud_model::{Address, HostFacts, HostObservation, Name, ObservedObject, PoolFacts, Stamp};
 use uuid::Uuid;
@@ -22,6 +22,7 @@ use crate::image;
 use crate::network::{self, Definitions};
 use crate::pool::{self, Power};
 use crate::provider::LibvirtHost;
+use crate::site::Site;
 use crate::stamp::{self, Place, Sealed};
 use crate::volume::{self, Home};
 use crate::xml::Element;
@@ -56,8 +57,24 @@ impl Part {
 impl LibvirtHost {
     /// Everything on the host.
     pub(crate) async fn sweep(&self) -> Result<HostObservation, Failure> {
-        let (facts, census, seals, networks, filters, pools, volumes) = tokio::join!(
-            self.host.call("observe the host", QUICK, facts),
+        let site = Arc::clone(&self.site);
+        let facts = move |connect: &Connect| facts(connect, &site);
+        // What the host has may take longer to answer than what runs on it.
+        let (facts, objects) =
+            tokio::join!(self.host.call("observe the host", QUICK, facts), self.objects());
+        let mut objects = objects?;
+        objects.sort_unstable_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
+        Ok(HostObservation {
+            host: self.site.host.clone(),
+            facts: Some(facts?),
+            objects,
+            problems: Vec::new(),
+        })
+    }
+
+    /// Everything that there is on the host.
+    async fn objects(&self) -> Result<Vec<ObservedObject>, Failure> {
+        let (census, seals, networks, filters, pools, volumes) = tokio::join!(
             self.host.call("observe guests", QUICK, Census::of),
             self.spread("observe stamps", count_seals, seals),
             self.spread("observe networks", count_networks, networks),
@@ -118,13 +135,7 @@ impl LibvirtHost {
         let guests =
             move |connect: &Connect, part: Part| guests(connect, part, &census, &directory);
         objects.extend(self.spread_over("observe guests", many, guests).await?);
-        objects.sort_unstable_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
-        Ok(HostObservation {
-            host: self.site.host.clone(),
-            facts: Some(facts?),
-            objects,
-            problems: Vec::new(),
-        })
+        Ok(objects)
     }
 
     /// Reads many objects with as many connections as help.
@@ -357,7 +368,7 @@ fn guests(
 }
 
 /// What the host has.
-fn facts(connect: &Connect) -> Result<HostFacts, Failure> {
+fn facts(connect: &Connect, site: &Site) -> Result<HostFacts, Failure> {
     let node = connect.get_node_info()?;
     let mut pools = Vec::new();
     for pool in connect.list_all_storage_pools(VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)? {
@@ -372,14 +383,19 @@ fn facts(connect: &Connect) -> Result<HostFacts, Failure> {
     Ok(HostFacts {
         vcpus: node.cpus,
         memory: node.memory * 1024,
-        version: version(connect)?,
+        version: version(connect, site)?,
         pools,
         migrates: false,
     })
 }
 
-fn version(connect: &Connect) -> Result<String, Failure> {
+/// The versions, asked once: libvirt may start QEMU to answer.
+fn version(connect: &Connect, site: &Site) -> Result<String, Failure> {
+    let mut known = site.version.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(version) = &*known {
+        return Ok(version.clone());
+    }
     let libvirt = dotted(connect.get_lib_version()?);
     let qemu = dotted(connect.get_hyp_version()?);
-    Ok(format!("libvirt {libvirt}, QEMU {qemu}"))
+    Ok(known.insert(format!("libvirt {libvirt}, QEMU {qemu}")).clone())
 }

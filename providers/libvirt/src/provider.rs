@@ -75,6 +75,7 @@ impl Provider for LibvirtProvider {
             catalog,
             accel,
             capability: Mutex::default(),
+            version: Mutex::default(),
             guards: Guards::default(),
             users: Users::default(),
             directory: host.directory.join("images"),

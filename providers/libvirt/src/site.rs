@@ -27,6 +27,8 @@ pub(crate) struct Site {
     pub(crate) accel: Option<Accel>,
     /// What the host can run guests with, once it was asked.
     pub(crate) capability: Mutex<Option<Capability>>,
+    /// The versions of libvirt and QEMU, once they were asked for.
+    pub(crate) version: Mutex<Option<String>>,
     /// Who changes what.
     pub(crate) guards: Guards,
     /// What guests use of storage.
