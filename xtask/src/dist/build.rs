@@ -5,9 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{PAPERS, PROGRAMS, Release};
+use crate::metadata::Compiler;
 
 /// Builds in a directory, which is made, and gives the tree that goes into the archive.
-pub(super) fn build(root: &Path, at: &Path, release: &Release) -> Result<PathBuf, String> {
+pub(super) fn build(
+    root: &Path,
+    at: &Path,
+    release: &Release,
+    compiler: &Compiler,
+) -> Result<PathBuf, String> {
     let (source, target) = (at.join("source"), at.join("target"));
     let failed = |error: std::io::Error| format!("{}: {error}", at.display());
     std::fs::create_dir_all(&source).map_err(failed)?;
@@ -29,6 +35,9 @@ pub(super) fn build(root: &Path, at: &Path, release: &Release) -> Result<PathBuf
     cargo
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_kept(name.to_str().unwrap_or_default())))
+        // The compiler itself and not a front of it, which might choose, install or update another one.
+        .env("RUSTC", compiler.sysroot.join("bin/rustc"))
+        .env("RUSTUP_AUTO_INSTALL", "0")
         .env("CARGO_TARGET_DIR", &target)
         .env("CARGO_ENCODED_RUSTFLAGS", each("--remap-path-prefix"))
         .env("CFLAGS", each("-ffile-prefix-map").replace('\u{1f}', " "))
@@ -50,8 +59,8 @@ pub(super) fn build(root: &Path, at: &Path, release: &Release) -> Result<PathBuf
 
 /// What a build may see of its surroundings: where its tools are, and nothing that changes what they do.
 fn is_kept(name: &str) -> bool {
-    ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "CARGO_BUILD_JOBS"]
-        .contains(&name)
+    ["PATH", "HOME", "CARGO_HOME", "CARGO_BUILD_JOBS"].contains(&name)
+        || name.starts_with("RUSTUP_")
         || name.ends_with("_proxy")
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     for below in ["one", "another/one/that/lies/deeper"] {
         let at = place.path().join(below);
         crate::say(&format!("building in {}", at.display()));
-        let tree = build::build(root, &at, &release)?;
+        let tree = build::build(root, &at, &release, &compiler)?;
         archives.push((pack::pack(&tree, &release)?, tree));
     }
     let [(archive, tree), (again, other)] = &archives[..] else {
