@@ -17,6 +17,30 @@ const LARGEST: usize = 64 << 10;
 /// The environment variable with the file of private keys for `age:`.
 const IDENTITY: &str = "TCLOUD_AGE_IDENTITY";
 
+/// What programs that print secrets see of the environment: what they need to find themselves, their
+/// user's files and agents. Not what tcloud itself reads there: passwords, variables, other secrets.
+const ENVIRONMENT: [&str; 19] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "TERM",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "SSH_AUTH_SOCK",
+    "GNUPGHOME",
+    "GPG_TTY",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+];
+
 /// What `tcloud.toml` permits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -25,6 +49,8 @@ pub(crate) struct Permissions {
     pub(crate) directories: Vec<PathBuf>,
     /// Whether `exec:` may run programs.
     pub(crate) exec: bool,
+    /// Environment variables that these programs see beside [`ENVIRONMENT`].
+    pub(crate) environment: Vec<String>,
     /// Files with the private keys that `age:` decrypts with; `~/` is the user's home.
     pub(crate) identities: Vec<PathBuf>,
 }
@@ -129,12 +155,20 @@ impl LocalSecrets {
     /// What a program prints.
     async fn output(&self, words: Vec<OsString>) -> Result<String, String> {
         let root = self.root.clone();
+        let permitted = self.permissions.environment.iter().map(String::as_str);
+        let environment: Vec<(String, OsString)> = ENVIRONMENT
+            .into_iter()
+            .chain(permitted)
+            .filter_map(|name| Some((name.to_owned(), std::env::var_os(name)?)))
+            .collect();
         let run = move || {
             let (program, arguments) = words.split_first().ok_or("no program is named")?;
             let name = Path::new(program).display();
             let output = std::process::Command::new(program)
                 .args(arguments)
                 .current_dir(root)
+                .env_clear()
+                .envs(environment)
                 .stdin(Stdio::null())
                 .stderr(Stdio::inherit())
                 .output()
@@ -216,6 +250,20 @@ mod tests {
         assert!(find(open.clone(), root.path(), "file:/etc/hostname").await.is_ok());
         assert!(find(open, root.path(), "file:/etc/../root/x").await.is_err());
     }
+
+    #[tokio::test]
+    async fn programs_see_little_of_the_environment() {
+        let root = tempfile::tempdir().expect("a directory");
+        // Cargo sets these for every test.
+        let own = "CARGO_PKG_VERSION";
+        let mut open = Permissions { exec: true, ..Permissions::default() };
+        let seen = find(open.clone(), root.path(), "exec:env").await.expect("it runs");
+        assert!(seen.contains("PATH=") && !seen.contains("CARGO"), "{seen}");
+        open.environment = vec![own.to_owned(), "TCLOUD_NOT_SET".to_owned()];
+        let seen = find(open, root.path(), "exec:env").await.expect("it runs");
+        assert!(seen.contains(own) && !seen.contains("CARGO_PKG_NAME"), "{seen}");
+    }
+
     #[test]
     fn one_text_of_a_document_is_found_and_nothing_else_is_told() {
         let document = "root = \"hunter2\"\n[db]\nadmin = \"s3cret\"\nport = 5432\n";
