@@ -132,8 +132,8 @@ const LIMITS: &str = "
   wants to write, and the next plan sees what it did.
 * While the clock of the *store* is wrong, two runs may both ask hosts; they still never both write.
 * A provider that says that it deleted something, and did not, is believed until the next plan looks: it finds the object by its stamp.
-* What a failing disk does to a state file (torn and lost writes) is SQLite's and PostgreSQL's part, and tested with them; the simulator
-  loses whole commits.
+* What a failing disk does inside of a state file is SQLite's and PostgreSQL's part: the simulator tears and loses what was not synced at
+  the end of a log, and tests of the stores do the same to SQLite's files, sector by sector.
 * A state that is restored from a backup knows less than the hosts until `tcloud state rebuild`. Plans see every object all the same, by
   its stamp; but an attachment of a guest that the text dropped meanwhile is taken for somebody else's, and stays.
 ";

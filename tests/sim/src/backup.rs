@@ -1,15 +1,16 @@
-//! A store that is restored from an older backup (F14).
+//! A store that is restored from an older backup (F14), or read again after a power failure (F15,
+//! F16).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tcloud_state::store::Logged;
 use tcloud_state::{
-    Acquired, Append, Filter, Head, Holder, LeaseRequest, Scope, Store, StoreError,
+    Acquired, Append, Filter, Head, Holder, LeaseRequest, Scope, Selection, Store, StoreError,
 };
-
 use uuid::Uuid;
 
+use crate::fault::Fault;
 use crate::world::World;
 
 /// The generations that scopes have by now.
@@ -28,19 +29,50 @@ pub(crate) async fn restore_older(world: &World) -> Result<(), StoreError> {
     let mut entries = world.store().history(&all).await?;
     entries.reverse();
     entries.truncate(kept);
-    let store = world.empty_store();
-    let mut held = Held::new();
-    for logged in &entries {
-        write(&*store, logged, &mut held).await?;
-    }
-    for logged in &entries {
-        store.release(logged.entry.run).await?;
-    }
-    world.replace_store(store);
+    hold(world, &entries, Held::new()).await?;
     let mut inner = world.inner();
-    let crate::world::Inner { oracle, hosts, .. } = &mut *inner;
+    let crate::world::Inner { oracle, hosts, disk, .. } = &mut *inner;
+    disk.restore(&entries);
     oracle.restore(&entries);
     oracle.excuse_all(hosts);
+    Ok(())
+}
+
+/// The power fails for everybody: of what was not synced nothing is left, or a torn piece. What was
+/// synced is read again, and nothing else.
+pub(crate) async fn power_failure(world: &World, fault: Fault) -> Result<(), StoreError> {
+    world.kill_all();
+    // Whoever was writing is no more.
+    let writing = world.writing.lock().await;
+    let entries = {
+        let mut inner = world.inner();
+        let crate::world::Inner { disk, chance, .. } = &mut *inner;
+        disk.fail(fault, chance);
+        disk.read()
+    };
+    // A lease is on the disk before anybody knows that it was given.
+    let leases = world.store().load(&Selection::All).await?.generations;
+    hold(world, &entries, leases).await?;
+    drop(writing);
+    Ok(())
+}
+
+/// A new store holds these entries, oldest first, and has given these leases.
+async fn hold(world: &World, entries: &[Logged], leases: Held) -> Result<(), StoreError> {
+    let store = world.empty_store();
+    let mut held = Held::new();
+    for logged in entries {
+        write(&*store, logged, &mut held).await?;
+    }
+    for (scope, generation) in leases {
+        while held.get(&scope).is_none_or(|own| *own < generation) {
+            held.insert(scope.clone(), lease(&*store, &scope, Uuid::nil()).await?);
+        }
+    }
+    for run in entries.iter().map(|logged| logged.entry.run).chain([Uuid::nil()]) {
+        store.release(run).await?;
+    }
+    world.replace_store(store);
     Ok(())
 }
 
@@ -70,6 +102,6 @@ async fn lease(store: &dyn Store, scope: &Scope, run: Uuid) -> Result<u64, Store
 }
 
 async fn head(store: &dyn Store, scope: &Scope) -> Result<Head, StoreError> {
-    let loaded = store.load(&tcloud_state::Selection::Only(vec![scope.clone()])).await?;
+    let loaded = store.load(&Selection::Only(vec![scope.clone()])).await?;
     Ok(loaded.heads.get(scope).copied().unwrap_or_else(|| Head::empty(scope)))
 }

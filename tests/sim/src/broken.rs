@@ -30,16 +30,19 @@ pub enum Broken {
     OutcomeFirst,
     /// The lease is believed to last, and its end is not noticed.
     TrustedLease,
+    /// What hosts say is written down and told as they say it.
+    Talkative,
 }
 
 impl Broken {
     /// All of them.
-    pub const ALL: [Broken; 5] = [
+    pub const ALL: [Broken; 6] = [
         Broken::NoIntent,
         Broken::UnconditionalAppend,
         Broken::BlindRetry,
         Broken::OutcomeFirst,
         Broken::TrustedLease,
+        Broken::Talkative,
     ];
 
     /// What it does, in words.
@@ -50,6 +53,7 @@ impl Broken {
             Broken::BlindRetry => "repeats a creation of which nobody knows, without a look",
             Broken::OutcomeFirst => "records the outcome before it asks the host",
             Broken::TrustedLease => "trusts that its lease lasts, and goes on asking hosts",
+            Broken::Talkative => "writes down what a host says with the secrets that stand in it",
         }
     }
 
@@ -59,6 +63,7 @@ impl Broken {
             Broken::NoIntent | Broken::BlindRetry => "I1",
             Broken::OutcomeFirst => "I2",
             Broken::UnconditionalAppend | Broken::TrustedLease => "I3",
+            Broken::Talkative => "I10",
         }
     }
 

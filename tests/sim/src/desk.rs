@@ -122,7 +122,21 @@ impl Store for Desk {
         if self.world.strikes(Fault::F17, 60) && self.world.latency(0, 1).is_zero() {
             return failed("no space left on the device");
         }
+        let writing = self.world.writing.lock().await;
+        if self.world.broken.is_none() {
+            let check = |append: &Append| Append { entries: Vec::new(), ..append.clone() };
+            let conditions: Vec<Append> = batch.iter().map(check).collect();
+            if self.world.store().append(run, &conditions).await.is_ok() {
+                self.world.inner().disk.write(batch);
+                // The power may fail now.
+                sleep(self.world.latency(0, 3)).await;
+            }
+        }
         let mut answer = self.world.store().append(run, batch).await;
+        if answer.is_ok() {
+            self.world.inner().disk.sync();
+        }
+        drop(writing);
         if self.world.broken == Some(Broken::UnconditionalAppend) && answer.is_err() {
             answer = self.append_anyway(batch).await;
         }

@@ -33,6 +33,10 @@ pub enum Fault {
     F13,
     /// The store is restored from an older backup.
     F14,
+    /// The disk tears the last write.
+    F15,
+    /// The disk loses what was not synced.
+    F16,
     /// The disk is full, or fails while it syncs.
     F17,
     /// Signals: SIGINT once and twice, SIGTERM, SIGKILL.
@@ -45,7 +49,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them, with what they do in words.
-    pub const ALL: [(Fault, &str); 18] = [
+    pub const ALL: [(Fault, &str); 20] = [
         (Fault::F1, "a provider dies before the call"),
         (Fault::F2, "a provider dies after the call and before its answer"),
         (Fault::F3, "a provider answers after the time-out; the host did it before or after"),
@@ -63,6 +67,11 @@ impl Fault {
         (Fault::F12, "the store times out after the commit"),
         (Fault::F13, "the connection that keeps the lease is lost, up to a minute"),
         (Fault::F14, "the store is restored from an older backup"),
+        (
+            Fault::F15,
+            "the power fails for all runs at once, and the store's disk tears the last write",
+        ),
+        (Fault::F16, "the power fails, and the disk loses what was not synced"),
         (Fault::F17, "the store's disk is full, or fails while it syncs a commit"),
         (Fault::F18, "SIGINT once and twice, SIGTERM, SIGKILL at any moment"),
         (Fault::F19, "a process stands still, up to three times as long as its lease lasts"),

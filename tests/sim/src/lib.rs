@@ -9,6 +9,7 @@
 //! * `hypervisor` – the hosts; `outsider` – somebody who changes them by hand.
 //! * `process` – what runs an engine, and may die at every moment.
 //! * `wire`, `desk` – how it reaches hosts and the store.
+//! * `disk` – what is under the store, and what a power failure leaves of it.
 //! * `world` – all of that together; `backup` – a store that is restored.
 //! * `oracle` – the invariants.
 //! * [`broken`] – engines with a defect, which have to be noticed.
@@ -20,6 +21,7 @@ mod backup;
 pub mod broken;
 mod chance;
 mod desk;
+mod disk;
 pub mod exhaustive;
 pub mod fault;
 mod hypervisor;
@@ -77,6 +79,7 @@ pub fn simulate(seed: u64, broken: Option<Broken>) -> Simulated {
         let mut violations = std::mem::take(&mut inner.oracle.violations);
         violations.extend(ended.err());
         let trace = std::mem::replace(&mut inner.trace, Trace::new());
+        violations.extend(trace.leaks().map(|line| format!("I10: a secret is told: {line}")));
         let (met, runs, digest) = (inner.met.clone(), inner.runs(), trace.digest());
         Simulated { violations, met, runs, digest, trace: trace.into_lines() }
     })

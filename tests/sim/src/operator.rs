@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use tcloud_compiler::{Compiled, MemoryWorld, Program, Settings};
 use tcloud_engine::{
-    Account, ApplyEvent, Control, Engine, EngineConfig, HostSpec, NoSecrets, RunInfo,
+    Account, ApplyEvent, Control, Engine, EngineConfig, HostSpec, RunInfo, SecretError, SecretText,
+    Secrets,
 };
 use tcloud_model::{Address, Deployment, ObservedState, Sources, State};
 use tcloud_planner::plan::{Decision, Plan};
@@ -16,9 +18,10 @@ use tcloud_state::Store;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::broken::Distorted;
+use crate::broken::{Broken, Distorted};
 use crate::desk::Desk;
 use crate::process::{Fate, Machine, Simulated};
+use crate::trace::CANARY;
 use crate::wire::{Wire, limits};
 use crate::world::{ProcessClock, World};
 
@@ -69,6 +72,7 @@ pub(crate) enum Ending {
 /// Runs the tool once. Returns how it ended, and how many moments the process had.
 pub(crate) async fn operate(world: Arc<World>, order: Order) -> (Ending, u64) {
     let process = Arc::new(Simulated::new(world.next_process(), order.fates.clone()));
+    world.bear(&process);
     let ending = tokio::select! {
         biased;
         () = process.killed.notified() => Ending::Killed,
@@ -112,7 +116,11 @@ async fn work(
     process.begins(run.id);
     let plan = Arc::new(plan);
     let consents = wishes.allow_data_loss.union(&wishes.allow_destroy).cloned().collect();
-    world.inner().oracle.planned(run.id, &plan, consents);
+    {
+        let mut inner = world.inner();
+        inner.oracle.planned(run.id, &plan, consents);
+        inner.oracle.keeps_secret("the plan", &format!("{plan:?}"));
+    }
     let account = engine.apply(&plan, &run, &control).await;
     account.map(Ending::Ran).map_err(|error| error.to_string())
 }
@@ -186,8 +194,27 @@ pub(crate) fn engine(world: &Arc<World>, process: &Arc<Simulated>, source: &Arc<
         limits: limits(),
         clock: Arc::new(ProcessClock(Arc::clone(world))),
         processes: Arc::new(Machine { own: process.number, world: Arc::clone(world) }),
-        secrets: Arc::new(NoSecrets),
+        secrets: Arc::new(Canary { broken: world.broken }),
     })
+}
+
+/// The one secret that there is.
+struct Canary {
+    broken: Option<Broken>,
+}
+
+#[async_trait]
+impl Secrets for Canary {
+    async fn resolve(&self, _: &str) -> Result<SecretText, SecretError> {
+        Ok(SecretText::new(CANARY.to_owned()))
+    }
+
+    fn scrub(&self, text: &str) -> String {
+        match self.broken {
+            Some(Broken::Talkative) => text.to_owned(),
+            _ => text.replace(CANARY, "(secret)"),
+        }
+    }
 }
 
 /// Listens to a run: what it tells has to be durable.

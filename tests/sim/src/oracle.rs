@@ -15,6 +15,7 @@ use tcloud_state::{
 use uuid::Uuid;
 
 use crate::hypervisor::{Hypervisors, Key};
+use crate::trace::CANARY;
 
 /// What one process was told about one object.
 type Told = (Uuid, Address, Uuid);
@@ -84,11 +85,19 @@ impl Oracle {
         self.commits.push(batch.iter().map(|append| append.entries.len()).sum());
         for Append { scope, generation, entries, .. } in batch {
             for sealed in entries {
+                self.keeps_secret("the journal", &sealed.json);
                 self.check_writer(run, scope, *generation, sealed.head.serial);
                 self.entry(run, &sealed.entry);
             }
         }
         self.nothing_is_lost(hosts);
+    }
+
+    /// I10: the secret does not stand there.
+    pub(crate) fn keeps_secret(&mut self, place: &str, text: &str) {
+        if text.contains(CANARY) {
+            self.breaks("I10", format!("the secret stands in {place}"));
+        }
     }
 
     /// The store holds these entries, oldest first, and nothing else.

@@ -69,6 +69,12 @@ impl Simulated {
         self.dead.store(true, Ordering::SeqCst);
     }
 
+    /// It is killed.
+    pub(crate) fn killed_now(&self) {
+        self.ended();
+        self.killed.notify_one();
+    }
+
     /// The run that it is busy with.
     pub(crate) fn run(&self) -> Uuid {
         self.run.lock().map_or(Uuid::nil(), |run| *run)
@@ -121,10 +127,7 @@ impl Simulated {
 
     fn meets(&self, fate: Fate) {
         match fate {
-            Fate::Killed => {
-                self.ended();
-                self.killed.notify_one();
-            }
+            Fate::Killed => self.killed_now(),
             Fate::Asked(stop) => {
                 self.stop.send_replace(stop);
             }

@@ -70,7 +70,9 @@ pub const PROMISES: [Promise; 12] = [
     promise(
         "I10",
         "No secret stands in a plan, the journal, an error or any output.",
-        "Not simulated; by tests of the engine and of the command.",
+        "Some guests are given a secret, and hosts repeat it in their errors: it stands in no plan, \
+         no entry of the journal, and nothing that is told. The command's own sinks have a test \
+         with every command in every format.",
     ),
     promise(
         "I11",

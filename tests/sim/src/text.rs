@@ -16,6 +16,10 @@ site lab {
 }
 "#;
 
+/// What some guests are made with.
+const SECRET: &str = r#"    cloud_init = { write_files = [{ path = "/k", content = "k=${key}" }] }
+"#;
+
 /// The hosts of the ground.
 pub(crate) const HOSTS: [&str; 2] = ["site.lab.host.one", "site.lab.host.two"];
 
@@ -23,6 +27,8 @@ pub(crate) const HOSTS: [&str; 2] = ["site.lab.host.one", "site.lab.host.two"];
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Text {
     tenants: BTreeMap<String, Tenant>,
+    /// Whether guests are given a secret.
+    secret: bool,
     /// `moved`, `adopt` and `forget`, as long as they stand in the text.
     statements: Vec<String>,
 }
@@ -64,14 +70,18 @@ impl Text {
         for _ in 0..chance.number(3, 9) {
             text.grow(chance);
         }
+        text.secret = chance.one_in(3);
         text
     }
 
     /// The text itself.
     pub(crate) fn write(&self) -> String {
         let mut out = GROUND.to_owned();
+        if self.secret {
+            out.push_str("let key = secret(\"env:K\")\n");
+        }
         for (name, tenant) in &self.tenants {
-            tenant.write(name, &mut out);
+            tenant.write(name, self.secret, &mut out);
         }
         self.statements.iter().for_each(|line| {
             let _ = writeln!(out, "{line}");
@@ -249,7 +259,7 @@ impl Tenant {
         }
     }
 
-    fn write(&self, name: &str, out: &mut String) {
+    fn write(&self, name: &str, secret: bool, out: &mut String) {
         let _ = writeln!(out, "tenant {name} {{");
         for (network, third) in &self.networks {
             let number = self.number;
@@ -259,17 +269,20 @@ impl Tenant {
             let _ = writeln!(out, "  volume {volume} {{ size = {size}GiB, protect = {protect} }}");
         }
         for (guest, own) in &self.guests {
-            own.write(guest, out);
+            own.write(guest, secret, out);
         }
         out.push_str("}\n");
     }
 }
 
 impl Guest {
-    fn write(&self, name: &str, out: &mut String) {
+    fn write(&self, name: &str, secret: bool, out: &mut String) {
         let Guest { vcpus, memory, title, network, volume, root } = self;
         let _ = writeln!(out, "  vm {name} {{\n    vcpus = {vcpus}\n    memory = {memory}GiB");
         let _ = writeln!(out, "    title = \"guest {title}\"");
+        if secret {
+            out.push_str(SECRET);
+        }
         if let Some(size) = root {
             let _ = writeln!(out, "    disk root {{ size = {size}GiB }}");
         }

@@ -4,6 +4,9 @@
 use tcloud_model::Digest;
 use tokio::time::Instant;
 
+/// The secret of every simulation; only hosts may see it.
+pub(crate) const CANARY: &str = "c4n4ry-h7nter2";
+
 /// What happened so far.
 #[derive(Debug)]
 pub(crate) struct Trace {
@@ -20,6 +23,11 @@ impl Trace {
     pub(crate) fn say(&mut self, line: impl AsRef<str>) {
         let at = self.begun.elapsed();
         self.lines.push(format!("{:>9}.{:03} {}", at.as_secs(), at.subsec_millis(), line.as_ref()));
+    }
+
+    /// Lines in which the secret stands.
+    pub(crate) fn leaks(&self) -> impl Iterator<Item = &String> {
+        self.lines.iter().filter(|line| line.contains(CANARY))
     }
 
     /// The digest of all lines.

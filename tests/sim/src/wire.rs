@@ -20,6 +20,7 @@ use crate::fault::Fault;
 use crate::hypervisor::Extent;
 use crate::outsider;
 use crate::process::Simulated;
+use crate::trace::CANARY;
 use crate::world::{Answer, World};
 
 /// The provider, as one process has it.
@@ -123,6 +124,8 @@ impl ConfiguredProvider for Connected {
                 Ok(object) => format!("{:?}", object.as_ref().map(ObservedObject::digest)),
                 Err(error) => format!("{:?} {error}", error.retry),
             };
+            // What a host says may hold the secret; what the engine makes of it must not.
+            let told = told.replace(CANARY, "(what only hosts see)");
             inner.trace.say(format!("p{} is told {told}", self.process.number));
             let known = !matches!(&answer, Err(error) if error.retry == Retry::Unknown);
             inner.oracle.answered(self.process.run(), operation, known);
@@ -173,6 +176,8 @@ impl Connected {
     async fn carry_out(&self, call: Call) -> Answer {
         let unknown = || Err(ProviderError::unknown("connection lost"));
         let (fault, coin) = (call.fault, call.coin);
+        // Whoever programs a provider repeats what it was given.
+        let said = format!("{:?}", call.operation.action);
         match fault {
             Some(Fault::F1) => return unknown(),
             Some(Fault::F8) if coin => return std::future::pending().await,
@@ -192,9 +197,15 @@ impl Connected {
                 self.world.inner().displaced.insert(place, answer.clone());
                 answer
             }
-            Some(Fault::F5) if coin => Err(ProviderError::permanent("failed, it says")),
-            Some(Fault::F5) => Err(ProviderError::transient("busy, it says")),
-            Some(Fault::F7) if coin => Err(ProviderError::permanent("only half of it")),
+            Some(Fault::F5) if coin => {
+                Err(ProviderError::permanent(format!("failed, it says: {said}")))
+            }
+            Some(Fault::F5) => {
+                Err(ProviderError::transient(format!("busy, it says, with: {said}")))
+            }
+            Some(Fault::F7) if coin => {
+                Err(ProviderError::permanent(format!("only half of it: {said}")))
+            }
             Some(Fault::F7) => unknown(),
             Some(Fault::F8) => std::future::pending().await,
             Some(Fault::F9) => Ok(answer.ok().flatten().map(|object| garbled(object, coin))),

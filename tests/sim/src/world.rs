@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::broken::Broken;
 use crate::chance::Chance;
+use crate::disk::Disk;
 use crate::fault::Fault;
 use crate::hypervisor::{Extent, Hypervisors};
 use crate::oracle::Oracle;
@@ -29,6 +30,8 @@ pub(crate) type Answer = Result<Option<ObservedObject>, ProviderError>;
 pub(crate) struct World {
     inner: Mutex<Inner>,
     store: RwLock<Arc<dyn Store>>,
+    /// Held by whoever writes to the store: one at a time, as in every database.
+    pub(crate) writing: tokio::sync::Mutex<()>,
     pub(crate) deployment: Deployment,
     pub(crate) catalog: Arc<Catalog>,
     /// What is wrong with the engine, if anything.
@@ -44,6 +47,7 @@ pub(crate) struct World {
 pub(crate) struct Inner {
     pub(crate) chance: Chance,
     pub(crate) hosts: Hypervisors,
+    pub(crate) disk: Disk,
     pub(crate) oracle: Oracle,
     pub(crate) trace: Trace,
     /// The faults of this seed, while there are any.
@@ -52,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) met: BTreeMap<Fault, u64>,
     /// A second answer that the next call of a process to a host gets instead of its own.
     pub(crate) displaced: BTreeMap<(u32, Address), Answer>,
+    alive: Vec<Arc<Simulated>>,
     dead: BTreeSet<u32>,
     processes: u32,
 }
@@ -66,17 +71,20 @@ impl World {
         let inner = Inner {
             chance,
             hosts: Hypervisors::new(deployment.id, hosts, Arc::clone(&catalog)),
+            disk: Disk::default(),
             oracle: Oracle::default(),
             trace: Trace::new(),
             faults: BTreeSet::new(),
             met: BTreeMap::new(),
             displaced: BTreeMap::new(),
+            alive: Vec::new(),
             dead: BTreeSet::new(),
             processes: 0,
         };
         Arc::new(World {
             inner: Mutex::new(inner),
             store,
+            writing: tokio::sync::Mutex::new(()),
             deployment,
             catalog,
             broken,
@@ -116,10 +124,22 @@ impl World {
         inner.processes
     }
 
+    /// A process begins.
+    pub(crate) fn bear(&self, process: &Arc<Simulated>) {
+        self.inner().alive.push(Arc::clone(process));
+    }
+
     /// A process ended.
     pub(crate) fn bury(&self, process: &Simulated) {
         process.ended();
-        self.inner().dead.insert(process.number);
+        let mut inner = self.inner();
+        inner.alive.retain(|own| own.number != process.number);
+        inner.dead.insert(process.number);
+    }
+
+    /// All processes end in the middle of whatever they do.
+    pub(crate) fn kill_all(&self) {
+        self.inner().alive.iter().for_each(|process| process.killed_now());
     }
 
     pub(crate) fn is_dead(&self, process: u32) -> bool {
