@@ -11,12 +11,14 @@ use tcloud_state::{
     Body, End, EndStatus, Entry, Intent, IntentId, Outcome, RecordChange, Remembered, Scope,
     StepResult, StoreError, Why,
 };
+use tokio::sync::Notify;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::engine::{Control, Parts, RunInfo, Stop};
 use crate::event::{Account, ApplyEvent, SkipReason, Trouble};
 use crate::hold::{self, BATCH, Held, HoldError};
+use crate::mark::marked;
 use crate::queue::{Malformed, Queue};
 use crate::stale::{self, Checked, StaleObject};
 use crate::step::{StepEnd, Task};
@@ -103,6 +105,7 @@ pub(crate) async fn apply(
         batch: Batch::default(),
         account: Account::default(),
         stop: Stop::No,
+        stopping: Arc::default(),
     };
     executor.run().await
 }
@@ -146,6 +149,8 @@ struct Executor {
     batch: Batch,
     account: Account,
     stop: Stop,
+    /// Steps that wait for another attempt hear of it here, one after the other.
+    stopping: Arc<Notify>,
 }
 
 /// What is written next, and what follows when it is durable.
@@ -155,7 +160,7 @@ struct Batch {
     /// Told once the entries are durable.
     events: Vec<ApplyEvent>,
     /// Begun once the entries are durable.
-    begin: Vec<StepId>,
+    begin: Vec<Intent>,
 }
 
 impl Executor {
@@ -196,21 +201,23 @@ impl Executor {
         {
             let plan = Arc::clone(&self.plan);
             let step = &plan.steps[id.0 as usize];
-            let records = records_of(step);
-            let Some(operation) = &step.operation else {
-                self.record_only(id, step, records);
-                continue;
-            };
-            if let Some(problem) = self.silent.get(&operation.object.host) {
-                let message = format!("{} cannot be reached: {problem}", operation.object.host);
+            let silent = stale::host_of(step).and_then(|host| {
+                Some(format!("{host} cannot be reached: {}", self.silent.get(host)?))
+            });
+            if let Some(message) = silent {
                 self.not_done(id, message, Known::Failed);
                 continue;
             }
-            let intent = Intent { step: id.0, operation: operation.clone(), records };
-            self.write(scope_of(step), Body::Intent(intent));
+            let (operation, records) = marked(step, &self.held.writer);
+            let Some(operation) = operation else {
+                self.record_only(id, step, records);
+                continue;
+            };
             let (object, action) = (operation.object.clone(), operation.action.word());
+            let intent = Intent { step: id.0, operation, records };
+            self.write(scope_of(step), Body::Intent(intent.clone()));
             self.batch.events.push(ApplyEvent::StepStarted { step: id.0, object, action });
-            self.batch.begin.push(id);
+            self.batch.begin.push(intent);
         }
     }
 
@@ -235,17 +242,17 @@ impl Executor {
             self.account.add(&event);
             self.control.tell(event).await;
         }
-        for id in begin {
-            let step = &self.plan.steps[id.0 as usize];
-            let Some(operation) = step.operation.clone() else { continue };
+        for Intent { step, operation, records } in begin {
+            let id = StepId(step);
             let task = Task {
                 parts: Arc::clone(&self.parts),
                 run: self.held.writer.run(),
                 id,
                 operation,
-                planned: records_of(step),
+                planned: records,
                 control: self.control.clone(),
                 gate: self.held.gate(),
+                stopping: Arc::clone(&self.stopping),
             };
             let handle = self.running.spawn(task.run());
             self.tasks.insert(handle.id(), (id, Instant::now()));
@@ -264,8 +271,7 @@ impl Executor {
                 return Ok(());
             }
             () = gate.lost() => {
-                let scope = self.held.writer.scopes().next().cloned().unwrap_or(Scope::Shared);
-                return Err(StoreError::Fenced { scope });
+                return Err(self.held.loss().await);
             }
             ended = self.running.join_next_with_id() => ended,
         };
@@ -283,6 +289,7 @@ impl Executor {
     async fn stopped(&mut self, stop: Stop) {
         self.stop = stop;
         self.account.interrupted = true;
+        self.stopping.notify_waiters();
         let at_once = stop == Stop::Now;
         self.control.tell(ApplyEvent::Interrupted { at_once }).await;
         for id in self.queue.give_up_all() {
@@ -401,8 +408,8 @@ impl Executor {
     /// The end of a run that cannot write any more. What it has not written down is unknown: the
     /// next run looks at everything whose intent is open.
     async fn cut_off(mut self, source: StoreError) -> ApplyError {
-        for id in std::mem::take(&mut self.batch.begin) {
-            self.skipped(id, SkipReason::Stopped);
+        for intent in std::mem::take(&mut self.batch.begin) {
+            self.skipped(StepId(intent.step), SkipReason::Stopped);
         }
         self.abandon("the run was cut off while this was under way");
         for id in self.queue.give_up_all() {
@@ -431,12 +438,4 @@ impl Executor {
 enum Known {
     Failed,
     Unknown,
-}
-
-fn records_of(step: &Step) -> Vec<RecordChange> {
-    let change = |(object, record): &(ObjectId, Option<Arc<tcloud_model::Record>>)| RecordChange {
-        object: object.clone(),
-        record: record.clone(),
-    };
-    step.records.iter().map(change).collect()
 }

@@ -12,7 +12,7 @@ use tcloud_state::{
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use crate::engine::{Control, Parts, RunInfo, Stop};
@@ -21,6 +21,9 @@ use crate::outside::Clock;
 
 /// Entries that are written in one commit at most.
 pub(crate) const BATCH: usize = 1024;
+
+/// How long the store is asked for whose scope was lost, before the run ends without knowing.
+const NAMING: Duration = Duration::from_secs(5);
 
 /// Why a run could not write.
 #[derive(Debug, thiserror::Error)]
@@ -194,6 +197,16 @@ impl Held {
             entries.push((lease.scope.clone(), self.entry(Body::Begin(begin.clone()))));
         }
         self.append(entries).await
+    }
+
+    /// Why the leases are no longer surely held: the store says who of the scopes is another's.
+    pub(crate) async fn loss(&self) -> StoreError {
+        match timeout(NAMING, self.writer.check()).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) | Err(_) => {
+                StoreError::Failed("the leases could not be renewed in time".into())
+            }
+        }
     }
 
     /// Ends the run in all its scopes and gives the leases back.

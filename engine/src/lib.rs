@@ -15,6 +15,7 @@
 //! * [`stale`] – whether the world is still what the plan expects.
 //! * [`found`] – the objects of a host by their identity.
 //! * [`queue`] – which steps may begin.
+//! * `mark` – what a run writes onto objects beside what the plan says.
 //! * [`step`] – carries out one step: secrets, retries, the call, the answer.
 //! * [`apply`] – carries out a plan.
 //! * [`refresh`] and [`rebuild`] – records from what is observed.
@@ -31,6 +32,7 @@ mod found;
 pub mod hold;
 pub mod hosts;
 pub mod limits;
+mod mark;
 pub mod observe;
 pub mod outside;
 mod queue;

@@ -27,10 +27,19 @@ pub(crate) struct Checked {
     pub(crate) silent: BTreeMap<Address, String>,
 }
 
+/// The host that a step is about, also when it asks nobody there.
+pub(crate) fn host_of(step: &Step) -> Option<&Address> {
+    object_of(step).map(|object| &object.host)
+}
+
+fn object_of(step: &Step) -> Option<&ObjectId> {
+    let asked = step.operation.as_ref().map(|operation| &operation.object);
+    asked.or_else(|| step.records.first().map(|(object, _)| object))
+}
+
 /// The hosts that the plan has to find as it expects them.
 pub(crate) fn hosts_of(plan: &Plan) -> Vec<Address> {
-    let operations = plan.steps.iter().filter_map(|step| step.operation.as_ref());
-    let hosts: BTreeSet<&Address> = operations.map(|operation| &operation.object.host).collect();
+    let hosts: BTreeSet<&Address> = plan.steps.iter().filter_map(host_of).collect();
     hosts.into_iter().cloned().collect()
 }
 
@@ -46,19 +55,27 @@ pub(crate) fn check(plan: &Plan, observed: &ObservedState) -> Checked {
         }
     }
     for step in &plan.steps {
-        let Some(operation) = &step.operation else { continue };
-        let Some(found) = found.get(&operation.object.host) else { continue };
-        let change = plan.changes.get(step.change as usize);
-        if let Some(changed) = changed(step, change, found) {
-            checked.stale.push(StaleObject { object: operation.object.clone(), changed });
+        let Some(object) = object_of(step) else { continue };
+        let Some(found) = found.get(&object.host) else { continue };
+        if let Some(changed) = changed(plan, step, found) {
+            checked.stale.push(StaleObject { object: object.clone(), changed });
         }
     }
     checked
 }
 
-fn changed(step: &Step, change: Option<&Change>, found: &Found<'_>) -> Option<String> {
-    let operation = step.operation.as_ref()?;
-    let (kind, identity) = (&operation.kind, &operation.identity);
+fn changed(plan: &Plan, step: &Step, found: &Found<'_>) -> Option<String> {
+    let asked = step.operation.as_ref().map(|operation| (&operation.kind, &operation.identity));
+    // A step that only writes a record writes what was seen: it must still be there, and a record
+    // that goes must be one of nothing.
+    let written = step.records.iter().find_map(|(_, record)| record.as_ref());
+    let written = written.map(|record| (&record.kind, &record.identity));
+    let Some((kind, identity)) = asked.or(written) else {
+        let (object, _) = step.records.first()?;
+        let is_back = found.carries_stamp(plan.deployment.id, object);
+        return (step.expects == Expectation::Absent && is_back)
+            .then(|| "it exists again".to_owned());
+    };
     match step.expects {
         Expectation::Earlier => None,
         Expectation::Absent => {
@@ -69,7 +86,10 @@ fn changed(step: &Step, change: Option<&Change>, found: &Found<'_>) -> Option<St
         Expectation::Present(digest) => match found.known_as(kind, identity) {
             None => Some("it is gone".to_owned()),
             Some(object) if object.digest() == digest => None,
-            Some(object) => Some(difference(step, change, object)),
+            Some(object) => {
+                let change = plan.changes.get(step.change as usize);
+                Some(difference(step, change, object))
+            }
         },
     }
 }

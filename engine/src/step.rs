@@ -1,6 +1,7 @@
 //! Carries out one step whose intent is durable: secrets, the call, retries, the answer. Runs as a
 //! task of its own; everything that it finds goes back to [`crate::apply`], which writes it down.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use tcloud_model::value::SecretPart;
@@ -8,6 +9,7 @@ use tcloud_model::{Fields, ObservedObject, Operation, OperationKind, Value};
 use tcloud_planner::plan::StepId;
 use tcloud_provider::{ProviderError, Retry};
 use tcloud_state::RecordChange;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::contract::{self, About};
@@ -37,6 +39,8 @@ pub(crate) struct Task {
     pub(crate) planned: Vec<RecordChange>,
     pub(crate) control: Control,
     pub(crate) gate: Gate,
+    /// Told when the run is stopped, so that nobody goes on waiting to try again.
+    pub(crate) stopping: Arc<Notify>,
 }
 
 /// What to do after an attempt.
@@ -161,9 +165,14 @@ impl Task {
         let (step, object) = (self.id.0, self.operation.object.clone());
         let message = message.to_owned();
         self.control.tell(ApplyEvent::StepRetry { step, object, attempt, pause, message }).await;
+        let mut stopped = pin!(self.stopping.notified());
+        stopped.as_mut().enable();
+        if self.control.stopped() > Stop::No {
+            return;
+        }
         tokio::select! {
             biased;
-            _ = self.control.stop_beyond(Stop::No) => {}
+            () = stopped => {}
             () = tokio::time::sleep(pause) => {}
         }
     }

@@ -215,6 +215,24 @@ pub struct Stamp {
     /// The address that it had before its last `moved`, so that a swap is not done twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Address>,
+    /// The generation of the lease under which it was written; 0 before it is. A state whose scope
+    /// has not come that far yet is older than the object.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Stamp {
+    /// Whether both say the same, whoever wrote them: nothing is written only because the
+    /// generation is another.
+    pub fn says_the_same(&self, other: &Stamp) -> bool {
+        let Stamp { deployment: _, generation, .. } = *other;
+        Stamp { generation, ..self.clone() } == *other
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::input::{Goal, Input};
 use crate::layout::{Layout, Wanted, causes};
 use crate::lifecycle::{lifecycle, power};
 use crate::plan::{Action, AttributeChange, Drift, Pending, Reason};
-use crate::remember::{record, triggers};
+use crate::remember::{keeping, record, triggers};
 use crate::same::Existing;
 use crate::select::Selection;
 use crate::silence::Silence;
@@ -320,6 +320,7 @@ impl<'a> Table<'_, 'a> {
         let attributes = keep_ignored(&wanted.attributes, before, ignore);
         let previous = known.previous.clone().or_else(|| previous_of(known));
         self.remember(&mut draft, wanted, attributes, previous);
+        draft.record = draft.record.map(|record| keeping(record, known.stamp()));
         let is_stamped = known.live.and_then(|live| live.stamp.as_ref());
         let stamp = draft.record.as_ref().map(|record| &record.stamp);
         if draft.action == Action::Update && draft.work == Work::Stamp && is_stamped == stamp {

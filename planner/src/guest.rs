@@ -343,6 +343,7 @@ mod tests {
             address: disk.object.address.clone(),
             incarnation: 0,
             previous: None,
+            generation: 0,
             triggers: None,
             dependencies: Vec::new(),
             protect: false,

@@ -26,6 +26,7 @@ pub(crate) fn record(
         dependencies: wanted.dependencies.clone(),
         triggers: triggers(wanted),
         previous,
+        generation: 0,
     };
     Arc::new(Record {
         kind: object.address.kind().clone(),
@@ -33,6 +34,15 @@ pub(crate) fn record(
         attributes,
         stamp,
     })
+}
+
+/// The record with the stamp that is on the object already, if that says the same: only what is
+/// written gets the generation of the run that writes it.
+pub(crate) fn keeping(mut record: Arc<Record>, stamp: Option<&Stamp>) -> Arc<Record> {
+    if let Some(stamp) = stamp.filter(|stamp| record.stamp.says_the_same(stamp)) {
+        Arc::make_mut(&mut record).stamp.clone_from(stamp);
+    }
+    record
 }
 
 /// Digest of the values of `replace_when`.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::store::Stored;
+use crate::store::{Standing, Stored};
 use crate::{
     Acquired, Append, Filter, Folded, Head, Holder, Lease, LeaseRequest, Loaded, Logged,
     OpenIntent, Scope, Sealed, Selection, Store, StoreError,
@@ -109,7 +109,9 @@ impl Store for MemoryStore {
             .map(|(object, record)| (object.clone(), record.clone()))
             .collect();
         let heads = inner.scopes.iter().filter(|(scope, _)| scopes.holds(scope));
-        loaded.heads = heads.map(|(scope, chain)| (scope.clone(), chain.head)).collect();
+        for (scope, Chain { head, generation, .. }) in heads {
+            loaded.stands(scope.clone(), Standing { head: *head, generation: *generation });
+        }
         Ok(loaded)
     }
 

@@ -30,6 +30,8 @@ struct WrittenStamp<'a> {
     triggers: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<&'a Address>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u64>,
 }
 
 /// The JSON form.
@@ -45,6 +47,7 @@ pub(crate) fn to_json(object: &ObjectId, record: &Record) -> serde_json::Result<
         dependencies,
         triggers,
         previous,
+        generation,
     } = stamp;
     let stamp = WrittenStamp {
         deployment: *deployment,
@@ -56,6 +59,7 @@ pub(crate) fn to_json(object: &ObjectId, record: &Record) -> serde_json::Result<
         dependencies,
         triggers: *triggers,
         previous: previous.as_ref(),
+        generation: (*generation > 0).then_some(*generation),
     };
     serde_json::to_string(&Written { kind, identity, attributes, stamp })
 }
@@ -84,6 +88,8 @@ struct ReadStamp {
     triggers: Option<Digest>,
     #[serde(default)]
     previous: Option<Address>,
+    #[serde(default)]
+    generation: u64,
 }
 
 /// Reads the JSON form.
@@ -99,6 +105,7 @@ pub(crate) fn from_json(object: &ObjectId, json: &str) -> serde_json::Result<Rec
         dependencies,
         triggers,
         previous,
+        generation,
     } = stamp;
     let stamp = Stamp {
         deployment,
@@ -110,6 +117,7 @@ pub(crate) fn from_json(object: &ObjectId, json: &str) -> serde_json::Result<Rec
         dependencies,
         triggers,
         previous,
+        generation,
     };
     // The kind is nearly always the address's own word, which is shared then.
     let own = object.address.kind();

@@ -93,6 +93,21 @@ pub struct Loaded {
     pub intents: Vec<(Scope, OpenIntent)>,
     /// Where each scope's chain ends; a scope that nobody ever held is missing.
     pub heads: BTreeMap<Scope, Head>,
+    /// The generation of each scope's newest lease.
+    pub generations: BTreeMap<Scope, u64>,
+}
+
+/// Where a scope stands.
+pub(crate) struct Standing {
+    pub(crate) head: Head,
+    pub(crate) generation: u64,
+}
+
+impl Loaded {
+    pub(crate) fn stands(&mut self, scope: Scope, Standing { head, generation }: Standing) {
+        self.heads.insert(scope.clone(), head);
+        self.generations.insert(scope, generation);
+    }
 }
 
 /// What to append to one scope.

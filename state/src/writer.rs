@@ -36,6 +36,11 @@ impl Writer {
         self.held.contains_key(scope)
     }
 
+    /// The generation of the run's lease on a scope.
+    pub fn generation(&self, scope: &Scope) -> Option<u64> {
+        self.held.get(scope).map(|(generation, _)| *generation)
+    }
+
     /// The scopes that the run holds.
     pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
         self.held.keys()
@@ -58,6 +63,20 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Makes sure that all scopes are still held; writes nothing.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let held = self.held.iter().map(|(scope, (generation, head))| Append {
+            scope: scope.clone(),
+            generation: *generation,
+            after: *head,
+            entries: Vec::new(),
+        });
+        self.store.append(self.run, &held.collect::<Vec<_>>()).await
     }
 
     fn seal(&self, entries: Vec<(Scope, Entry)>) -> Result<Vec<Append>, StoreError> {

@@ -1,5 +1,6 @@
 //! Tests of whole runs over a small world in memory, whose faults are scripted.
 
+mod age;
 mod crash;
 mod failure;
 mod lease;

@@ -62,6 +62,7 @@ fn stamp(wanted: &Wanted) -> Stamp {
         dependencies: wanted.needs.clone(),
         triggers: None,
         previous: None,
+        generation: 0,
     }
 }
 
@@ -142,7 +143,10 @@ struct Steps {
 
 impl Steps {
     fn make(&mut self, wanted: &Wanted, found: Option<&ObservedObject>, state: &State) {
-        let record = record(wanted);
+        let mut record = record(wanted);
+        if let Some(stamp) = found.and_then(|object| object.stamp.clone()) {
+            record.stamp.generation = stamp.generation;
+        }
         let known = state.records.get(&wanted.object) == Some(&record);
         let size = |fields: &Fields| fields.get("size").cloned();
         let same = found.is_some_and(|object| {

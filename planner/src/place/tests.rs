@@ -215,6 +215,7 @@ fn guest(gib: u64, ours: Option<&str>) -> ObservedObject {
         dependencies: Vec::new(),
         triggers: None,
         previous: None,
+        generation: 0,
     });
     ObservedObject {
         kind: "vm".into(),

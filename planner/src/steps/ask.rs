@@ -11,7 +11,7 @@ use super::{Builder, Node, Part};
 use crate::draft::{Draft, Work};
 use crate::facts::Known;
 use crate::plan::{Action, Expectation, Step, StepId};
-use crate::remember::record;
+use crate::remember::{keeping, record};
 
 impl Builder<'_, '_> {
     pub(super) fn step(&mut self, node: Node, id: StepId, after: Vec<StepId>) -> Step {
@@ -83,7 +83,8 @@ impl Builder<'_, '_> {
         let previous = known.stamp().and_then(|stamp| stamp.previous.clone());
         let attributes = Arc::clone(attributes);
         let (object, identity) = (&draft.object, &draft.identity);
-        Some(record(self.input, wanted, object, identity, attributes, previous))
+        let record = record(self.input, wanted, object, identity, attributes, previous);
+        Some(keeping(record, known.stamp()))
     }
 
     fn migrate(&self, at: usize) -> Option<OperationKind> {

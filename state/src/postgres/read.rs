@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Row};
 
 use super::error::Failure;
 use super::session::Work;
-use crate::store::Stored;
+use crate::store::{Standing, Stored};
 use crate::{Entry, Filter, Hash, Head, Loaded, Logged, OpenIntent, Scope, Selection, record};
 
 /// Reads the state.
@@ -30,7 +30,7 @@ impl Work for Load<'_> {
             let records: Result<Vec<_>, Failure> = rows.into_iter().map(read_record).collect();
             records.map(BTreeMap::from_iter)
         })?;
-        loaded.heads = scopes.into_values().collect();
+        scopes.into_values().for_each(|(scope, standing)| loaded.stands(scope, standing));
         Ok(loaded)
     }
 }
@@ -50,21 +50,20 @@ impl Work for Intents<'_> {
 }
 
 /// The chosen scopes that anybody ever held, by their row numbers.
-async fn scopes(
-    client: &Client,
-    selection: &Selection,
-) -> Result<BTreeMap<i64, (Scope, Head)>, Failure> {
+type Scopes = BTreeMap<i64, (Scope, Standing)>;
+
+async fn scopes(client: &Client, selection: &Selection) -> Result<Scopes, Failure> {
     let names: Option<Vec<String>> = match selection {
         Selection::All => None,
         Selection::Only(scopes) => Some(scopes.iter().map(Scope::to_string).collect()),
     };
-    let sql = "SELECT id, name, serial, head FROM scopes \
+    let sql = "SELECT id, name, serial, head, generation FROM scopes \
                WHERE generation > 0 AND ($1::text[] IS NULL OR name = ANY($1))";
     let rows = client.query_typed(sql, &[(&names, Type::TEXT_ARRAY)]).await?;
     let read = |row: &Row| {
         let scope = row.try_get::<_, &str>(1)?.parse().map_err(Failure::damaged)?;
         let head = Head { serial: unsigned(row, 2)?, hash: hash(row, 3)? };
-        Ok((row.try_get(0)?, (scope, head)))
+        Ok((row.try_get(0)?, (scope, Standing { head, generation: unsigned(row, 4)? })))
     };
     rows.iter().map(read).collect()
 }
@@ -80,10 +79,7 @@ fn read_record(row: Row) -> Result<(ObjectId, Record), Failure> {
     Ok((object, record))
 }
 
-async fn intents(
-    client: &Client,
-    scopes: &BTreeMap<i64, (Scope, Head)>,
-) -> Result<Vec<(Scope, OpenIntent)>, Failure> {
+async fn intents(client: &Client, scopes: &Scopes) -> Result<Vec<(Scope, OpenIntent)>, Failure> {
     let ids: Vec<i64> = scopes.keys().copied().collect();
     let sql = "SELECT scope, body FROM intents WHERE scope = ANY($1)";
     let rows = client.query_typed(sql, &[(&ids, Type::INT8_ARRAY)]).await?;

@@ -9,7 +9,7 @@ use tcloud_model::{ObjectId, Record, sharing};
 use super::{Database, Failure};
 use crate::Selection;
 use crate::record;
-use crate::store::Stored;
+use crate::store::{Standing, Stored};
 use crate::{Entry, Filter, Hash, Head, Loaded, Logged, OpenIntent, Scope};
 
 pub(super) fn load(database: &mut Database, selection: &Selection) -> Result<Loaded, Failure> {
@@ -27,7 +27,7 @@ fn load_shared(database: &mut Database, selection: &Selection) -> Result<Loaded,
     let mut loaded = Loaded::default();
     loaded.state.records = records(&transaction, only.as_deref())?;
     loaded.intents = intents(&transaction, &scopes)?;
-    loaded.heads = scopes.into_values().collect();
+    scopes.into_values().for_each(|(scope, standing)| loaded.stands(scope, standing));
     Ok(loaded)
 }
 
@@ -41,27 +41,28 @@ pub(super) fn open_intents(
 }
 
 /// The chosen scopes by their row numbers.
-fn scopes(
-    connection: &Connection,
-    selection: &Selection,
-) -> Result<BTreeMap<i64, (Scope, Head)>, Failure> {
+type Scopes = BTreeMap<i64, (Scope, Standing)>;
+
+fn scopes(connection: &Connection, selection: &Selection) -> Result<Scopes, Failure> {
     let mut all = BTreeMap::new();
     let mut add = |row: &Row<'_>| -> Result<(), Failure> {
         let name: String = row.get(1)?;
         let scope: Scope = name.parse().map_err(Failure::damaged)?;
-        all.insert(row.get(0)?, (scope, Head { serial: row.get(2)?, hash: Hash(row.get(3)?) }));
+        let head = Head { serial: row.get(2)?, hash: Hash(row.get(3)?) };
+        all.insert(row.get(0)?, (scope, Standing { head, generation: row.get(4)? }));
         Ok(())
     };
     match selection {
         Selection::All => {
-            let mut select = connection.prepare("SELECT id, name, serial, head FROM scopes")?;
+            let mut select =
+                connection.prepare("SELECT id, name, serial, head, generation FROM scopes")?;
             let mut rows = select.query([])?;
             while let Some(row) = rows.next()? {
                 add(row)?;
             }
         }
         Selection::Only(scopes) => {
-            let sql = "SELECT id, name, serial, head FROM scopes WHERE name = ?1";
+            let sql = "SELECT id, name, serial, head, generation FROM scopes WHERE name = ?1";
             let mut select = connection.prepare(sql)?;
             for scope in scopes {
                 let mut rows = select.query([scope.to_string()])?;
@@ -121,10 +122,7 @@ impl Reader {
     }
 }
 
-fn intents(
-    connection: &Connection,
-    scopes: &BTreeMap<i64, (Scope, Head)>,
-) -> Result<Vec<(Scope, OpenIntent)>, Failure> {
+fn intents(connection: &Connection, scopes: &Scopes) -> Result<Vec<(Scope, OpenIntent)>, Failure> {
     let mut select = connection.prepare_cached("SELECT scope, body FROM intents")?;
     let mut rows = select.query([])?;
     let mut intents = Vec::new();

@@ -40,6 +40,7 @@ pub(crate) fn record(object: &ObjectId, size: u64) -> Arc<Record> {
         dependencies: vec!["tenant.a.network.n".parse().expect("an address")],
         triggers: None,
         previous: None,
+        generation: 3,
     };
     let identity = Identity::derive(&deployment, object, false);
     let kind = object.address.kind().clone();

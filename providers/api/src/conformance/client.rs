@@ -57,6 +57,7 @@ impl<'a> Client<'a> {
             dependencies: self.referenced(attributes),
             triggers: None,
             previous: None,
+            generation: 7,
         }
     }
 
