@@ -8,7 +8,7 @@ use tcloud_syntax::ast::{self, BlockForm, Statement as Ast};
 
 use crate::tree::{
     AliasId, Block, BlockId, Body, BodyId, Component, ComponentId, Def, DefId, DefKind, Function,
-    FunctionId, Guard, GuardId, Named, Owner, Shape, Statement, Tree,
+    FunctionId, Guard, GuardId, Named, Owner, Rest, Shape, Statement, Tree,
 };
 
 /// Lowers all files, which are one configuration.
@@ -72,13 +72,9 @@ impl Lowering<'_> {
             owner,
             outer,
             defs: 0..0,
-            names: Box::default(),
             blocks: Box::default(),
             index: Box::default(),
-            defaults: Box::default(),
-            statements: Box::default(),
-            bad: Box::default(),
-            incomplete: false,
+            rest: None,
         });
         let first = count(self.tree.defs.len());
         let mut parts = Parts::default();
@@ -186,13 +182,12 @@ impl Lowering<'_> {
         });
         let body = &mut self.tree.bodies[id.index()];
         body.defs = defs;
-        body.names = names.into();
         body.blocks = own.into();
         body.index = index.into();
-        body.defaults = defaults.into();
-        body.statements = statements.into();
-        body.bad = bad.into();
-        body.incomplete = incomplete;
+        let is_plain = names.is_empty() && defaults.is_empty() && statements.is_empty();
+        if !is_plain || !bad.is_empty() || incomplete {
+            body.rest = Some(Box::new(Rest { names, defaults, statements, bad, incomplete }));
+        }
     }
 
     fn block(
@@ -221,8 +216,8 @@ impl Lowering<'_> {
             form,
             kind,
             name,
-            repeat: repeat.map(Box::new),
-            condition: condition.map(Box::new),
+            repeat,
+            condition,
             guard,
             body: BodyId(0),
             parent,

@@ -62,20 +62,54 @@ pub(crate) struct Body {
     pub(crate) outer: Option<BodyId>,
     /// Its definitions, contiguous.
     pub(crate) defs: Range<u32>,
-    /// Variables, functions, types and components by name; sorted.
-    pub(crate) names: Box<[(Name, Named)]>,
     /// Its blocks except `defaults`, in the order of the text.
     pub(crate) blocks: Box<[BlockId]>,
     /// Positions in `blocks`, sorted by kind and name.
     pub(crate) index: Box<[u32]>,
+    /// Anything else. Most bodies have nothing of it, and there are very many of them.
+    pub(crate) rest: Option<Box<Rest>>,
+}
+
+/// What few bodies have.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    /// Variables, functions, types and components by name; sorted.
+    pub(crate) names: Vec<(Name, Named)>,
     /// `defaults` blocks.
-    pub(crate) defaults: Box<[BlockId]>,
+    pub(crate) defaults: Vec<BlockId>,
     /// What neither has a name nor a body of its own.
-    pub(crate) statements: Box<[(Option<GuardId>, Statement)]>,
+    pub(crate) statements: Vec<(Option<GuardId>, Statement)>,
     /// Names of items that could not be read: references to them are not reported.
-    pub(crate) bad: Box<[Name]>,
+    pub(crate) bad: Vec<Name>,
     /// Whether an item without a name could not be read.
     pub(crate) incomplete: bool,
+}
+
+impl Body {
+    /// See [`Rest::names`].
+    pub(crate) fn names(&self) -> &[(Name, Named)] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.names)
+    }
+
+    /// See [`Rest::defaults`].
+    pub(crate) fn defaults(&self) -> &[BlockId] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.defaults)
+    }
+
+    /// See [`Rest::statements`].
+    pub(crate) fn statements(&self) -> &[(Option<GuardId>, Statement)] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.statements)
+    }
+
+    /// See [`Rest::bad`].
+    pub(crate) fn bad(&self) -> &[Name] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.bad)
+    }
+
+    /// See [`Rest::incomplete`].
+    pub(crate) fn incomplete(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| rest.incomplete)
+    }
 }
 
 /// What a body belongs to.
@@ -232,7 +266,7 @@ impl Tree {
 
     /// What a scope itself says about a name; more than one under conditions.
     pub(crate) fn named(&self, body: BodyId, name: &str) -> &[(Name, Named)] {
-        let names = &self.body(body).names;
+        let names = self.body(body).names();
         let start = names.partition_point(|(own, _)| own.as_str() < name);
         let count = names[start..].iter().take_while(|(own, _)| own == name).count();
         &names[start..start + count]

@@ -146,7 +146,7 @@ impl<'r> Reader<'r> {
         let bad = self
             .tree
             .outwards(self.scope)
-            .any(|body| self.tree.body(body).bad.contains(&word.name));
+            .any(|body| self.tree.body(body).bad().contains(&word.name));
         if bad {
             return Type::Unknown;
         }

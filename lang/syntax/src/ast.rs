@@ -82,9 +82,9 @@ pub struct Block {
     /// Its name, if it has one.
     pub name: Option<Ident>,
     /// `for n in 1..=3`
-    pub repeat: Option<Repeat>,
+    pub repeat: Option<Box<Repeat>>,
     /// `if env == "prod"`
-    pub condition: Option<Expr>,
+    pub condition: Option<Box<Expr>>,
     /// What stands between the braces.
     pub body: Vec<Statement>,
     /// From the first word to the brace, without it.

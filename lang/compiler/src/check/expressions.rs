@@ -37,14 +37,14 @@ impl<'c> Infer<'c> {
             self.guard(id, def.guard);
             self.one(id, def_id, def);
         }
-        for block in body.blocks.iter().chain(&body.defaults) {
+        for block in body.blocks.iter().chain(body.defaults()) {
             self.guard(id, self.tree.block(*block).guard);
         }
-        for (guard, statement) in &body.statements {
+        for (guard, statement) in body.statements() {
             self.guard(id, *guard);
             self.statement(id, statement);
         }
-        for alias in body.names.iter().filter_map(|(_, named)| match named {
+        for alias in body.names().iter().filter_map(|(_, named)| match named {
             crate::tree::Named::Alias(alias) => Some(&self.tree.aliases[alias.index()]),
             _ => None,
         }) {

@@ -447,7 +447,7 @@ impl<'c> Infer<'c> {
     }
 
     fn unknown_function(&self, scope: Scope<'_>, callee: &Expr, name: &Name) -> Type {
-        let bad = self.tree.outwards(scope.body).any(|b| self.tree.body(b).bad.contains(name));
+        let bad = self.tree.outwards(scope.body).any(|b| self.tree.body(b).bad().contains(name));
         if bad {
             return Type::Unknown;
         }
@@ -509,7 +509,7 @@ impl<'c> Infer<'c> {
 }
 
 fn in_defaults(tree: &Tree) -> BTreeSet<(Name, Name)> {
-    let defaults = tree.bodies.iter().flat_map(|body| body.defaults.iter());
+    let defaults = tree.bodies.iter().flat_map(|body| body.defaults().iter());
     let nested = defaults.flat_map(|id| tree.body(tree.block(*id).body).blocks.iter());
     nested
         .filter_map(|id| {

@@ -85,7 +85,7 @@ impl<'c> Infer<'c> {
     }
 
     fn is_bad(&self, scope: Scope<'_>, name: &Name) -> bool {
-        self.tree.outwards(scope.body).any(|body| self.tree.body(body).bad.contains(name))
+        self.tree.outwards(scope.body).any(|body| self.tree.body(body).bad().contains(name))
     }
 
     fn bare(&self, scope: Scope<'_>, name: &Name, at: Span) -> Place {
@@ -99,7 +99,7 @@ impl<'c> Infer<'c> {
             local = at.outer;
         }
         for body in self.tree.outwards(scope.body) {
-            words.extend(self.tree.body(body).names.iter().map(|(name, _)| name.as_str()));
+            words.extend(self.tree.body(body).names().iter().map(|(name, _)| name.as_str()));
             if let Owner::Block(block) = self.tree.body(body).owner
                 && let Some(repeat) = &self.tree.block(block).repeat
             {
@@ -144,7 +144,7 @@ impl<'c> Infer<'c> {
             return self.bare(scope, kind, kind_at);
         }
         let scopes: Vec<BodyId> = self.tree.outwards(scope.body).collect();
-        if scopes.iter().any(|body| self.tree.body(*body).incomplete) {
+        if scopes.iter().any(|body| self.tree.body(*body).incomplete()) {
             return UNKNOWN;
         }
         self.unknown_member(&scopes, kind, name, at)
@@ -190,8 +190,8 @@ impl<'c> Infer<'c> {
         let found = self.tree.blocks_named(body, kind, &name.name);
         let Some(position) = found.first() else {
             let own = self.tree.body(body);
-            if own.bad.contains(&name.name)
-                || own.incomplete
+            if own.bad().contains(&name.name)
+                || own.incomplete()
                 || self.is_in_defaults(kind, &name.name)
             {
                 return UNKNOWN;
@@ -365,7 +365,7 @@ impl<'c> Infer<'c> {
             return Place::Kind(body, field.name.clone());
         }
         let contents = self.tree.body(body);
-        if contents.bad.contains(&field.name) || contents.incomplete {
+        if contents.bad().contains(&field.name) || contents.incomplete() {
             return UNKNOWN;
         }
         known.extend(contents.blocks.iter().map(|b| self.tree.block(*b).kind.name.as_str()));

@@ -378,7 +378,7 @@ impl<'c> Structure<'c> {
     }
 
     fn statements(&mut self, id: BodyId, context: Context) {
-        for (_, statement) in &self.tree.body(id).statements {
+        for (_, statement) in self.tree.body(id).statements() {
             let (word, span, fits) = match statement {
                 Statement::Assert(assert) => {
                     ("assert", assert.span, matches!(context, Context::Check))
@@ -412,7 +412,7 @@ impl<'c> Structure<'c> {
     /// Names, attributes and blocks that are given twice without a condition between them.
     fn twice(&mut self, id: BodyId) {
         let body = self.tree.body(id);
-        for pair in body.names.windows(2) {
+        for pair in body.names().windows(2) {
             let [(first, a), (second, b)] = pair else { continue };
             let ((first_at, a_guard), (at, b_guard)) = (self.place(*a), self.place(*b));
             if first == second && a_guard == b_guard {

@@ -122,7 +122,7 @@ impl<'p> Eval<'p> {
         }
         let mut known = vec!["secret", "file"];
         for scope in self.lexical(env.scope) {
-            let names = &self.tree.body(self.body_of(scope)).names;
+            let names = self.tree.body(self.body_of(scope)).names();
             let functions = names.iter().filter(|(_, n)| matches!(n, Named::Function(_)));
             known.extend(functions.map(|(name, _)| name.as_str()));
         }

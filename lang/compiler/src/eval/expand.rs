@@ -252,7 +252,7 @@ impl<'p> Eval<'p> {
         let instance = self.state.get(scope);
         let (body, parent) = (self.tree.body(instance.body), instance.parent);
         let mut found = Vec::new();
-        for id in &body.defaults {
+        for id in body.defaults() {
             let block = self.tree.block(*id);
             let applies = block.kind.name == *kind
                 && self.guards_hold(scope, block.guard).unwrap_or(false)

@@ -236,7 +236,7 @@ impl<'p> Eval<'p> {
     fn is_bad(&self, from: InstanceId, name: &str) -> bool {
         self.lexical(from).any(|scope| {
             let body = self.tree.body(self.body_of(scope));
-            body.bad.iter().any(|bad| bad == name)
+            body.bad().iter().any(|bad| bad == name)
         })
     }
 
@@ -246,7 +246,7 @@ impl<'p> Eval<'p> {
         for scope in self.lexical(from) {
             let instance = self.state.get(scope);
             words.extend(instance.bindings.iter().map(|(name, _)| name.as_str()));
-            let names = &self.tree.body(instance.body).names;
+            let names = self.tree.body(instance.body).names();
             words.extend(names.iter().map(|(name, _)| name.as_str()));
         }
         words

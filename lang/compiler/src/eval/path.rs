@@ -180,7 +180,7 @@ impl<'p> Eval<'p> {
         let mut known: Vec<&str> = Vec::new();
         for scope in scopes {
             let body = self.tree.body(self.body_of(*scope));
-            if body.incomplete {
+            if body.incomplete() {
                 return Stop::Reported;
             }
             let blocks = self.tree.blocks_of_kind(self.body_of(*scope), kind);
@@ -202,7 +202,7 @@ impl<'p> Eval<'p> {
     ) -> Evaluated<Place<'p>> {
         let positions = self.positions(id, kind, &name.name);
         if positions.is_empty() {
-            let bad = self.tree.body(self.body_of(id)).bad.contains(&name.name);
+            let bad = self.tree.body(self.body_of(id)).bad().contains(&name.name);
             return Err(if bad {
                 Stop::Reported
             } else {
@@ -347,7 +347,7 @@ impl<'p> Eval<'p> {
         if holds || self.shapes.kind(&field.name).is_some_and(|kind| self.may_hold(id, kind)) {
             return Ok(Place::Kind(id, &field.name));
         }
-        if self.tree.body(body).bad.contains(&field.name) {
+        if self.tree.body(body).bad().contains(&field.name) {
             return Err(Stop::Reported);
         }
         Err(self.no_instance_field(id, field))

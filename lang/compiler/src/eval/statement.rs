@@ -16,7 +16,7 @@ type Segment = (Name, Name, Option<Key>);
 
 impl<'p> Eval<'p> {
     pub(super) fn statements_of(&mut self, id: InstanceId, out: &mut Collected) {
-        for (guard, statement) in &self.tree.body(self.body_of(id)).statements {
+        for (guard, statement) in self.tree.body(self.body_of(id)).statements() {
             if self.guards_hold(id, *guard) != Ok(true) {
                 continue;
             }
@@ -178,7 +178,7 @@ impl<'p> Eval<'p> {
     /// Evaluates a check; what is wrong with its expressions counts as a failure.
     pub(crate) fn check(&mut self, name: &Name, id: InstanceId) -> Check {
         let mut failures = Vec::new();
-        for (guard, statement) in &self.tree.body(self.body_of(id)).statements {
+        for (guard, statement) in self.tree.body(self.body_of(id)).statements() {
             if let Statement::Assert(assert) = statement
                 && self.guards_hold(id, *guard) == Ok(true)
                 && let Some(failure) = self.assertion(name, id, assert)

@@ -14,8 +14,8 @@ use crate::parse::{Node, Nodes, Rule};
 #[derive(Default)]
 struct Head {
     words: Vec<Ident>,
-    repeat: Option<Repeat>,
-    condition: Option<Expr>,
+    repeat: Option<Box<Repeat>>,
+    condition: Option<Box<Expr>>,
     body: Vec<Statement>,
     /// Where the head ends in the parsed text.
     end: usize,
@@ -82,14 +82,17 @@ impl<'t> Builder<'t, '_> {
                             .help("repeat over a list of all combinations: `[for a in as : …]`"),
                     );
                 }
-                Rule::for_c => head.repeat = Some(self.repeat(part, depth)),
+                Rule::for_c => head.repeat = Some(Box::new(self.repeat(part, depth))),
                 Rule::if_c if head.condition.is_some() => {
                     let span = self.node_span(&part);
                     let message = "a block has one `if`";
                     let help = "join the conditions with `&&`";
                     self.report(Diagnostic::error(codes::E0011, span, message).help(help));
                 }
-                Rule::if_c => head.condition = Some(self.part(&mut part.into_children(), depth)),
+                Rule::if_c => {
+                    let condition = self.part(&mut part.into_children(), depth);
+                    head.condition = Some(Box::new(condition));
+                }
                 Rule::braces => head.body = self.statements(part.into_children(), depth + 1),
                 Rule::str_lit => head.words.push(self.quoted_word(&part)),
                 _ => head.words.push(self.ident(&part)),
