@@ -45,10 +45,10 @@ pub(crate) struct Part {
 
 impl Part {
     /// Whether an object belongs to it. Lists may differ between connections, so names decide.
-    pub(crate) fn has(self, name: &str) -> bool {
+    pub(crate) fn has(self, name: impl AsRef<[u8]>) -> bool {
         // FNV-1a, for an even spread.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        let hash = name.as_ref().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
         (hash >> 8) % self.of == self.number
     }
@@ -239,7 +239,7 @@ fn count_seals(connect: &Connect) -> Result<usize, Failure> {
 fn seals(connect: &Connect, part: Part) -> Result<Vec<Sealed>, Failure> {
     let mut all = Vec::new();
     for secret in connect.list_all_secrets(0)? {
-        if part.has(&secret.get_uuid()?.to_string()) {
+        if part.has(secret.get_uuid()?) {
             all.extend(stamp::read(&secret)?);
         }
     }
@@ -258,7 +258,7 @@ fn networks(connect: &Connect, part: Part) -> Result<Vec<ObservedObject>, Failur
     let mut all = Vec::new();
     for network in connect.list_all_networks(0)? {
         let uuid = network.get_uuid()?;
-        if part.has(&network.get_name()?)
+        if part.has(network.get_name()?)
             && let Some(definitions) = Definitions::of(&network, active.contains(&uuid))?
         {
             let filter = match definitions.is_stamped() {
@@ -309,7 +309,7 @@ fn volumes(connect: &Connect, part: Part) -> Result<Vec<(String, Element)>, Fail
         let pool_name = pool.get_name()?;
         let Some(volumes) = pool.list_all_volumes(0).or_absent()? else { continue };
         for volume in volumes {
-            if part.has(&volume.get_name()?)
+            if part.has(volume.get_name()?)
                 && let Some(xml) = volume.get_xml_desc(0).or_absent()?
             {
                 all.push((pool_name.clone(), Element::parse(&xml)?));
@@ -354,7 +354,7 @@ fn guests(
 ) -> Result<Vec<ObservedObject>, Failure> {
     let mut all = Vec::new();
     for domain in connect.list_all_domains(0)? {
-        if !part.has(&domain.get_uuid()?.to_string()) {
+        if !part.has(domain.get_uuid()?) {
             continue;
         }
         match observed_domain(domain, census, directory) {

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use virt::connect::Connect;
 use virt::domain::Domain;
 use virt_sys::{
-    VIR_CONNECT_LIST_DOMAINS_ACTIVE, VIR_CONNECT_LIST_DOMAINS_AUTOSTART,
-    VIR_CONNECT_LIST_DOMAINS_PERSISTENT, VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_XML_SECURE,
+    VIR_CONNECT_LIST_DOMAINS_AUTOSTART, VIR_CONNECT_LIST_DOMAINS_TRANSIENT,
+    VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_XML_SECURE,
 };
 
 use super::kept::kept;
@@ -60,10 +60,11 @@ impl Guest {
     }
 }
 
-/// Which guests are what: three questions for a host instead of three for each guest.
+/// What a list of guests does not say: two questions for a host instead of three for each guest.
+/// Whether one runs is in the list.
 pub(crate) struct Census {
-    active: HashSet<Uuid>,
-    persistent: HashSet<Uuid>,
+    many: u32,
+    transient: HashSet<Uuid>,
     autostart: HashSet<Uuid>,
 }
 
@@ -75,15 +76,15 @@ impl Census {
             Ok(all.iter().map(Domain::get_uuid).collect::<Result<_, _>>()?)
         };
         Ok(Census {
-            active: those(VIR_CONNECT_LIST_DOMAINS_ACTIVE)?,
-            persistent: those(VIR_CONNECT_LIST_DOMAINS_PERSISTENT)?,
+            many: connect.num_of_domains()?.saturating_add(connect.num_of_defined_domains()?),
+            transient: those(VIR_CONNECT_LIST_DOMAINS_TRANSIENT)?,
             autostart: those(VIR_CONNECT_LIST_DOMAINS_AUTOSTART)?,
         })
     }
 
     /// About how many there are.
     pub(crate) fn len(&self) -> usize {
-        self.persistent.len().max(self.active.len())
+        usize::try_from(self.many).unwrap_or(usize::MAX)
     }
 }
 
@@ -94,11 +95,9 @@ pub(crate) fn observed_domain(
     directory: &Directory,
 ) -> Result<ObservedObject, Failure> {
     let uuid = domain.get_uuid()?;
-    let (persistent, active) = (census.persistent.contains(&uuid), census.active.contains(&uuid));
-    if !persistent && !active {
-        // It came meanwhile.
-        return observed(&Guest::of(domain)?, directory);
-    }
+    // libvirt numbers what runs.
+    let active = domain.get_id().is_some();
+    let persistent = !active || !census.transient.contains(&uuid);
     let guest = Guest::definitions(domain, 0, persistent, active)?;
     shown(&guest, persistent && census.autostart.contains(&uuid), directory)
 }
