@@ -60,6 +60,8 @@ const COMMANDS: &[&str] = &[
     "apply plan.json --yes",
     "show tenant.a.vm.w",
     "show tenant.a.vm.w --json",
+    "why tenant.a.vm.w",
+    "why tenant.a.vm.w --json",
     "state list",
     "state list --json",
     "state show tenant.a.vm.w",

@@ -12,8 +12,8 @@ use crate::usage::Holding;
 /// All networks and guests at one time.
 #[derive(Default)]
 pub(super) struct Side<'a> {
-    networks: IndexMap<&'a Address, Vec<&'a Fields>>,
-    guests: IndexMap<&'a Address, Vec<&'a Fields>>,
+    networks: IndexMap<&'a Address, Told<'a>>,
+    guests: IndexMap<&'a Address, Told<'a>>,
     /// Networks whose guests are seen under their addresses, by their space; `None` where two have
     /// the same, so that nobody can tell them apart.
     spaces: IndexMap<Cidr, Option<&'a Address>>,
@@ -25,6 +25,18 @@ pub(super) struct Side<'a> {
     hosts: IndexMap<IpAddr, Option<&'a Address>>,
 }
 
+/// What hosts say of one network or guest. Most are on one host, and there may be half a million.
+struct Told<'a> {
+    first: &'a Fields,
+    more: Vec<&'a Fields>,
+}
+
+impl<'a> Told<'a> {
+    fn iter(&self) -> impl Iterator<Item = &'a Fields> + '_ {
+        std::iter::once(self.first).chain(self.more.iter().copied())
+    }
+}
+
 impl<'a> Side<'a> {
     pub(super) fn new(all: impl Iterator<Item = Holding<'a>>) -> Side<'a> {
         let mut side = Side::default();
@@ -34,10 +46,15 @@ impl<'a> Side<'a> {
                 "vm" => &mut side.guests,
                 _ => continue,
             };
-            group.entry(address).or_default().push(attributes);
+            match group.get_mut(address) {
+                Some(told) => told.more.push(attributes),
+                None => {
+                    group.insert(address, Told { first: attributes, more: Vec::new() });
+                }
+            }
         }
-        for (address, fields) in &side.networks {
-            for fields in fields.iter().filter(|fields| is_open(fields)) {
+        for (address, told) in &side.networks {
+            for fields in told.iter().filter(|fields| is_open(fields)) {
                 for cidr in spaces(fields) {
                     let of = side.spaces.entry(cidr).or_insert(Some(address));
                     *of = of.filter(|of| of == address);
@@ -53,14 +70,14 @@ impl<'a> Side<'a> {
 
     fn index_guests(&mut self) {
         let alone = |list: &'a [Value]| openings(list).into_iter().map(|own| own.space);
-        let networks = self.networks.values().flatten().flat_map(|own| alone(own.list("admits")));
-        let all =
-            self.guests.iter().flat_map(|(_, fields)| fields.iter().flat_map(|own| nics(own)));
+        let networks = self.networks.values().flat_map(Told::iter);
+        let networks = networks.flat_map(|own| alone(own.list("admits")));
+        let all = self.guests.values().flat_map(Told::iter).flat_map(nics);
         let all = all.flat_map(|(_, nic)| alone(nic.list("admits"))).chain(networks);
         let single = |space: &Cidr| space.prefix_len() == space.max_prefix_len();
         let asked: IndexSet<IpAddr> = all.filter(single).map(|space| space.network()).collect();
-        for (vm, fields) in &self.guests {
-            for (_, nic) in fields.iter().flat_map(|fields| nics(fields)) {
+        for (vm, told) in &self.guests {
+            for (_, nic) in told.iter().flat_map(nics) {
                 if let Some(network) = nic.reference("network") {
                     let members = self.members.entry(network).or_default();
                     if members.last() != Some(vm) {
@@ -83,18 +100,18 @@ impl<'a> Side<'a> {
 
     /// All networks, with what the first host says of each.
     pub(super) fn networks(&self) -> impl Iterator<Item = (&'a Address, &'a Fields)> + '_ {
-        self.networks.iter().filter_map(|(address, fields)| Some((*address, *fields.first()?)))
+        self.networks.iter().map(|(address, told)| (*address, told.first))
     }
 
     /// All guests.
     pub(super) fn guests(&self) -> impl Iterator<Item = (&'a Address, &'a Fields)> + '_ {
-        self.guests.iter().filter_map(|(address, fields)| Some((*address, *fields.first()?)))
+        self.guests.iter().map(|(address, told)| (*address, told.first))
     }
 
     /// What is known of a network or guest, on every host that has it.
     pub(super) fn of(&self, address: &Address) -> impl Iterator<Item = &'a Fields> + '_ {
         let all = self.networks.get(address).or_else(|| self.guests.get(address));
-        all.into_iter().flatten().copied()
+        all.into_iter().flat_map(Told::iter)
     }
 
     /// The network of a guest's NIC, if it is one of ours.

@@ -11,9 +11,9 @@ mod usage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use tcloud_model::{ObjectId, ObservedState};
+use tcloud_model::{Address, ObjectId, ObservedState};
 use tcloud_planner::Plan;
-use tcloud_planner::plan::{Action, Decision, GuestImpact, Interruption, Pending};
+use tcloud_planner::plan::{Action, Decision, DecisionKind, GuestImpact, Interruption, Pending};
 use tcloud_report::text as report;
 
 use self::row::Row;
@@ -100,10 +100,10 @@ impl PlanView<'_> {
         worst.iter().for_each(|row| text.push_str(&row.render(self.palette, width)));
         text.push_str(&reach::there(&plan.exposure, self.palette, self.everything));
         rest.iter().for_each(|row| text.push_str(&row.render(self.palette, width)));
-        text.push_str(&reach::made(&plan.exposure, self.palette, self.everything));
         if rows.iter().any(|row| row.folded.is_some()) {
             text.push_str("              one by one with --verbose\n");
         }
+        text.push_str(&reach::made(&plan.exposure, self.palette, self.everything));
         text
     }
 
@@ -157,6 +157,11 @@ impl PlanView<'_> {
                 wrap(&escape(&decision.message), WIDTH - 20, 6)
             );
             if !decision.agreed {
+                if decision.kind == DecisionKind::Exposure && !decision.owners.is_empty() {
+                    let owners: Vec<String> =
+                        decision.owners.iter().map(Address::last_name).collect();
+                    let _ = writeln!(text, "     who:      {}", list(&owners, WIDTH - 15));
+                }
                 let _ = writeln!(text, "     to agree: {}", consent(decision));
                 let _ = writeln!(
                     text,

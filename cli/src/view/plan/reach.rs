@@ -52,7 +52,8 @@ fn line(own: &Exposure, palette: Palette) -> String {
         false => format!(" {}", own.ports.join(" ")),
     };
     let what = [format!("{} -> {}{ports}", from(&own.from), to(&own.to))];
-    let cause = own.causes.first();
+    // Who reaches what is made stands in the text beside what is made.
+    let cause = own.causes.first().filter(|_| !own.created);
     let line = Line { word, tone, name: &name, phrases: &what, cause };
     match own.decision {
         None => spread_line(&line, palette),
