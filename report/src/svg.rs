@@ -17,7 +17,7 @@ const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#1b1b1b}rect{fill:
     path{fill:none;stroke:#53575e;stroke-opacity:.6}svg{background:#fff}";
 
 pub(crate) fn draw(graph: &Graph<'_>, name: &str) -> String {
-    let mut boxes = String::new();
+    let (mut boxes, mut cells) = (String::new(), String::new());
     let mut places: BTreeMap<usize, [usize; 2]> = BTreeMap::new();
     let mut y = 8;
     for (around, nodes) in &graph.boxes {
@@ -34,7 +34,7 @@ pub(crate) fn draw(graph: &Graph<'_>, name: &str) -> String {
             let x = 12 + (number % COLUMNS) * (CELL[0] + GAP[0]);
             let top = y + 24 + (number / COLUMNS) * (CELL[1] + GAP[1]);
             places.insert(node.number, [x, top]);
-            cell([x, top], &node.label, node.danger, &mut boxes);
+            cell([x, top], &node.label, node.danger, &mut cells);
         }
         y += height + 10;
     }
@@ -56,11 +56,11 @@ pub(crate) fn draw(graph: &Graph<'_>, name: &str) -> String {
          width=\"{WIDTH}\" height=\"{y}\">\n<title>{name}</title>\n<style>{STYLE}</style>\n\
          <defs><marker id=\"end\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" \
          markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0 L8 4 L0 8\"/></marker></defs>\n\
-         {boxes}{lines}</svg>\n"
+         {boxes}{lines}{cells}</svg>\n"
     )
 }
 
-fn cell(at: [usize; 2], label: &str, danger: bool, boxes: &mut String) {
+fn cell(at: [usize; 2], label: &str, danger: bool, cells: &mut String) {
     let [x, y] = at;
     let class = if danger { " class=\"danger\"" } else { "" };
     let short = match label.char_indices().nth(34) {
@@ -68,7 +68,7 @@ fn cell(at: [usize; 2], label: &str, danger: bool, boxes: &mut String) {
         None => label.to_owned(),
     };
     let _ = writeln!(
-        boxes,
+        cells,
         "<g><title>{}</title><rect{class} x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"3\"/>\
          <text x=\"{}\" y=\"{}\">{}</text></g>",
         escaped(label),
