@@ -102,6 +102,7 @@ fn step(number: u32, change: &Change) -> Step {
             dependencies: Vec::new(),
             triggers: None,
             previous: None,
+            generation: 0,
         },
         attributes: Arc::new(attributes),
     };
