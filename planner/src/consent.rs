@@ -1,8 +1,10 @@
 //! What a person has to agree to, by naming it.
 
+use std::collections::BTreeSet;
+
 use indexmap::{IndexMap, IndexSet};
 use tcloud_model::value::human_size;
-use tcloud_model::{Address, Impact};
+use tcloud_model::{Address, Impact, Value};
 
 use crate::draft::Draft;
 use crate::facts::{Facts, Known};
@@ -26,8 +28,10 @@ pub(crate) fn decisions(
             continue;
         }
         let address = draft.object.address.clone();
+        let owners: Vec<Address> = address.tenant().cloned().into_iter().collect();
+        let approvers = approvers(input, &owners);
         let wishes = input.wishes;
-        let agreed = match kind {
+        let allowed = match kind {
             DecisionKind::DataLoss => wishes.allow_data_loss.contains(&address),
             _ => {
                 wishes.allow_destroy.contains(&address) || wishes.allow_data_loss.contains(&address)
@@ -38,9 +42,10 @@ pub(crate) fn decisions(
             kind,
             message: message(draft, kind),
             help: help(input, layout, draft, kind),
-            owners: address.tenant().cloned().into_iter().collect(),
+            agreed: allowed && approvers.is_empty(),
+            owners,
+            approvers,
             address,
-            agreed,
         });
     }
     decisions
@@ -77,6 +82,8 @@ pub(crate) fn decide_exposure(
             0 | 1 => first,
             more => format!("{first}, and {} more openings there", more - 1),
         };
+        let approvers = approvers(input, &owners);
+        let allowed = input.wishes.allow_exposure.contains(&address);
         decisions.push(Decision {
             id,
             kind: DecisionKind::Exposure,
@@ -85,10 +92,24 @@ pub(crate) fn decide_exposure(
             ),
             message,
             owners,
-            agreed: input.wishes.allow_exposure.contains(&address),
+            agreed: allowed && approvers.is_empty(),
+            approvers,
             address,
         });
     }
+}
+
+/// Whose signatures the owners ask for.
+fn approvers(input: &Input<'_>, owners: &[Address]) -> Vec<String> {
+    let resources = &input.evaluator.desired().resources;
+    let declared = owners.iter().filter_map(|owner| resources.get(owner));
+    let named = declared.filter_map(|tenant| match tenant.attributes.get("approvers") {
+        Some(Value::List(names)) => Some(names),
+        _ => None,
+    });
+    let names: BTreeSet<&str> =
+        named.flat_map(|names| names.iter().filter_map(Value::as_text)).collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
 fn stake(layout: &Layout<'_>, draft: &Draft, known: &Known<'_>) -> Option<DecisionKind> {

@@ -199,6 +199,9 @@ pub struct Decision {
     /// The tenants that have to agree, sorted: whose data it is, or both ends of what opens. Empty
     /// for what belongs to no tenant.
     pub owners: Vec<Address>,
+    /// Whose signature counts, where an owner asks for one (`approvers`): no flag stands in for it, and
+    /// every owner that asks has to have one. Sorted; empty where a flag is enough.
+    pub approvers: Vec<String>,
     /// Whether consent was given for this run.
     pub agreed: bool,
 }

@@ -151,6 +151,7 @@ fn decisions() -> Vec<Decision> {
             message: "23 GiB of data on the root disk of geo-db are lost".to_owned(),
             help: "agree with `--allow data-loss=…`".to_owned(),
             owners: vec![musterhausen()],
+            approvers: vec!["it@musterhausen.example".to_owned()],
             agreed: false,
         },
         Decision {
@@ -160,6 +161,7 @@ fn decisions() -> Vec<Decision> {
             message: exposure().sentence(),
             help: "agree with `--allow exposure=…`".to_owned(),
             owners: vec![address("tenant.kreis"), musterhausen()],
+            approvers: Vec::new(),
             agreed: false,
         },
     ]

@@ -380,6 +380,7 @@ struct DecisionView<'a> {
     message: &'a str,
     help: &'a str,
     owners: &'a [Address],
+    approvers: &'a [String],
     agreed: bool,
 }
 
@@ -387,8 +388,8 @@ impl Viewed for Decision {
     type View<'v> = DecisionView<'v>;
 
     fn view(&self) -> DecisionView<'_> {
-        let Decision { id, kind, address, message, help, owners, agreed } = self;
-        DecisionView { id, kind: *kind, address, message, help, owners, agreed: *agreed }
+        let Decision { id, kind, address, message, help, owners, approvers, agreed } = self;
+        DecisionView { id, kind: *kind, address, message, help, owners, approvers, agreed: *agreed }
     }
 }
 

@@ -295,9 +295,19 @@ impl Lang {
             .iter()
             .map(|own| format!("`{}`", text::clean(&own.last_name())))
             .collect();
-        match &owners[..] {
+        let owners = match &owners[..] {
             [] => self.say("the operator", "der Betreiber").to_owned(),
             owners => owners.join(self.say(" and ", " und ")),
+        };
+        let names: Vec<String> =
+            decision.approvers.iter().map(|own| format!("`{}`", text::clean(own))).collect();
+        match &names[..] {
+            [] => owners,
+            names => format!(
+                "{owners} ({} {})",
+                self.say("signature of", "Unterschrift von"),
+                names.join(self.say(" or ", " oder "))
+            ),
         }
     }
 

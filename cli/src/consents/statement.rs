@@ -38,7 +38,8 @@ struct Agreed {
 
 impl Agreed {
     fn of(decision: &Decision) -> Agreed {
-        let Decision { id, kind, address, message, help: _, owners: _, agreed: _ } = decision;
+        let Decision { id, kind, address, message, help: _, owners: _, approvers: _, agreed: _ } =
+            decision;
         Agreed { id: id.clone(), kind: *kind, address: address.clone(), message: message.clone() }
     }
 }

@@ -115,6 +115,7 @@ async fn an_undecided_or_damaged_plan_does_nothing() {
         id: "D1".to_owned(),
         kind: DecisionKind::DataLoss,
         owners: Vec::new(),
+        approvers: Vec::new(),
         address: address("a"),
         message: String::new(),
         help: String::new(),

@@ -162,7 +162,8 @@ impl PlanView<'_> {
                         decision.owners.iter().map(Address::last_name).collect();
                     let _ = writeln!(text, "     who:      {}", list(&owners, WIDTH - 15));
                 }
-                let _ = writeln!(text, "     to agree: {}", consent(decision));
+                let _ =
+                    writeln!(text, "     to agree: {}", wrap(&consent(decision), WIDTH - 15, 15));
                 let _ = writeln!(
                     text,
                     "     help:     {}",
@@ -186,8 +187,12 @@ impl PlanView<'_> {
             let address = quote(&worst.object.address.to_string());
             lines.push((format!("tcloud show {address}"), "what exactly, and why"));
         }
+        let signed = plan.decisions.iter().any(|d| !d.agreed && !d.approvers.is_empty());
         if open.is_empty() {
             lines.push((apply, "makes it so"));
+        } else if signed {
+            let saved = apply.replacen("tcloud apply", "tcloud plan", 1) + " --out PLANFILE";
+            lines.push((saved, "to be signed, by tcloud agree, and then applied"));
         } else if open.len() <= 2 {
             lines.push((apply.clone(), "asks for each name"));
             lines.push((format!("{apply} {}", open.join(" ")), "agrees in a script"));
@@ -231,8 +236,12 @@ fn notices(plan: &Plan) -> BTreeMap<u32, String> {
     all.into_iter().map(|(change, own)| (change, words(own))).collect()
 }
 
-/// What to pass to agree.
+/// What to pass to agree, or who has to sign.
 pub(crate) fn consent(decision: &Decision) -> String {
+    if !decision.approvers.is_empty() {
+        let names = escape(&decision.approvers.join(" or ")).into_owned();
+        return format!("tcloud agree PLANFILE {}, signed by {names}", decision.id);
+    }
     format!("--allow {}", quote(&format!("{}={}", decision.kind.word(), decision.address)))
 }
 

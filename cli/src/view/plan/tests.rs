@@ -106,6 +106,7 @@ fn musterhausen() -> Plan {
             .to_owned(),
         help: "keep the old image, or upgrade inside the guest".to_owned(),
         owners: vec![address("tenant.musterhausen")],
+        approvers: Vec::new(),
         agreed: false,
     });
     plan.exposure = vec![opened()];
