@@ -141,7 +141,11 @@ impl Town {
             text = text.replace(&comment, &format!("{line}\n    {comment}"));
         }
         self.write("main.tcloud", &text);
-        tcloud(self.project.path(), &["apply", "--yes"], 0);
+        // Opening to another tenant what runs takes consent, which names the network.
+        let consents = ["town", "other"].map(|own| format!("exposure=tenant.{own}.network.office"));
+        let [town, other] = &consents;
+        let apply = ["apply", "--yes", "--allow", town, "--allow", other];
+        tcloud(self.project.path(), &apply, 0);
         tcloud(self.project.path(), &["plan", "--exit-code"], 0);
     }
 
