@@ -167,6 +167,45 @@ async fn a_torn_tail_is_dropped() {
     assert!(!again.was_cut_off(), "it is told once");
 }
 
+/// What a power failure did to a sector of the log that was not synced yet.
+const FAILURES: [fn(&mut Vec<u8>, usize); 3] = [
+    |log, at| log.truncate(at),
+    |log, at| log[at..].iter_mut().take(SECTOR).for_each(|byte| *byte = 0),
+    |log, at| log[at + 7] ^= 0x10,
+];
+const SECTOR: usize = 512;
+
+/// Sectors that are lost, cut off or garbled, in whatever order they were written: what was said to
+/// be durable is there, and of what was not, all of a commit or nothing.
+#[tokio::test]
+async fn whatever_a_power_failure_leaves_is_sound() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("state.db");
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).expect("opens"));
+    let mut run = begin(&store, &["tenant.a"]).await;
+    run.create(0, "tenant.a.vm.x", 1).await;
+    let log = directory.path().join("state.db-wal");
+    let durable = std::fs::read(&log).expect("a log").len();
+    run.create(1, "tenant.a.vm.y", 1).await;
+    let (file, log) = (std::fs::read(&path).expect("a file"), std::fs::read(&log).expect("a log"));
+    let mut dropped = 0;
+    for at in (durable..log.len()).step_by(3 * SECTOR) {
+        for failure in FAILURES {
+            let after = tempfile::tempdir().expect("a directory");
+            let mut log = log.clone();
+            failure(&mut log, at);
+            std::fs::write(after.path().join("state.db"), &file).expect("written");
+            std::fs::write(after.path().join("state.db-wal"), log).expect("written");
+            let store = SqliteStore::open(&after.path().join("state.db")).expect("opens");
+            let verified = verify(&store).await.expect("it can be read");
+            assert!(verified.is_sound() && (2..=4).contains(&verified.entries), "{verified:?}");
+            dropped += 4 - verified.entries;
+            store.acquire(&request(run.id, &["tenant.a"], TTL)).await.expect("it can be written");
+        }
+    }
+    assert!(dropped > 0, "nothing was torn");
+}
+
 fn edit(path: &Path, sql: &str) {
     let connection = rusqlite::Connection::open(path).expect("opens");
     let changed = connection.execute(sql, []).expect(sql);
