@@ -1,0 +1,115 @@
+//! What has to hold for every input of every reader. The targets in `fuzz/` run these bodies for as
+//! long as somebody lets them; the tests beside them run each for a moment, in every run of the suite.
+
+use tcloud_model::{Diagnostic, FileId};
+use tcloud_planner::planfile;
+use tcloud_plugin::frame;
+use tcloud_plugin::message::{FromPlugin, ToPlugin};
+use tcloud_state::{Entry, Folded};
+use tcloud_syntax::ast::File;
+use tcloud_syntax::{format, parse, parse_expression};
+
+/// A body: it panics when something does not hold.
+pub type Body = fn(&[u8]);
+
+/// All of them, by the names of the targets.
+pub const BODIES: [(&str, Body); 5] = [
+    ("grammar", grammar),
+    ("formatter", formatter),
+    ("plan_file", plan_file),
+    ("journal", journal),
+    ("frames", frames),
+];
+
+/// A text is read to its end, and what is wrong with it has a place inside of it.
+///
+/// # Panics
+/// When that does not hold.
+pub fn grammar(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let parsed = parse(FileId(0), text);
+    have_places(&parsed.diagnostics, text);
+    have_places(&parse_expression(FileId(0), text).1, text);
+}
+
+fn have_places(diagnostics: &[Diagnostic], text: &str) {
+    for diagnostic in diagnostics {
+        let labels = diagnostic.secondary.iter().map(|label| label.span);
+        for span in labels.chain([diagnostic.primary.span]) {
+            let place = span.start as usize..span.end as usize;
+            assert!(text.get(place).is_some(), "{diagnostic:?}");
+        }
+    }
+}
+
+/// What was formatted stays as it is, and a sound text keeps its meaning: the same tree, elsewhere.
+///
+/// # Panics
+/// When that does not hold.
+pub fn formatter(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let once = format(text);
+    assert_eq!(format(&once), once, "{text:?}");
+    let before = parse(FileId(0), text);
+    if before.diagnostics.is_empty() {
+        let after = parse(FileId(0), &once);
+        assert!(after.diagnostics.is_empty(), "{text:?} became {once:?}");
+        assert_eq!(shape(&before.file), shape(&after.file), "{text:?} became {once:?}");
+    }
+}
+
+/// A tree without its places.
+fn shape(file: &File) -> String {
+    let text = std::format!("{file:?}");
+    let mut parts = text.split("Span {");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |shape, part| shape + part.split_once(" }").map_or("", |(_, rest)| rest))
+}
+
+/// A plan that is read is the one that was written, to the byte, and can be shown in every form.
+///
+/// # Panics
+/// When that does not hold.
+pub fn plan_file(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(file) = planfile::read(text) {
+        assert_eq!(planfile::write(&file), text);
+        let shown = tcloud_report::json::write_plan(&file.plan, &mut Vec::new());
+        assert!(shown.is_ok(), "{shown:?}");
+    }
+}
+
+/// An entry that is read says the same when it is written and read again, and any entries can be
+/// folded or are refused.
+///
+/// # Panics
+/// When that does not hold.
+pub fn journal(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut folded = Folded::default();
+    for line in text.lines() {
+        let Ok(entry) = Entry::from_json(line) else { continue };
+        let again = Entry::from_json(&entry.to_json());
+        assert_eq!(again.ok().as_ref(), Some(&entry), "{line}");
+        // A journal that contradicts itself is refused, and that is all.
+        let _ = folded.add(&entry);
+    }
+}
+
+/// Frames are read until the first that is none, and each is a message or refused. No more is kept
+/// of a frame than its limit, whatever it says about its length.
+///
+/// # Panics
+/// When that does not hold.
+pub fn frames(bytes: &[u8]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let Ok(runtime) = runtime else { return };
+    runtime.block_on(async {
+        let mut left = bytes;
+        while let Ok(Some(body)) = frame::read(&mut left).await {
+            assert!(body.len() <= frame::LARGEST);
+            let _ = serde_json::from_slice::<FromPlugin<'_>>(&body);
+            let _ = serde_json::from_slice::<ToPlugin<'_>>(&body);
+        }
+    });
+}
