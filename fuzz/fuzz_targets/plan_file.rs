@@ -1,0 +1,5 @@
+//! Fuzzes the body `plan_file` of `tests/fuzz`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tcloud_fuzz_bodies::plan_file(bytes));
