@@ -71,7 +71,7 @@ impl Lang {
             self.resource(&own.resource),
             text::clean(&own.site.last_name()),
             self.say("left if", "übrig, wenn"),
-            text::clean(&own.host.last_name()),
+            text::clean(&text::host_name(&own.host)),
             self.say("fails", "ausfällt"),
         );
         [what, amount(own.before), amount(own.after)]

@@ -59,6 +59,17 @@ pub(crate) fn worse_than_opening(groups: &IndexMap<Effect, BTreeSet<&Address>>) 
     groups.keys().filter(|effect| **effect <= Effect::LosesData).count()
 }
 
+/// A host in a few words: the names of its path, `meiningen.kvm1`. Sites may have hosts of one name.
+pub fn host_name(host: &Address) -> String {
+    let names: Vec<String> = host.ancestry().into_iter().map(Address::last_name).collect();
+    names.join(".")
+}
+
+/// Whose quota or capacity a line of the table is about; of a pool, the pool.
+pub(crate) fn owner(usage: &Usage) -> String {
+    if usage.owner.kind() == "host" { host_name(&usage.owner) } else { usage.owner.last_name() }
+}
+
 /// How many drifted objects the plan does not touch.
 pub(crate) fn left_alone(plan: &Plan) -> usize {
     let touched: BTreeSet<&ObjectId> = plan.changes.iter().map(|change| &change.object).collect();

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tcloud_engine::{ApplyEvent, Control, Finding};
 use tcloud_model::ObjectId;
+use tcloud_report::text::host_name;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::Context;
 use crate::interrupt::Interrupts;
 use crate::terminal::escape;
-use crate::view::layout::host_name;
 use crate::view::progress::{Ended, Progress};
 
 /// How many events may wait to be shown.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tcloud_model::{Address, Position};
+use tcloud_model::Position;
 use unicode_width::UnicodeWidthStr;
 
 use crate::terminal::escape;
@@ -36,12 +36,6 @@ pub(crate) fn shorten_end(text: &str, most: usize) -> String {
         return text.to_owned();
     }
     format!("{}…", take(text.chars(), most.saturating_sub(1)))
-}
-
-/// A host in a few words: the names of its path, `meiningen.kvm1`.
-pub(crate) fn host_name(host: &Address) -> String {
-    let names: Vec<String> = host.ancestry().into_iter().map(Address::last_name).collect();
-    names.join(".")
 }
 
 /// As many characters as fit.

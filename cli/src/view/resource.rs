@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use serde_json::json;
 use tcloud_model::{Address, Fields, ObjectId, ObservedObject, Position, Record, Value};
 use tcloud_planner::plan::Change;
+use tcloud_report::text::host_name;
 
 use crate::terminal::{Palette, Tone, escape};
-use crate::view::layout::host_name;
 use crate::view::plan::row;
 
 /// What is known of a resource.

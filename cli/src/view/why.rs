@@ -9,10 +9,11 @@ use tcloud_model::{Address, Position, SourceFile, Sources};
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{Change, Decision, Exposure, GuestImpact, Reason};
 use tcloud_report::text as report;
+use tcloud_report::text::host_name;
 
 use crate::blame::{Author, Authors};
 use crate::terminal::{Palette, Tone, WIDTH, escape};
-use crate::view::layout::{host_name, shorten_end, wrap};
+use crate::view::layout::{shorten_end, wrap};
 use crate::view::plan::consent;
 use crate::view::plan::row;
 

@@ -81,7 +81,7 @@ fn bars(plan: &Plan, waves: &[usize], lang: Lang) -> BTreeMap<(usize, String), B
                 tenant.map_or(lang.say("shared", "gemeinsam").to_owned(), |own| own.last_name());
             format!("{word} {} · {tenant}", text::noun(&change.kind))
         } else {
-            format!("{word} {} · {}", change.object.address, change.object.host.last_name())
+            format!("{word} {} · {}", change.object.address, text::host_name(&change.object.host))
         };
         let own = bars.entry((*wave, text::clean(&name))).or_insert_with_key(|(_, name)| Bar {
             name: name.clone(),

@@ -82,7 +82,7 @@ fn boxes(page: &Page<'_>) -> Boxes {
             let host = if changes.len() > MOST_COUNTED {
                 everywhere
             } else {
-                text::clean(&host.last_name())
+                text::clean(&text::host_name(host))
             };
             let own = boxes.entry(host).or_default().entry(tenant).or_default();
             put(own, change, sides, page, changes.len() > MOST_BOXES);

@@ -117,7 +117,7 @@ impl Page<'_> {
 
     fn usage_row(&self, usage: &Usage) -> Vec<String> {
         let amount = |n: u64| if usage.bytes { self.lang.size(n) } else { n.to_string() };
-        let host = usage.host.as_ref().map(|host| format!(" ({})", code(&host.last_name())));
+        let host = usage.host.as_ref().map(|host| format!(" ({})", code(&text::host_name(host))));
         let percent = text::percent(usage)
             .map(|percent| format!("{}{percent} %", if is_tight(usage) { "⚠️ " } else { "" }));
         let after = amount(usage.after);
@@ -125,7 +125,7 @@ impl Page<'_> {
             format!(
                 "{} {}{}",
                 self.lang.resource(&usage.resource),
-                code(&usage.owner.last_name()),
+                code(&text::owner(usage)),
                 host.unwrap_or_default()
             ),
             amount(usage.before),

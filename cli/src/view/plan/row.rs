@@ -6,10 +6,11 @@ use tcloud_model::value::human_size;
 use tcloud_model::{Address, AttrPath, Attribute, Fields, Impact, Name, Position, Value};
 use tcloud_planner::plan::{Action, AttributeChange, Change, Reason};
 
+use tcloud_report::text::host_name;
 use tcloud_report::text::reason;
 
 use crate::terminal::{Palette, Tone, WIDTH, escape};
-use crate::view::layout::{host_name, list, pad, places, shorten_middle, width};
+use crate::view::layout::{list, pad, places, shorten_middle, width};
 
 /// How wide the first column is, the widest word and one blank.
 const WORD: usize = 12;

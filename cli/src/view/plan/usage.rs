@@ -2,9 +2,10 @@
 
 use tcloud_model::value::SIZES;
 use tcloud_planner::plan::{Reserve, Usage};
+use tcloud_report::text::host_name;
 
 use crate::terminal::{Palette, Tone, WIDTH};
-use crate::view::layout::{host_name, pad, shorten_middle, width};
+use crate::view::layout::{pad, shorten_middle, width};
 
 /// How many cells a bar has.
 const CELLS: u64 = 24;
