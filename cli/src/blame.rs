@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use serde::Serialize;
 use tcloud_model::Position;
+use tcloud_report::{Author, Authors};
 
 /// How many files git is asked about at most.
 const FILES: usize = 32;
@@ -14,32 +14,27 @@ const FILES: usize = 32;
 /// How many lines at most.
 const LINES: usize = 200;
 
-/// Who wrote a line.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Author {
-    /// The commit; `None` when the line is not committed yet.
-    pub(crate) commit: Option<String>,
-    /// The name of its author.
-    pub(crate) name: String,
-    /// The first line of its message.
-    pub(crate) summary: String,
-}
-
-/// The authors of lines, by path and line.
-pub(crate) type Authors = BTreeMap<(String, u32), Author>;
-
-/// The authors of the lines at these places of a project.
-pub(crate) fn authors<'p>(root: &Path, places: impl IntoIterator<Item = &'p Position>) -> Authors {
+/// The authors of the lines at these places of a project: as the files are, or as they were in a
+/// commit.
+pub(crate) fn authors<'p>(
+    root: &Path,
+    commit: Option<&str>,
+    places: impl IntoIterator<Item = &'p Position>,
+) -> Authors {
     let mut files: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
-    for place in places.into_iter().take(LINES) {
-        files.entry(&place.path).or_default().insert(place.line);
+    let mut lines = 0;
+    for place in places {
+        lines += usize::from(files.entry(&place.path).or_default().insert(place.line));
+        if lines == LINES {
+            break;
+        }
     }
     let mut authors = Authors::new();
     for (path, lines) in files.into_iter().take(FILES) {
         let mut command = Command::new("git");
         command.arg("-C").arg(root).args(["blame", "--porcelain"]);
         command.args(lines.iter().map(|line| format!("-L{line},{line}")));
-        command.arg("--").arg(path).stdin(Stdio::null()).stderr(Stdio::null());
+        command.args(commit).arg("--").arg(path).stdin(Stdio::null()).stderr(Stdio::null());
         let Ok(output) = command.output() else { return authors };
         if output.status.success() {
             let said = String::from_utf8_lossy(&output.stdout);
@@ -113,6 +108,6 @@ mod tests {
     fn where_there_is_no_checkout_nobody_is_named() {
         let directory = tempfile::tempdir().expect("a directory");
         let place = Position { path: "a.tcloud".into(), line: 1, column: 1 };
-        assert_eq!(authors(directory.path(), [&place]), Authors::new());
+        assert_eq!(authors(directory.path(), None, [&place]), Authors::new());
     }
 }

@@ -10,6 +10,7 @@ use tcloud_planner::Plan;
 use tcloud_report::{Origin, Report};
 
 use crate::arguments::{Reports, Wanted};
+use crate::blame;
 use crate::commands::Context;
 use crate::failure::Failure;
 use crate::redact;
@@ -42,19 +43,27 @@ impl Reports {
 
     /// Writes all that are wanted, of a plan for the files of a project as they are.
     pub(crate) fn write(&self, plan: &Plan, root: &Path, context: &Context) -> Result<(), Failure> {
-        if self.reports.is_empty() {
-            return Ok(());
-        }
-        self.write_of(plan, &origin(root), context)
+        self.write_of(plan, root, None, context)
     }
 
-    /// Writes all that are wanted, of a plan for some text.
+    /// Writes all that are wanted, of a plan for the text of a commit, or for the files as they are.
     pub(crate) fn write_of(
         &self,
         plan: &Plan,
-        origin: &Origin,
+        root: &Path,
+        commit: Option<&str>,
         context: &Context,
     ) -> Result<(), Failure> {
+        if self.reports.is_empty() {
+            return Ok(());
+        }
+        let mut origin = origin(root);
+        if let Some(commit) = commit {
+            origin = Origin { commit: Some(commit.to_owned()), uncommitted: 0, ..origin };
+        }
+        let causes = plan.changes.iter().filter_map(|change| change.causes.first());
+        origin.authors = blame::authors(root, commit, causes);
+        let origin = &origin;
         for Wanted { format, file } in &self.reports {
             let mut bytes = Vec::new();
             let report = Report { plan, origin, lang: self.lang };
@@ -88,7 +97,7 @@ fn save(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// The revision of a project, and where in its checkout it lies.
-pub(crate) fn origin(root: &Path) -> Origin {
+fn origin(root: &Path) -> Origin {
     let git = |arguments: &[&str]| said(Command::new("git").arg("-C").arg(root).args(arguments));
     let Some(commit) = git(&["rev-parse", "HEAD"]).filter(|commit| !commit.is_empty()) else {
         return Origin::default();
@@ -100,5 +109,6 @@ pub(crate) fn origin(root: &Path) -> Origin {
         commit: Some(commit),
         uncommitted: differs.unwrap_or_default().lines().count(),
         base: base.trim_end_matches('/').to_owned(),
+        ..Origin::default()
     }
 }

@@ -10,6 +10,7 @@ use tcloud_planner::plan::{
     Exposure, GuestImpact, Interruption, Party, Place, Reason, Reserve, Way,
 };
 
+use crate::origin::Author;
 use crate::text::{self, Effect};
 
 /// A language.
@@ -285,6 +286,18 @@ impl Lang {
                     )
                 },
             ),
+        }
+    }
+
+    /// Who wrote the line that a change comes from.
+    pub(crate) fn written(self, author: &Author) -> String {
+        let Author { commit, name, summary } = author;
+        match commit {
+            Some(commit) => {
+                let by = self.say("Line by", "Zeile von");
+                format!("{by} {} ({commit}: {})", text::clean(name), text::clean(summary))
+            }
+            None => self.say("Line not committed yet", "Zeile noch nicht committet").to_owned(),
         }
     }
 

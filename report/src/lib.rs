@@ -43,4 +43,4 @@ pub mod text;
 
 pub use format::{Format, Report, write};
 pub use lang::Lang;
-pub use origin::Origin;
+pub use origin::{Author, Authors, Origin};

@@ -5,13 +5,11 @@ use std::path::Path;
 use tcloud_compiler::{Compiled, World, WorldError};
 use tcloud_planner::compare::{self, Unplannable, compare};
 use tcloud_planner::plan::Plan;
-use tcloud_report::Origin;
 
 use super::Context;
 use crate::arguments::{self, Inputs};
 use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::reports;
 use crate::revisions::{Range, Repository};
 use crate::session::{self, Project, Text};
 use crate::view::layout::count;
@@ -38,11 +36,8 @@ pub(super) async fn run(arguments: arguments::Diff, context: &Context) -> Outcom
     } else if !arguments.reports.take_output() {
         context.terminal.print(&shown(&plan, &range, context));
     }
-    let mut origin = reports::origin(&project.root);
-    if let Some(after) = &range.after {
-        origin = Origin { commit: Some(after.commit.clone()), uncommitted: 0, ..origin };
-    }
-    arguments.reports.write_of(&plan, &origin, context)?;
+    let commit = range.after.as_ref().map(|after| &*after.commit);
+    arguments.reports.write_of(&plan, &project.root, commit, context)?;
     Ok(match arguments.exit_code {
         true if plan.needs_decision() => Exit::Decision,
         true if plan.changes_what_runs() => Exit::Changes,

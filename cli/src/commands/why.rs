@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: &Why, context: &Context) -> Outcome {
         .chain(exposure.iter().flat_map(|own| &own.causes))
         .chain(&place)
         .collect();
-    let authors = blame::authors(&root, places.iter().copied());
+    let authors = blame::authors(&root, None, places.iter().copied());
     let chain = Chain {
         address,
         place: place.as_ref(),

@@ -10,8 +10,8 @@ use tcloud_planner::Plan;
 use tcloud_planner::plan::{Change, Decision, Exposure, GuestImpact, Reason};
 use tcloud_report::text as report;
 use tcloud_report::text::host_name;
+use tcloud_report::{Author, Authors};
 
-use crate::blame::{Author, Authors};
 use crate::terminal::{Palette, Tone, WIDTH, escape};
 use crate::view::layout::{shorten_end, wrap};
 use crate::view::plan::consent;

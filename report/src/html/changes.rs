@@ -141,6 +141,10 @@ impl Page<'_> {
     fn sentences(&self, change: &Change) -> String {
         let because = self.lang.say("Because", "Grund:");
         let mut html = format!("<p>{because} {}.", prose(&self.lang.reason(&change.reason)));
+        let line = change.causes.first().and_then(|at| self.report.origin.author(at));
+        if let Some(author) = line {
+            let _ = write!(html, " {}.", prose(&self.lang.written(author)));
+        }
         if let Some(loss) = self.lang.loss(change) {
             let _ = write!(html, " <strong>{}.</strong>", prose(&loss));
         }

@@ -92,6 +92,10 @@ impl Page<'_> {
         let mut sentences = Vec::new();
         let because = self.lang.say("Because", "Grund:");
         sentences.push(prose(&format!("{because} {}.", self.lang.reason(&change.reason))));
+        let line = change.causes.first().and_then(|at| self.report.origin.author(at));
+        if let Some(author) = line {
+            sentences.push(prose(&format!("{}.", self.lang.written(author))));
+        }
         if let Some(loss) = self.lang.loss(change) {
             sentences.push(format!("🛑 {}.", prose(&loss)));
         }

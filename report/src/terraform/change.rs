@@ -201,6 +201,15 @@ fn own(sides: &Sides<'_>, report: &Report<'_>) -> Json {
         "text": text::change(change),
         "source": source,
     });
+    let line = change.causes.first().and_then(|at| Some((at, report.origin.author(at)?)));
+    if let Some((at, author)) = line {
+        own["caused_by"] = json!([{
+            "file": report.origin.path(at),
+            "line": at.line,
+            "commit": author.commit,
+            "author": text::clean(&author.name),
+        }]);
+    }
     if let Some(guest) = sides.guest {
         own["interruption"] = json!(guest.interruption);
         own["address_changes"] = json!(guest.addresses);
