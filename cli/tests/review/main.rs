@@ -50,6 +50,11 @@ fn every_format_is_as_it_is_kept_and_can_be_read_by_others() {
         let text = scenario.read(file);
         settings.bind(|| insta::assert_snapshot!(file, text));
     }
+    let terminal = scenario.run(&["plan"]);
+    // Only a command that is to be copied may be longer.
+    let mut lines = terminal.lines().filter(|line| !line.starts_with("  tcloud "));
+    assert!(lines.all(|line| line.chars().count() <= 100), "{terminal}");
+    settings.bind(|| insta::assert_snapshot!("terminal.txt", terminal));
     let german = scenario.run(&["plan", "--report", "markdown", "--lang", "de"]);
     settings.bind(|| insta::assert_snapshot!("markdown.de.md", german));
     read("read.py", scenario.out());
