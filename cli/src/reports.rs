@@ -4,7 +4,6 @@ use std::fs::{File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tcloud_planner::Plan;
 use tcloud_report::{Origin, Report};
@@ -14,7 +13,7 @@ use crate::blame;
 use crate::commands::Context;
 use crate::failure::Failure;
 use crate::redact;
-use crate::session::said;
+use crate::revisions::ask;
 
 /// A report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -98,13 +97,12 @@ fn save(path: &Path, text: &str) -> io::Result<()> {
 
 /// The revision of a project, and where in its checkout it lies.
 fn origin(root: &Path) -> Origin {
-    let git = |arguments: &[&str]| said(Command::new("git").arg("-C").arg(root).args(arguments));
-    let Some(commit) = git(&["rev-parse", "HEAD"]).filter(|commit| !commit.is_empty()) else {
+    let Some(commit) = ask(root, &["rev-parse", "HEAD"]) else {
         return Origin::default();
     };
-    let base = git(&["rev-parse", "--show-prefix"]).unwrap_or_default();
+    let base = ask(root, &["rev-parse", "--show-prefix"]).unwrap_or_default();
     // Other files, such as reports, are no part of what was planned.
-    let differs = git(&["status", "--porcelain", "--", "*.tcloud", "tcloud.toml"]);
+    let differs = ask(root, &["status", "--porcelain", "--", "*.tcloud", "tcloud.toml"]);
     Origin {
         commit: Some(commit),
         uncommitted: differs.unwrap_or_default().lines().count(),

@@ -139,6 +139,11 @@ impl Repository {
     }
 }
 
+/// What git says about a directory; `None` when there is no git, no repository, or nothing to say.
+pub(crate) fn ask(root: &Path, arguments: &[&str]) -> Option<String> {
+    git(root, arguments).ok().flatten().filter(|said| !said.is_empty())
+}
+
 /// What git says; `None` when it says no.
 fn git(root: &Path, arguments: &[&str]) -> Result<Option<String>, RevisionError> {
     Ok(said(Command::new("git").arg("-C").arg(root).args(arguments))?.0)

@@ -21,6 +21,7 @@ use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure};
 use crate::providers::Providers;
 use crate::redact;
+use crate::revisions::ask;
 use crate::secrets::LocalSecrets;
 use crate::trust;
 use crate::variables;
@@ -378,15 +379,14 @@ fn who() -> String {
 }
 
 /// What a program says, when it ends well.
-pub(crate) fn said(command: &mut Command) -> Option<String> {
+fn said(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// The commit that the project stands at, with a mark when something is not committed.
 fn revision(root: &Path) -> Option<String> {
-    let git = |arguments: &[&str]| said(Command::new("git").arg("-C").arg(root).args(arguments));
-    let commit = git(&["rev-parse", "--short=10", "HEAD"]).filter(|commit| !commit.is_empty())?;
-    let dirty = git(&["status", "--porcelain", "--", "."]).is_some_and(|text| !text.is_empty());
+    let commit = ask(root, &["rev-parse", "--short=10", "HEAD"])?;
+    let dirty = ask(root, &["status", "--porcelain", "--", "."]).is_some();
     Some(if dirty { format!("{commit}+") } else { commit })
 }

@@ -1,7 +1,6 @@
 //! `tcloud agree`: a signed statement that somebody agrees to decisions of a saved plan.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tcloud_model::Deployment;
 use tcloud_planner::plan::Decision;
@@ -13,7 +12,7 @@ use crate::config::Config;
 use crate::consents::{Consent, SIGNERS, Statement, sign};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::plan_file;
-use crate::session::said;
+use crate::revisions::ask;
 use crate::terminal::{Tone, escape};
 use crate::view::layout::quote;
 
@@ -25,7 +24,7 @@ pub(super) fn run(arguments: &Agree, context: &Context) -> Outcome {
     let decisions = chosen(&arguments.decisions, &file.plan.decisions)?;
     let by = match &arguments.by {
         Some(by) => by.clone(),
-        None => git(&root, "user.email").ok_or_else(|| {
+        None => ask(&root, &["config", "--get", "user.email"]).ok_or_else(|| {
             Failure::new("whose signature it is is not known").help("say --as NAME")
         })?,
     };
@@ -69,17 +68,14 @@ fn chosen<'p>(ids: &[String], all: &'p [Decision]) -> Result<Vec<&'p Decision>, 
 
 /// Git's own key for signatures, or ssh's usual one.
 fn default_key(root: &Path) -> Option<PathBuf> {
-    let of_git = git(root, "user.signingkey").map(PathBuf::from).filter(|key| key.is_file());
+    let of_git = ask(root, &["config", "--get", "user.signingkey"])
+        .map(PathBuf::from)
+        .filter(|key| key.is_file());
     of_git.or_else(|| {
         let home = PathBuf::from(std::env::var_os("HOME")?);
         let keys = ["id_ed25519", "id_ecdsa", "id_rsa"];
         keys.iter().map(|name| home.join(".ssh").join(name)).find(|key| key.is_file())
     })
-}
-
-fn git(root: &Path, setting: &str) -> Option<String> {
-    let value = said(Command::new("git").arg("-C").arg(root).args(["config", "--get", setting]));
-    value.filter(|value| !value.is_empty())
 }
 
 /// Beside the plan, named after whoever agrees.
