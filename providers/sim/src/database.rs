@@ -125,7 +125,7 @@ pub(crate) fn open(file: &Path) -> Result<Connection, Failure> {
     // Survives the death of the process; a power failure may lose the last operations, which is
     // what a simulated host may forget.
     connection.execute_batch(
-        "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024;",
+        "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256;",
     )?;
     make_tables(&mut connection)?;
     Ok(connection)

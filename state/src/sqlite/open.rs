@@ -66,7 +66,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), SqliteError> 
     log_ahead(connection).map_err(opening(path))?;
     connection
         .execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4096;
+            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -512;
              PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;",
         )
         .map_err(opening(path))?;
