@@ -62,22 +62,17 @@ pub(super) fn fold(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
 }
 
 /// Puts rows about one address together that differ only in the host.
-pub(super) fn merge(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
-    let mut merged: Vec<Row<'_>> = Vec::with_capacity(rows.len());
-    for row in rows {
-        match merged.last_mut() {
-            Some(last)
-                if !row.is_alone()
-                    && (last.rank, last.address()) == (row.rank, row.address())
-                    && last.phrases() == row.phrases() =>
-            {
-                last.hosts.extend(row.hosts);
-                last.objects += row.objects;
-            }
-            _ => merged.push(row),
+pub(super) fn merge(rows: &mut Vec<Row<'_>>) {
+    rows.dedup_by(|row, last| {
+        let alike = !row.is_alone()
+            && (last.rank, last.address()) == (row.rank, row.address())
+            && last.phrases() == row.phrases();
+        if alike {
+            last.hosts.append(&mut row.hosts);
+            last.objects += row.objects;
         }
-    }
-    merged
+        alike
+    });
 }
 
 fn fold_to(rows: Vec<Row<'_>>, reach: Reach, more_than: usize) -> Vec<Row<'_>> {
@@ -148,7 +143,7 @@ impl<'p> Sum<'p> {
             }
             _ => said.extend(phrases),
         }
-        let folded = Some(Folded { name, phrases: said, kinds: self.kinds });
+        let folded = Some(Box::new(Folded { name, phrases: said, kinds: self.kinds }));
         Row { tenant: tenant.flatten(), hosts: Vec::new(), folded, ..first }
     }
 }

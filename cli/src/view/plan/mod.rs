@@ -92,7 +92,7 @@ impl PlanView<'_> {
         };
         let mut rows: Vec<Row<'_>> = (0..).zip(&plan.changes).map(row).collect();
         rows.sort_by_key(|row| row.rank);
-        let rows = fold::merge(rows);
+        fold::merge(&mut rows);
         let rows = if self.everything { rows } else { fold::fold(rows) };
         let width = row::name_width(&rows);
         let mut text = String::from("\n");

@@ -40,7 +40,7 @@ pub(super) struct Row<'p> {
     /// What its guests notice, where one is down or found elsewhere.
     pub(super) notices: Option<String>,
     /// For a row that stands for many.
-    pub(super) folded: Option<Folded<'p>>,
+    pub(super) folded: Option<Box<Folded<'p>>>,
 }
 
 /// What a row says that stands for many.
