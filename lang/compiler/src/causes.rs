@@ -105,7 +105,7 @@ impl Finder<'_> {
     /// The definition of an attribute, without its conditions: the first that is written.
     fn source(&self, id: InstanceId, name: &str) -> Option<(BodyId, DefId)> {
         let instance = self.state.get(id);
-        let layers = instance.layers.as_deref().unwrap_or_default();
+        let layers = instance.layers();
         let body = match instance.block.map(|block| self.tree.block(block)) {
             Some(block) => block.body,
             None => instance.body,

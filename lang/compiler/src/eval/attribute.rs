@@ -46,12 +46,12 @@ impl<'p> Eval<'p> {
         id: InstanceId,
         name: &'p str,
     ) -> Evaluated<Option<(InstanceId, DefId)>> {
-        let instance = self.state.get(id);
-        let (body, layers) = (instance.body, instance.layers.clone());
+        let body = self.state.get(id).body;
         if let Some(def) = self.active_attribute(body, id, name)? {
             return Ok(Some((id, def)));
         }
-        for layer in layers.as_deref().unwrap_or_default() {
+        for at in 0..self.state.get(id).layers().len() {
+            let layer = self.state.get(id).layers()[at];
             if let Some(def) = self.active_attribute(layer.body, layer.scope, name)? {
                 return Ok(Some((layer.scope, def)));
             }

@@ -191,7 +191,7 @@ impl<'p> Eval<'p> {
         parent: InstanceId,
         expr: &'p Expr,
     ) -> Evaluated<Value> {
-        let bindings = self.state.get(holder).bindings.clone();
+        let bindings = self.state.get(holder).bindings().to_vec();
         let bindings: Vec<(&Name, Value)> =
             bindings.iter().map(|(name, value)| (name, value.clone())).collect();
         let frame = Frame { bindings: &bindings, outer: None };

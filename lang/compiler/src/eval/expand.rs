@@ -37,7 +37,7 @@ impl<'p> Eval<'p> {
     pub(super) fn child_count(&self, id: InstanceId) -> u32 {
         let instance = self.state.get(id);
         let own = self.tree.body(instance.body).blocks.len();
-        let layers = instance.layers.as_deref().unwrap_or_default();
+        let layers = instance.layers();
         let added: usize = layers.iter().map(|l| self.tree.body(l.body).blocks.len()).sum();
         u32::try_from(own + added).unwrap_or(u32::MAX)
     }
@@ -51,7 +51,7 @@ impl<'p> Eval<'p> {
             return Some(Child { block: *block, scope: id });
         }
         at -= own.len();
-        for layer in instance.layers.as_deref().unwrap_or_default() {
+        for layer in instance.layers() {
             let blocks = &self.tree.body(layer.body).blocks;
             if let Some(block) = blocks.get(at) {
                 return Some(Child { block: *block, scope: layer.scope });
@@ -66,11 +66,11 @@ impl<'p> Eval<'p> {
     pub(super) fn positions(&self, id: InstanceId, kind: &str, name: &str) -> Vec<u32> {
         let instance = self.state.get(id);
         let own = self.tree.blocks_named(instance.body, kind, name);
-        if !own.is_empty() || instance.layers.is_none() {
+        if !own.is_empty() || instance.layers().is_empty() {
             return own.to_vec();
         }
         let mut offset = u32::try_from(self.tree.body(instance.body).blocks.len()).unwrap_or(0);
-        for layer in instance.layers.as_deref().unwrap_or_default() {
+        for layer in instance.layers() {
             let found = self.tree.blocks_named(layer.body, kind, name);
             if !found.is_empty() {
                 return found.iter().map(|at| at + offset).collect();
@@ -182,7 +182,9 @@ impl<'p> Eval<'p> {
         };
         let mut instance =
             Instance::new(address, Some(child.block), body, Some(parent), Some(lexical), bindings);
-        instance.layers = self.layers(parent, child, block);
+        if let Some(layers) = self.layers(parent, child, block) {
+            instance.lay(layers);
+        }
         self.state.push(instance);
     }
 
@@ -229,7 +231,7 @@ impl<'p> Eval<'p> {
         child: Child,
         block: &Block,
     ) -> Option<Arc<[Layer]>> {
-        let outer = self.state.get(parent).layers.as_deref()?;
+        let outer = self.state.get(parent).layers();
         let name = block.name.as_ref().map_or("", |name| name.name.as_str());
         let mut found = Vec::new();
         for layer in outer {

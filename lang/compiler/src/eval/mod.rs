@@ -245,7 +245,7 @@ impl<'p> Eval<'p> {
         let mut words = BTreeSet::new();
         for scope in self.lexical(from) {
             let instance = self.state.get(scope);
-            words.extend(instance.bindings.iter().map(|(name, _)| name.as_str()));
+            words.extend(instance.bindings().iter().map(|(name, _)| name.as_str()));
             let names = self.tree.body(instance.body).names();
             words.extend(names.iter().map(|(name, _)| name.as_str()));
         }

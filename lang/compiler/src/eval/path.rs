@@ -53,7 +53,7 @@ impl<'p> Eval<'p> {
         env.local(name).is_some()
             || self.lexical(env.scope).any(|scope| {
                 let instance = self.state.get(scope);
-                instance.bindings.iter().any(|(own, _)| own == name)
+                instance.bindings().iter().any(|(own, _)| own == name)
                     || self
                         .tree
                         .named(instance.body, name)
@@ -70,7 +70,7 @@ impl<'p> Eval<'p> {
         let mut scope = Some(env.scope);
         while let Some(id) = scope {
             let instance = self.state.get(id);
-            if let Some((_, value)) = instance.bindings.iter().find(|(own, _)| own == name) {
+            if let Some((_, value)) = instance.bindings().iter().find(|(own, _)| own == name) {
                 return Ok(Place::Value(value.clone()));
             }
             let outer = instance.lexical;

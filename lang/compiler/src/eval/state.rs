@@ -43,14 +43,22 @@ pub(crate) struct Instance {
     pub(crate) parent: Option<InstanceId>,
     /// The scope that its text stands in.
     pub(crate) lexical: Option<InstanceId>,
-    /// The variables of its repetition.
-    pub(crate) bindings: Box<[(Name, Value)]>,
-    /// Bodies of `defaults` that apply, innermost first.
-    pub(crate) layers: Option<Arc<[Layer]>>,
     /// Finished fields.
     pub(crate) done: Option<Arc<Fields>>,
     slots: Box<[Slot]>,
     expansions: Box<[Expansion]>,
+    /// Anything else. Most instances have nothing of it, and there are very many of them.
+    rest: Option<Box<Rest>>,
+}
+
+/// What few instances have.
+#[derive(Debug, Default)]
+struct Rest {
+    /// The variables of its repetition.
+    bindings: Box<[(Name, Value)]>,
+    /// Bodies of `defaults` that apply, innermost first.
+    layers: Option<Arc<[Layer]>>,
+    /// What applies to blocks of a kind inside of it.
     defaults: Vec<(Name, Option<Arc<[Layer]>>)>,
 }
 
@@ -182,7 +190,7 @@ impl State {
         scope: InstanceId,
         kind: &str,
     ) -> Option<Option<Arc<[Layer]>>> {
-        let known = &self.get(scope).defaults;
+        let known = &self.get(scope).rest.as_ref()?.defaults;
         known.iter().find(|(own, _)| own == kind).map(|(_, layers)| layers.clone())
     }
 
@@ -192,7 +200,7 @@ impl State {
         kind: &Name,
         layers: Option<Arc<[Layer]>>,
     ) {
-        self.get_mut(scope).defaults.push((kind.clone(), layers));
+        self.get_mut(scope).rest_mut().defaults.push((kind.clone(), layers));
     }
 }
 
@@ -217,13 +225,30 @@ impl Instance {
             body,
             parent,
             lexical,
-            bindings,
-            layers: None,
             done: None,
             slots: Box::default(),
             expansions: Box::default(),
-            defaults: Vec::new(),
+            rest: (!bindings.is_empty()).then(|| Box::new(Rest { bindings, ..Rest::default() })),
         }
+    }
+
+    /// The variables of its repetition.
+    pub(crate) fn bindings(&self) -> &[(Name, Value)] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.bindings)
+    }
+
+    /// Bodies of `defaults` that apply, innermost first.
+    pub(crate) fn layers(&self) -> &[Layer] {
+        self.rest.as_ref().and_then(|rest| rest.layers.as_deref()).unwrap_or_default()
+    }
+
+    /// Puts the instance under `defaults`.
+    pub(crate) fn lay(&mut self, layers: Arc<[Layer]>) {
+        self.rest_mut().layers = Some(layers);
+    }
+
+    fn rest_mut(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
     }
 
     /// Forgets definitions that cannot be asked for again.
