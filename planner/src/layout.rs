@@ -55,7 +55,7 @@ pub(crate) fn lay_out<'a>(
 ) -> Result<Layout<'a>, Vec<Diagnostic>> {
     // What is taken down needs no room, no address and no evaluation.
     if input.wishes.goal == Goal::Destroy {
-        return complete(input, &Placement::default(), &Allocation::default());
+        return complete(input, facts, &Placement::default(), &Allocation::default());
     }
     let desired = input.evaluator.desired();
     let applied = |address: &Address| {
@@ -92,7 +92,7 @@ pub(crate) fn lay_out<'a>(
             return Err(problems.into_iter().flatten().flatten().collect());
         }
     };
-    complete(input, &placement, &allocation)
+    complete(input, facts, &placement, &allocation)
 }
 
 fn current_place(facts: &Facts<'_>, address: &Address) -> Option<Place> {
@@ -120,6 +120,7 @@ fn assign(placement: &Placement, allocation: &Allocation) -> Assigned {
 
 fn complete<'a>(
     input: &Input<'a>,
+    facts: &Facts<'_>,
     placement: &Placement,
     allocation: &Allocation,
 ) -> Result<Layout<'a>, Vec<Diagnostic>> {
@@ -146,7 +147,7 @@ fn complete<'a>(
             Wanted {
                 resource,
                 schema,
-                attributes: finished(schema, address, &attributes, &given),
+                attributes: shared(facts, address, finished(schema, address, &attributes, &given)),
                 dependencies: dependencies(input, resource, place),
                 protect: resource.lifecycle.protect.unwrap_or_else(|| protects(schema)),
                 create_first: resource.lifecycle.create_first,
@@ -156,6 +157,12 @@ fn complete<'a>(
         );
     }
     Ok(Layout { wanted, assigned, firewall })
+}
+
+/// What stays as it is remembered is kept once: most of a large plan does.
+fn shared(facts: &Facts<'_>, address: &Address, finished: Arc<Fields>) -> Arc<Fields> {
+    let applied = facts.current(address, None).and_then(|known| known.applied.as_ref());
+    applied.filter(|applied| **applied == finished).map_or(finished, Arc::clone)
 }
 
 /// A managed resource with all that the text says of it.

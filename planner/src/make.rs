@@ -67,7 +67,8 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     unchecked.extend(selection.notes);
     unchecked.extend(partly_read(input));
     let pending = still_pending(pending, &drafts);
-    let changes: Vec<Change> = drafts.into_iter().map(Draft::into_change).collect();
+    let mut changes: Vec<Change> = drafts.into_iter().map(Draft::into_change).collect();
+    changes.shrink_to_fit(); // They took the place of the drafts, which are larger.
     Ok(Plan {
         guests: guests(&changes),
         deployment: input.deployment.clone(),
