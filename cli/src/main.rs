@@ -40,7 +40,17 @@ use crate::terminal::Terminal;
 /// even in a build without optimisation.
 const STACK: usize = 64 << 20;
 
+/// Even the command line is read on the thread that does the work: memory that a thread gives back
+/// serves that thread alone.
 fn main() -> ExitCode {
+    let worker = std::thread::Builder::new().stack_size(STACK).spawn(work);
+    match worker.map(std::thread::JoinHandle::join) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(_)) | Err(_) => panic::EXIT.into(),
+    }
+}
+
+fn work() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -52,11 +62,7 @@ fn main() -> ExitCode {
     };
     panic::explain();
     trust::close_new_files();
-    let worker = std::thread::Builder::new().stack_size(STACK).spawn(move || run(arguments));
-    match worker.map(std::thread::JoinHandle::join) {
-        Ok(Ok(exit)) => exit,
-        Ok(Err(_)) | Err(_) => panic::EXIT.into(),
-    }
+    run(arguments)
 }
 
 /// Shows what the command line comes to when it is no command. The message repeats arguments, which
