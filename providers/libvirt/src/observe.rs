@@ -2,19 +2,20 @@
 //! look into every volume, also those that a guest is writing to.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use tcloud_model::{Address, HostFacts, HostObservation, Name, ObservedObject, PoolFacts, Stamp};
 use uuid::Uuid;
 use virt::connect::Connect;
 use virt::error::ErrorNumber;
-use virt::nwfilter::NWFilter;
 use virt_sys::{
     VIR_CONNECT_LIST_NETWORKS_ACTIVE, VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE,
     VIR_STORAGE_XML_INACTIVE,
 };
 
-use crate::connection::{MOST, QUICK, dotted};
+use crate::connection::{QUICK, dotted};
 use crate::domain::{Backing, Census, Directory, observed_domain};
 use crate::failure::{Absent, Failure};
 use crate::firewall;
@@ -33,26 +34,11 @@ const DERIVED: [&str; 2] = [image::POOL, SEEDS];
 /// The pool of what guests read when they first start.
 const SEEDS: &str = "tcloud-seeds";
 
-/// From so many objects on, one more connection helps to read them.
+/// From so many objects on, one more thread helps to read them.
 const SHARE: usize = 48;
 
-/// The part of all objects that one connection reads.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Part {
-    number: u64,
-    of: u64,
-}
-
-impl Part {
-    /// Whether an object belongs to it. Lists may differ between connections, so names decide.
-    pub(crate) fn has(self, name: impl AsRef<[u8]>) -> bool {
-        // FNV-1a, for an even spread.
-        let hash = name.as_ref().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        (hash >> 8) % self.of == self.number
-    }
-}
+/// The most threads that read. More are not faster: libvirtd answers few calls at once.
+const READERS: usize = 8;
 
 impl LibvirtHost {
     /// Everything on the host.
@@ -74,13 +60,12 @@ impl LibvirtHost {
 
     /// Everything that there is on the host.
     async fn objects(&self) -> Result<Vec<ObservedObject>, Failure> {
-        let (census, seals, networks, filters, pools, volumes) = tokio::join!(
-            self.host.call("observe guests", QUICK, Census::of),
-            self.spread("observe stamps", count_seals, seals),
-            self.spread("observe networks", count_networks, networks),
-            self.spread("observe rules", count_filters, filters),
+        let (seals, networks, filters, pools, volumes) = tokio::join!(
+            self.host.call("observe stamps", QUICK, seals),
+            self.host.call("observe networks", QUICK, networks),
+            self.host.call("observe rules", QUICK, filters),
             self.host.call("observe pools", QUICK, pools),
-            self.spread("observe volumes", count_volumes, volumes),
+            self.host.call("observe volumes", QUICK, volumes),
         );
         let seals: HashMap<Place, Sealed> =
             seals?.into_iter().map(|sealed| (sealed.place.clone(), sealed)).collect();
@@ -130,51 +115,35 @@ impl LibvirtHost {
         }
         objects.extend(stamps_alone(&seals, &found, &closed, &homes, deployment));
         objects.extend(out_of_sight(&seals, &closed, &homes, deployment, &mut directory));
-        let (directory, census) = (Arc::new(directory), Arc::new(census?));
-        let many = census.len();
-        let guests =
-            move |connect: &Connect, part: Part| guests(connect, part, &census, &directory);
-        objects.extend(self.spread_over("observe guests", many, guests).await?);
+        let guests = move |connect: &Connect| guests(connect, &directory);
+        objects.extend(self.host.call("observe guests", QUICK, guests).await?);
         Ok(objects)
     }
+}
 
-    /// Reads many objects with as many connections as help.
-    pub(crate) async fn spread<T: Send + 'static>(
-        &self,
-        what: &str,
-        count: fn(&Connect) -> Result<usize, Failure>,
-        read: impl Fn(&Connect, Part) -> Result<Vec<T>, Failure> + Clone + Send + 'static,
-    ) -> Result<Vec<T>, Failure> {
-        let first = read.clone();
-        let counted = self.host.call(what, QUICK, move |connect| match count(connect)? {
-            few if few <= SHARE => Ok(Err(first(connect, Part { number: 0, of: 1 })?)),
-            many => Ok(Ok(many)),
-        });
-        let many = match counted.await? {
-            Ok(many) => many,
-            Err(all) => return Ok(all),
-        };
-        self.spread_over(what, many, read).await
+/// Reads each of many objects; `None` is what went away meanwhile. libvirt answers several calls of
+/// one connection at once, so that threads share it: to list everything again for each costs more.
+fn each<O: Send, T: Send>(
+    all: Vec<O>,
+    read: impl Fn(O) -> Result<Option<T>, Failure> + Sync,
+) -> Result<Vec<T>, Failure> {
+    let readers = all.len().div_ceil(SHARE).min(READERS);
+    if readers <= 1 {
+        return all.into_iter().filter_map(|own| read(own).transpose()).collect();
     }
-
-    /// The same, where it is known about how many there are.
-    async fn spread_over<T: Send + 'static>(
-        &self,
-        what: &str,
-        many: usize,
-        read: impl Fn(&Connect, Part) -> Result<Vec<T>, Failure> + Clone + Send + 'static,
-    ) -> Result<Vec<T>, Failure> {
-        let of = many.div_ceil(SHARE).clamp(1, MOST) as u64;
-        let parts = (0..of).map(|number| {
-            let read = read.clone();
-            self.host.call(what, QUICK, move |connect| read(connect, Part { number, of }))
-        });
-        let mut all = Vec::with_capacity(many);
-        for part in futures_util::future::join_all(parts).await {
-            all.extend(part?);
+    let mut seen = Vec::with_capacity(all.len());
+    let rest = Mutex::new(all.into_iter());
+    let next = || rest.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || -> Result<Vec<T>, Failure> {
+        std::iter::from_fn(next).filter_map(|own| read(own).transpose()).collect()
+    };
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..readers).map(|_| scope.spawn(work)).collect();
+        for reader in readers {
+            seen.extend(reader.join().unwrap_or_else(|panic| resume_unwind(panic))?);
         }
-        Ok(all)
-    }
+        Ok(seen)
+    })
 }
 
 /// The address of what is ours.
@@ -231,44 +200,27 @@ fn backings(pool: &str, volume: &str, path: Option<String>) -> Vec<Backing> {
     outside.chain([inside]).collect()
 }
 
-fn count_seals(connect: &Connect) -> Result<usize, Failure> {
-    Ok(connect.list_all_secrets(0)?.len())
-}
-
 /// The stamps of pools and volumes.
-fn seals(connect: &Connect, part: Part) -> Result<Vec<Sealed>, Failure> {
-    let mut all = Vec::new();
-    for secret in connect.list_all_secrets(0)? {
-        if part.has(secret.get_uuid()?) {
-            all.extend(stamp::read(&secret)?);
-        }
-    }
-    Ok(all)
+fn seals(connect: &Connect) -> Result<Vec<Sealed>, Failure> {
+    each(connect.list_all_secrets(0)?, |secret| stamp::read(&secret))
 }
 
-fn count_networks(connect: &Connect) -> Result<usize, Failure> {
-    Ok(connect.list_all_networks(0)?.len())
-}
-
-fn networks(connect: &Connect, part: Part) -> Result<Vec<ObservedObject>, Failure> {
+fn networks(connect: &Connect) -> Result<Vec<ObservedObject>, Failure> {
     let mut active = HashSet::new();
     for network in connect.list_all_networks(VIR_CONNECT_LIST_NETWORKS_ACTIVE)? {
         active.insert(network.get_uuid()?);
     }
-    let mut all = Vec::new();
-    for network in connect.list_all_networks(0)? {
+    each(connect.list_all_networks(0)?, |network| {
         let uuid = network.get_uuid()?;
-        if part.has(network.get_name()?)
-            && let Some(definitions) = Definitions::of(&network, active.contains(&uuid))?
-        {
-            let filter = match definitions.is_stamped() {
-                true => firewall::find(connect, &firewall::network_name(&network.get_name()?))?,
-                false => None,
-            };
-            all.push(network::observed(&definitions, uuid, filter.as_ref()));
-        }
-    }
-    Ok(all)
+        let Some(definitions) = Definitions::of(&network, active.contains(&uuid))? else {
+            return Ok(None);
+        };
+        let filter = match definitions.is_stamped() {
+            true => firewall::find(connect, &firewall::network_name(&network.get_name()?))?,
+            false => None,
+        };
+        Ok(Some(network::observed(&definitions, uuid, filter.as_ref())))
+    })
 }
 
 /// A pool that was found.
@@ -294,77 +246,42 @@ fn pools(connect: &Connect) -> Result<Vec<Pool>, Failure> {
     Ok(all)
 }
 
-fn count_volumes(connect: &Connect) -> Result<usize, Failure> {
-    let mut count = 0;
-    for pool in connect.list_all_storage_pools(VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)? {
-        count += usize::try_from(pool.num_of_volumes()?).unwrap_or_default();
-    }
-    Ok(count)
-}
-
 /// Volumes, each with the name of its pool.
-fn volumes(connect: &Connect, part: Part) -> Result<Vec<(String, Element)>, Failure> {
+fn volumes(connect: &Connect) -> Result<Vec<(String, Element)>, Failure> {
     let mut all = Vec::new();
     for pool in connect.list_all_storage_pools(VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)? {
-        let pool_name = pool.get_name()?;
-        let Some(volumes) = pool.list_all_volumes(0).or_absent()? else { continue };
-        for volume in volumes {
-            if part.has(volume.get_name()?)
-                && let Some(xml) = volume.get_xml_desc(0).or_absent()?
-            {
-                all.push((pool_name.clone(), Element::parse(&xml)?));
-            }
-        }
+        let name = pool.get_name()?;
+        let volumes = pool.list_all_volumes(0).or_absent()?;
+        all.extend(volumes.into_iter().flatten().map(|volume| (name.clone(), volume)));
     }
-    Ok(all)
+    each(all, |(pool, volume)| {
+        let Some(xml) = volume.get_xml_desc(0).or_absent()? else { return Ok(None) };
+        Ok(Some((pool, Element::parse(&xml)?)))
+    })
 }
 
 /// The rules of NICs, by the names of their filters. A host may not have any such thing.
-fn filters(connect: &Connect, part: Part) -> Result<Vec<(String, Element)>, Failure> {
-    let mut all = Vec::new();
-    for filter in named_filters(connect)? {
-        let name = filter.get_name()?;
-        if part.has(&name)
-            && let Some(xml) = filter.get_xml_desc(0).or_absent()?
-        {
-            all.push((name, Element::parse(&xml)?));
-        }
-    }
-    Ok(all)
-}
-
-fn count_filters(connect: &Connect) -> Result<usize, Failure> {
-    Ok(named_filters(connect)?.len())
-}
-
-fn named_filters(connect: &Connect) -> Result<Vec<NWFilter>, Failure> {
+fn filters(connect: &Connect) -> Result<Vec<(String, Element)>, Failure> {
     let mut filters = match connect.list_all_nw_filters(0) {
         Err(error) if error.code() == ErrorNumber::NoSupport => Vec::new(),
         other => other?,
     };
     filters.retain(|own| own.get_name().is_ok_and(|name| name.starts_with(firewall::NIC)));
-    Ok(filters)
+    each(filters, |filter| {
+        let Some(xml) = filter.get_xml_desc(0).or_absent()? else { return Ok(None) };
+        Ok(Some((filter.get_name()?, Element::parse(&xml)?)))
+    })
 }
 
-fn guests(
-    connect: &Connect,
-    part: Part,
-    census: &Census,
-    directory: &Directory,
-) -> Result<Vec<ObservedObject>, Failure> {
-    let mut all = Vec::new();
-    for domain in connect.list_all_domains(0)? {
-        if !part.has(domain.get_uuid()?) {
-            continue;
-        }
-        match observed_domain(domain, census, directory) {
-            Ok(object) => all.push(object),
+fn guests(connect: &Connect, directory: &Directory) -> Result<Vec<ObservedObject>, Failure> {
+    let census = Census::of(connect)?;
+    each(connect.list_all_domains(0)?, |domain| {
+        match observed_domain(domain, &census, directory) {
             // It went away meanwhile.
-            Err(failure) if failure.is(ErrorNumber::NoDomain) => {}
-            Err(failure) => return Err(failure),
+            Err(failure) if failure.is(ErrorNumber::NoDomain) => Ok(None),
+            seen => seen.map(Some),
         }
-    }
-    Ok(all)
+    })
 }
 
 /// What the host has.

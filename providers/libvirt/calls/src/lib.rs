@@ -1,5 +1,7 @@
-//! The calls of libvirt that its Rust bindings leave out, made safe. Nothing else is in this crate,
-//! so that all other crates can forbid `unsafe`.
+//! The calls of libvirt that its Rust bindings leave out, made safe, and the loop that it calls back
+//! from ([`events`]). Nothing else is in this crate, so that all other crates can forbid `unsafe`.
+
+pub mod events;
 
 use std::ffi::{CStr, CString};
 

@@ -19,7 +19,7 @@ use worker::{Crew, Job};
 
 /// The most connections to one host. More are not faster: libvirtd itself works on few calls at
 /// once.
-pub(crate) const MOST: usize = 8;
+const MOST: usize = 8;
 
 /// How long a connection may take to open, with whatever ssh or TLS need.
 const OPENING: Duration = Duration::from_secs(30);

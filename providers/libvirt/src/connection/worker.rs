@@ -5,11 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use virt::connect::Connect;
 use virt::error::clear_error_callback;
-use virt::event::{event_register_default_impl, event_run_default_impl};
 
 use super::uri::Uri;
 use super::{MOST, Progress, trouble};
@@ -158,16 +157,7 @@ fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         clear_error_callback();
-        if event_register_default_impl().is_ok() {
-            let events = thread::Builder::new().name("libvirt-events".to_owned());
-            // Without the thread there are no keepalives, and deadlines have to do.
-            let _ = events.spawn(|| {
-                loop {
-                    if event_run_default_impl().is_err() {
-                        thread::sleep(Duration::from_millis(100));
-                    }
-                }
-            });
-        }
+        // Without it there are no keepalives, and deadlines have to do.
+        let _ = tcloud_libvirt_calls::events::serve();
     });
 }

@@ -63,7 +63,6 @@ impl Guest {
 /// What a list of guests does not say: two questions for a host instead of three for each guest.
 /// Whether one runs is in the list.
 pub(crate) struct Census {
-    many: u32,
     transient: HashSet<Uuid>,
     autostart: HashSet<Uuid>,
 }
@@ -76,15 +75,9 @@ impl Census {
             Ok(all.iter().map(Domain::get_uuid).collect::<Result<_, _>>()?)
         };
         Ok(Census {
-            many: connect.num_of_domains()?.saturating_add(connect.num_of_defined_domains()?),
             transient: those(VIR_CONNECT_LIST_DOMAINS_TRANSIENT)?,
             autostart: those(VIR_CONNECT_LIST_DOMAINS_AUTOSTART)?,
         })
-    }
-
-    /// About how many there are.
-    pub(crate) fn len(&self) -> usize {
-        usize::try_from(self.many).unwrap_or(usize::MAX)
     }
 }
 
