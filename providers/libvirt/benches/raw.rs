@@ -1,7 +1,8 @@
 //! The provider beside a small loop of the same libvirt calls through the same binding, with one
 //! connection and with eight, in turn, on hosts of the laboratory. Each run of what makes something has
 //! a fresh host, so that none finds what another left. Prints JSON lines, each with the medians of
-//! several runs, and a table for people on its error output:
+//! several runs and what processors worked for it on average, in this process and in libvirtd, which
+//! a machine with other work changes least; and a table for people on its error output:
 //!
 //! * `define` – networks, volumes and guests, a hundred of each. The loops make what the provider made,
 //!   from the XML that libvirt then shows, with its filters and stamps. The networks are bridged: to
@@ -108,14 +109,29 @@ fn main() {
             all.push(observe(wanted.guests, wanted.runs).await);
         }
         eprintln!(
-            "{:9}{:>8}{:>9}{:>9}{:>9}{:>9}{:>9}",
-            "", "objects", "ours s", "1 conn.", "8 conn.", "ours/1", "ours/8"
+            "{:9}{:>8}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}",
+            "",
+            "objects",
+            "ours s",
+            "1 conn.",
+            "8 conn.",
+            "ours/1",
+            "ours/8",
+            "ours cpu",
+            "8 cpu",
+            "ours/8"
         );
         for Line { name, objects, ours, one, wide } in all {
             eprintln!(
-                "{name:9}{objects:8}{ours:9.3}{one:9.3}{wide:9.3}{:9.2}{:9.2}",
-                ours / one,
-                ours / wide
+                "{name:9}{objects:8}{:9.3}{:9.3}{:9.3}{:9.2}{:9.2}{:9.3}{:9.3}{:9.2}",
+                ours.seconds,
+                one.seconds,
+                wide.seconds,
+                ours.seconds / one.seconds,
+                ours.seconds / wide.seconds,
+                ours.cpu,
+                wide.cpu,
+                ours.cpu / wide.cpu,
             );
         }
     });
@@ -134,7 +150,7 @@ struct Fresh {
     provider: Arc<dyn ConfiguredProvider>,
     deployment: Deployment,
     loops: Loops,
-    _lab: Lab,
+    lab: Lab,
 }
 
 impl Fresh {
@@ -142,8 +158,7 @@ impl Fresh {
         let lab = Lab::start();
         let deployment = Deployment::new("bench");
         let provider = lab.provider(&deployment).await;
-        let fresh =
-            Fresh { provider, deployment, loops: Loops { uri: lab.uri("unix") }, _lab: lab };
+        let fresh = Fresh { provider, deployment, loops: Loops { uri: lab.uri("unix") }, lab };
         let pool = fields(r#"{"type":"dir","path":"/srv/bench"}"#);
         let client = fresh.client();
         client.create(&address(POOL), &pool).await.expect("a pool");
@@ -164,17 +179,51 @@ impl Fresh {
         client(&*self.provider, &self.deployment)
     }
 
-    /// Makes everything through the provider, as many at once as it takes, and how long that takes.
-    async fn make(&self, load: Load) -> f64 {
-        let (begun, client) = (Instant::now(), self.client());
+    /// What this process and the host's daemon had of processors so far, in seconds.
+    fn cpu(&self) -> f64 {
+        let own = std::fs::read_to_string("/proc/self/stat").expect("it is read");
+        let daemon =
+            self.lab.run(&["exec", "1", "sh", "-c", "cat /proc/$(cat /run/libvirtd.pid)/stat"]);
+        processors(&own) + processors(&daemon.expect("it is read"))
+    }
+
+    /// Times something that says itself how long it took.
+    fn timed(&self, work: impl FnOnce(&Loops) -> f64) -> Spent {
+        let before = self.cpu();
+        let seconds = work(&self.loops);
+        Spent { seconds, cpu: self.cpu() - before }
+    }
+
+    /// Makes everything through the provider, as many at once as it takes.
+    async fn make(&self, load: Load) -> Spent {
+        let (before, client) = (self.cpu(), self.client());
+        let begun = Instant::now();
         for kind in objects(load) {
             let made = kind.iter().map(|(own, attributes)| client.create(own, attributes));
             for made in join_all(made).await {
                 made.expect("it is made");
             }
         }
-        begun.elapsed().as_secs_f64()
+        let seconds = begun.elapsed().as_secs_f64();
+        Spent { seconds, cpu: self.cpu() - before }
     }
+
+    async fn observe(&self, guests: usize) -> Spent {
+        let (before, begun) = (self.cpu(), Instant::now());
+        let seen = self.provider.observe().await.expect("a sweep");
+        let seconds = begun.elapsed().as_secs_f64();
+        assert!(seen.objects.len() >= guests, "{}", seen.objects.len());
+        Spent { seconds, cpu: self.cpu() - before }
+    }
+}
+
+/// User and system time of a process, out of its `stat`, which counts hundredths of a second.
+fn processors(stat: &str) -> f64 {
+    let (_, after_name) = stat.rsplit_once(')').expect("a name in brackets");
+    let ticks = |at: usize| -> f64 {
+        after_name.split_whitespace().nth(at).and_then(|own| own.parse().ok()).expect("a number")
+    };
+    (ticks(11) + ticks(12)) / 100.0
 }
 
 async fn define(name: &'static str, load: Load, runs: usize) -> Line {
@@ -184,8 +233,8 @@ async fn define(name: &'static str, load: Load, runs: usize) -> Line {
         times.ours.push(fresh.make(load).await);
         let made = fresh.loops.made(load);
         drop(fresh);
-        times.one.push(Fresh::start().await.loops.make(&made, 1));
-        times.wide.push(Fresh::start().await.loops.make(&made, WIDE));
+        times.one.push(Fresh::start().await.timed(|loops| loops.make(&made, 1)));
+        times.wide.push(Fresh::start().await.timed(|loops| loops.make(&made, WIDE)));
     }
     times.tell(name, 3 * load.each)
 }
@@ -201,7 +250,7 @@ async fn ansible(runs: usize) {
     let mut made = None;
     for _ in 0..runs {
         let fresh = Fresh::start().await;
-        ours.push(fresh.make(load).await);
+        ours.push(fresh.make(load).await.seconds);
         made = Some(fresh.loops.made(load));
     }
     let ours = median(&ours);
@@ -219,46 +268,58 @@ async fn observe(guests: usize, runs: usize) -> Line {
     fresh.loops.fill(guests);
     let mut times = Times::default();
     for _ in 0..runs {
-        let begun = Instant::now();
-        let seen = fresh.provider.observe().await.expect("a sweep");
-        times.ours.push(begun.elapsed().as_secs_f64());
-        assert!(seen.objects.len() >= guests, "{}", seen.objects.len());
-        times.one.push(fresh.loops.read(guests, 1));
-        times.wide.push(fresh.loops.read(guests, WIDE));
+        times.ours.push(fresh.observe(guests).await);
+        times.one.push(fresh.timed(|loops| loops.read(guests, 1)));
+        times.wide.push(fresh.timed(|loops| loops.read(guests, WIDE)));
     }
     times.tell("observe", guests)
 }
 
-/// Seconds of each run.
-#[derive(Default)]
-struct Times {
-    ours: Vec<f64>,
-    one: Vec<f64>,
-    wide: Vec<f64>,
+/// What one run took.
+#[derive(Clone, Copy)]
+struct Spent {
+    seconds: f64,
+    /// Of processors.
+    cpu: f64,
 }
 
-/// Medians.
+#[derive(Default)]
+struct Times {
+    ours: Vec<Spent>,
+    one: Vec<Spent>,
+    wide: Vec<Spent>,
+}
+
+/// What runs usually took.
 struct Line {
     name: &'static str,
     objects: usize,
-    ours: f64,
-    one: f64,
-    wide: f64,
+    ours: Spent,
+    one: Spent,
+    wide: Spent,
 }
 
 impl Times {
     fn tell(&self, name: &'static str, objects: usize) -> Line {
-        let Times { ours, one, wide } = self;
-        let runs = ours.len();
-        let (ours, one, wide) = (median(ours), median(one), median(wide));
+        let runs = self.ours.len();
+        let [ours, one, wide] = [&self.ours, &self.one, &self.wide].map(|own| usual(own));
         let line = serde_json::json!({
-            "name": name, "objects": objects, "runs": runs, "seconds": ours,
-            "one_connection_seconds": one, "eight_connections_seconds": wide,
-            "ratio_to_eight": ours / wide,
+            "name": name, "objects": objects, "runs": runs, "seconds": ours.seconds,
+            "one_connection_seconds": one.seconds, "eight_connections_seconds": wide.seconds,
+            "ratio_to_eight": ours.seconds / wide.seconds, "cpu_seconds": ours.cpu,
+            "one_connection_cpu_seconds": one.cpu, "eight_connections_cpu_seconds": wide.cpu,
         });
         println!("{line}");
         Line { name, objects, ours, one, wide }
     }
+}
+
+/// The median of the times, and the mean of the processors' work, of which each run has few ticks.
+fn usual(runs: &[Spent]) -> Spent {
+    let seconds: Vec<f64> = runs.iter().map(|own| own.seconds).collect();
+    let cpu: f64 = runs.iter().map(|own| own.cpu).sum();
+    let count = u32::try_from(runs.len()).expect("few runs");
+    Spent { seconds: median(&seconds), cpu: cpu / f64::from(count) }
 }
 
 fn median(times: &[f64]) -> f64 {
