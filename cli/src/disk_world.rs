@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use tcloud_compiler::{World, WorldError};
 
-use crate::config::{self, Limits};
 use crate::trust;
+use tcloud_project::config::{self, Limits};
 
 /// How many directories deep a project may be.
 const DEEPEST: usize = 64;

@@ -4,7 +4,6 @@ mod adoption;
 mod arguments;
 mod blame;
 mod commands;
-mod config;
 mod consents;
 mod disk_world;
 mod failure;

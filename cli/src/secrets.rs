@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use std::process::Stdio;
 
 use async_trait::async_trait;
-use serde::Deserialize;
 use tcloud_engine::{SecretError, SecretText, Secrets};
+use tcloud_project::config::Permissions;
 
 use crate::redact::{self, Redactor};
 
@@ -40,20 +40,6 @@ const ENVIRONMENT: [&str; 19] = [
     "DISPLAY",
     "WAYLAND_DISPLAY",
 ];
-
-/// What `tcloud.toml` permits.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Permissions {
-    /// Directories outside of the project that `file:` may read from.
-    pub(crate) directories: Vec<PathBuf>,
-    /// Whether `exec:` may run programs.
-    pub(crate) exec: bool,
-    /// Environment variables that these programs see beside [`ENVIRONMENT`].
-    pub(crate) environment: Vec<String>,
-    /// Files with the private keys that `age:` decrypts with; `~/` is the user's home.
-    pub(crate) identities: Vec<PathBuf>,
-}
 
 /// Reads secrets as the project permits.
 pub(crate) struct LocalSecrets {

@@ -16,7 +16,6 @@ use tcloud_state::{LocalProcesses, MemoryStore, PostgresStore, SqliteStore, Stor
 
 use crate::arguments::Inputs;
 use crate::commands::Context;
-use crate::config::{self, Config};
 use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure};
 use crate::providers::Providers;
@@ -27,6 +26,7 @@ use crate::trust;
 use crate::variables;
 use crate::view::diagnostics;
 use crate::view::layout::{count, list, quote};
+use tcloud_project::config::{self, Config};
 
 /// The directory below a project's root for what tcloud itself keeps.
 const OWN: &str = ".tcloud";

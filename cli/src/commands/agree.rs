@@ -8,13 +8,13 @@ use tcloud_planner::planfile;
 
 use super::Context;
 use crate::arguments::Agree;
-use crate::config::Config;
 use crate::consents::{Consent, SIGNERS, Statement, sign};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::plan_file;
 use crate::revisions::ask;
 use crate::terminal::{Tone, escape};
 use crate::view::layout::quote;
+use tcloud_project::config::Config;
 
 pub(super) fn run(arguments: &Agree, context: &Context) -> Outcome {
     let root = context.path(None);

@@ -8,10 +8,10 @@ use tcloud_report::markdown::failed;
 
 use super::Context;
 use crate::arguments::{Ci, CiCommand, Comment};
-use crate::config::Config;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::forge::{Done, Place, Sticky, Wanted};
 use crate::redact;
+use tcloud_project::config::Config;
 
 /// More than any forge takes, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;

@@ -6,12 +6,12 @@ use tcloud_model::{Catalog, codes, diagnostic};
 
 use super::Context;
 use crate::arguments::Explain;
-use crate::config;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::session::Project;
 use crate::terminal::{Palette, Tone};
 use crate::view::layout::table;
 use crate::view::{markdown, reference};
+use tcloud_project::config;
 
 /// The topic that is neither a kind nor a code.
 const METHODS: &str = "methods";

@@ -8,12 +8,12 @@ use tcloud_model::Sources;
 
 use super::Context;
 use crate::arguments::Fmt;
-use crate::config::{Config, Limits};
 use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::session;
 use crate::terminal::escape;
 use crate::view::layout::count;
+use tcloud_project::config::{Config, Limits};
 
 #[derive(Debug, thiserror::Error)]
 enum FmtError {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::Context;
 use crate::arguments::Init;
-use crate::config::{self, EDITION};
 use crate::failure::{Exit, Failure, Outcome};
+use tcloud_project::config::{self, EDITION};
 
 /// A first configuration that can be applied at once: it runs on the embedded hypervisor.
 const MAIN: &str = include_str!("init/main.tcloud");

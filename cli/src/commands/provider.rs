@@ -13,13 +13,13 @@ use tcloud_provider::{Description, Extension, HostConfig, Provider as _, Provide
 use super::Context;
 use super::ground::Ground;
 use crate::arguments::{Provider, ProviderCommand, TestProvider};
-use crate::config::{Config, Declared};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::providers::{self, Lock};
 use crate::session::Project;
 use crate::terminal::{Tone, escape};
 use crate::view::layout::{count, table};
 use crate::view::reference;
+use tcloud_project::config::{Config, Declared};
 
 pub(super) async fn run(arguments: Provider, context: &Context) -> Outcome {
     match arguments.command {

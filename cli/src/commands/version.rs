@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::Context;
 use crate::arguments::Version;
-use crate::config::EDITION;
 use crate::failure::{Exit, Outcome};
+use tcloud_project::config::EDITION;
 
 pub(super) fn run(arguments: &Version, context: &Context) -> Outcome {
     let version = env!("CARGO_PKG_VERSION");

@@ -4,7 +4,6 @@
 
 mod describe;
 mod find;
-mod lock;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,9 +14,9 @@ use tcloud_plugin::{Filter, Launch, PluginProvider, Program, ProgramError};
 use tcloud_provider::{Description, Provider, Registry};
 use tcloud_provider_sim::SimProvider;
 
-pub(crate) use lock::{FILE, Lock, LockError};
+use tcloud_project::config::{Config, Declared};
+pub(crate) use tcloud_project::lock::{FILE, Lock, LockError};
 
-use crate::config::{Config, Declared};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 

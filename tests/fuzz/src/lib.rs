@@ -1,10 +1,17 @@
 //! What has to hold for every input of every reader. The targets in `fuzz/` run these bodies for as
 //! long as somebody lets them; the tests beside them run each for a moment, in every run of the suite.
 
-use tcloud_model::{Diagnostic, FileId};
+use std::path::Path;
+
+use tcloud_model::{Diagnostic, FileId, Name};
 use tcloud_planner::planfile;
 use tcloud_plugin::frame;
 use tcloud_plugin::message::{FromPlugin, ToPlugin};
+use tcloud_project::config::ConfigError;
+use tcloud_project::{Config, Lock};
+use tcloud_provider_libvirt::domain::{Definitions, Directory, read};
+use tcloud_provider_libvirt::firewall::{read_network, read_nic};
+use tcloud_provider_libvirt::xml::{Element, XmlError};
 use tcloud_state::{Entry, Folded};
 use tcloud_syntax::ast::File;
 use tcloud_syntax::{format, parse, parse_expression};
@@ -13,12 +20,15 @@ use tcloud_syntax::{format, parse, parse_expression};
 pub type Body = fn(&[u8]);
 
 /// All of them, by the names of the targets.
-pub const BODIES: [(&str, Body); 5] = [
+pub const BODIES: [(&str, Body); 8] = [
     ("grammar", grammar),
     ("formatter", formatter),
     ("plan_file", plan_file),
     ("journal", journal),
     ("frames", frames),
+    ("settings", settings),
+    ("lock", lock),
+    ("xml", xml),
 ];
 
 /// A text is read to its end, and what is wrong with it has a place inside of it.
@@ -112,4 +122,54 @@ pub fn frames(bytes: &[u8]) {
             let _ = serde_json::from_slice::<ToPlugin<'_>>(&body);
         }
     });
+}
+
+/// Settings name things by words of the language, or it is said in which line they are wrong.
+///
+/// # Panics
+/// When that does not hold.
+pub fn settings(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Config::parse(text, Path::new("/srv/lab")) {
+        Ok(config) => {
+            let mut names = config.providers.keys().chain([&config.deployment]);
+            assert!(names.all(|name| Name::is_word(name)), "{text:?}");
+        }
+        Err(ConfigError::Wrong { line, .. }) => {
+            let lines = text.matches('\n').count() + 1;
+            assert!((1..=lines).contains(&(line as usize)), "{text:?}");
+        }
+        Err(ConfigError::Name { .. } | ConfigError::Read { .. }) => {}
+    }
+}
+
+/// Pinned programs are the same when they are written and read again.
+///
+/// # Panics
+/// When that does not hold.
+pub fn lock(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(lock) = Lock::parse(text) {
+        assert_eq!(Lock::parse(&lock.text()).ok(), Some(lock), "{text:?}");
+    }
+}
+
+/// A document is the same when it is written and read again, and whatever it says can be read as a
+/// guest and as the rules of one.
+///
+/// # Panics
+/// When that does not hold.
+pub fn xml(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(element) = Element::parse(text) else { return };
+    match element.write() {
+        Ok(written) => assert!(Element::parse(&written).as_ref() == Ok(&element), "{text:?}"),
+        // XML has names that hypervisors do not use, and that are not written.
+        Err(error) => assert!(matches!(error, XmlError::Name(_)), "{text:?}: {error}"),
+    }
+    let (live, persistent) = (Some(&element), Some(&element));
+    let definitions = Definitions { live, persistent, autostart: true, executing: true };
+    let reading = read(&definitions, &Directory::default());
+    let _ = read_network(live, &reading.attributes);
+    let _ = read_nic(live);
 }

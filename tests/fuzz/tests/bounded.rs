@@ -20,6 +20,9 @@ fn sound(name: &str) -> Vec<u8> {
             planfile::write(&PlanFile { tool: "1".to_owned(), heads, plan }).into_bytes()
         }
         "journal" => include_bytes!("sound/journal.jsonl").to_vec(),
+        "settings" => include_bytes!("sound/tcloud.toml").to_vec(),
+        "lock" => include_bytes!("sound/tcloud.lock").to_vec(),
+        "xml" => include_bytes!("../../corpus/domain/hardware.xml").to_vec(),
         _ => include_bytes!("sound/frames.txt").to_vec(),
     }
 }

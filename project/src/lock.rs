@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 /// The name of the file.
-pub(crate) const FILE: &str = "tcloud.lock";
+pub const FILE: &str = "tcloud.lock";
 
 /// The sort of machine that this is.
 const MACHINE: (&str, &str) = (std::env::consts::ARCH, std::env::consts::OS);
@@ -17,13 +17,13 @@ const MACHINE: (&str, &str) = (std::env::consts::ARCH, std::env::consts::OS);
 /// What is pinned: name to machine to digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Lock {
+pub struct Lock {
     providers: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// Why the file is of no use.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LockError {
+pub enum LockError {
     /// It cannot be read or written.
     #[error("{} cannot be used", path.display())]
     File {
@@ -34,10 +34,8 @@ pub(crate) enum LockError {
         source: io::Error,
     },
     /// It says something else than digests.
-    #[error("{} is damaged: {message}", path.display())]
+    #[error("{FILE} is damaged: {message}")]
     Damaged {
-        /// The file.
-        path: PathBuf,
         /// How.
         message: String,
     },
@@ -45,16 +43,26 @@ pub(crate) enum LockError {
 
 impl Lock {
     /// What a project has pinned; nothing when there is no file.
-    pub(crate) fn read(root: &Path) -> Result<Lock, LockError> {
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read or is damaged.
+    pub fn read(root: &Path) -> Result<Lock, LockError> {
         let path = root.join(FILE);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Lock::default()),
-            Err(source) => return Err(LockError::File { path, source }),
-        };
-        let damaged = |message: String| LockError::Damaged { path: path.clone(), message };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Lock::parse(&text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Lock::default()),
+            Err(source) => Err(LockError::File { path, source }),
+        }
+    }
+
+    /// What the text of the file pins.
+    ///
+    /// # Errors
+    /// When it says something else than digests.
+    pub fn parse(text: &str) -> Result<Lock, LockError> {
+        let damaged = |message: String| LockError::Damaged { message };
         let lock: Lock =
-            toml::from_str(&text).map_err(|error| damaged(error.message().to_owned()))?;
+            toml::from_str(text).map_err(|error| damaged(error.message().to_owned()))?;
         for (name, digests) in &lock.providers {
             let wrong = digests.iter().find(|(_, digest)| !is_digest(digest));
             if let Some((machine, _)) = wrong {
@@ -65,17 +73,19 @@ impl Lock {
     }
 
     /// The pinned digest of a program on this sort of machine.
-    pub(crate) fn digest(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn digest(&self, name: &str) -> Option<&str> {
         self.providers.get(name)?.get(&machine()).map(String::as_str)
     }
 
     /// Pins a program on this sort of machine.
-    pub(crate) fn pin(&mut self, name: &str, digest: &str) {
+    pub fn pin(&mut self, name: &str, digest: &str) {
         self.providers.entry(name.to_owned()).or_default().insert(machine(), digest.to_owned());
     }
 
-    /// Writes the file, whole or not at all.
-    pub(crate) fn write(&self, root: &Path) -> Result<(), LockError> {
+    /// The text of the file.
+    #[must_use]
+    pub fn text(&self) -> String {
         let mut text = "# The provider programs that this project trusts. Written by tcloud; keep \
                         it in version control.\n"
             .to_owned();
@@ -85,9 +95,17 @@ impl Lock {
                 let _ = writeln!(text, "{machine} = \"{digest}\"");
             }
         }
+        text
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, root: &Path) -> Result<(), LockError> {
         let path = root.join(FILE);
         let new = root.join(format!("{FILE}.{}", std::process::id()));
-        std::fs::write(&new, text)
+        std::fs::write(&new, self.text())
             .and_then(|()| std::fs::rename(&new, &path))
             .map_err(|source| LockError::File { path, source })
     }

@@ -4,54 +4,67 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::secrets::Permissions;
 use serde::Deserialize;
 use tcloud_model::{Name, SourceFile, diagnostic};
 use tcloud_state::postgres::without_password;
 
 /// The name of the file.
-pub(crate) const FILE: &str = "tcloud.toml";
+pub const FILE: &str = "tcloud.toml";
 
 /// The edition of the language that this version speaks.
-pub(crate) const EDITION: &str = "2026";
+pub const EDITION: &str = "2026";
 
 /// What `tcloud.toml` says, with its defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Config {
+pub struct Config {
     /// The name of the deployment; every identity on the hosts is derived from it.
-    pub(crate) deployment: String,
+    pub deployment: String,
     /// Where tcloud remembers, if the file says so.
-    pub(crate) state: Option<String>,
+    pub state: Option<String>,
     /// Limits against texts that would exhaust the machine.
-    pub(crate) limits: Limits,
+    pub limits: Limits,
     /// Where secrets may come from.
-    pub(crate) secrets: Permissions,
+    pub secrets: Permissions,
     /// The providers that are declared, by name.
-    pub(crate) providers: BTreeMap<String, Declared>,
+    pub providers: BTreeMap<String, Declared>,
 }
 
 /// A provider as `tcloud.toml` declares it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Declared {
+pub struct Declared {
     /// Its program, relative to the project. Without it, one is looked for.
-    pub(crate) path: Option<PathBuf>,
+    pub path: Option<PathBuf>,
     /// Whether texts may hand XML to it as it is.
-    pub(crate) allow_raw_xml: bool,
+    pub allow_raw_xml: bool,
+}
+
+/// Where secrets may come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Permissions {
+    /// Directories outside of the project that `file:` may read from.
+    pub directories: Vec<PathBuf>,
+    /// Whether `exec:` may run programs.
+    pub exec: bool,
+    /// Environment variables that these programs see beside a few that nearly all need.
+    pub environment: Vec<String>,
+    /// Files with the private keys that `age:` decrypts with; `~/` is the user's home.
+    pub identities: Vec<PathBuf>,
 }
 
 /// Limits against texts that would exhaust the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// The largest file, in bytes.
-    pub(crate) file_size: u64,
+    pub file_size: u64,
     /// The most files.
-    pub(crate) files: usize,
+    pub files: usize,
     /// The most resources.
-    pub(crate) resources: usize,
+    pub resources: usize,
     /// The most steps of evaluation, beside those that each resource allows for.
-    pub(crate) steps: u64,
+    pub steps: u64,
 }
 
 impl Default for Limits {
@@ -86,7 +99,7 @@ struct WrittenState {
 
 /// Why `tcloud.toml` is of no use.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ConfigError {
+pub enum ConfigError {
     /// It could not be read.
     #[error("{} cannot be read", .path.display())]
     Read {
@@ -123,7 +136,7 @@ impl Config {
     ///
     /// # Errors
     /// When the file is there and cannot be read or is wrong, or when there is no usable name.
-    pub(crate) fn load(root: &Path) -> Result<Config, ConfigError> {
+    pub fn load(root: &Path) -> Result<Config, ConfigError> {
         let path = root.join(FILE);
         match std::fs::read_to_string(&path) {
             Ok(text) => Config::parse(&text, root),
@@ -132,7 +145,11 @@ impl Config {
         }
     }
 
-    fn parse(text: &str, root: &Path) -> Result<Config, ConfigError> {
+    /// What the text of the file says for the project in `root`.
+    ///
+    /// # Errors
+    /// When it is wrong, or there is no usable name.
+    pub fn parse(text: &str, root: &Path) -> Result<Config, ConfigError> {
         let Written { edition, deployment, state, limits, secrets, providers } =
             toml::from_str::<Written>(text).map_err(|error| wrong(text, &error))?;
         if let Some(edition) = edition.filter(|edition| edition != EDITION) {
@@ -154,7 +171,7 @@ impl Config {
 }
 
 /// The name of the directory as a word of the language.
-pub(crate) fn directory_name(root: &Path) -> String {
+pub fn directory_name(root: &Path) -> String {
     let full = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
     let full = full.canonicalize().unwrap_or(full);
     let name = full.file_name().map(|name| name.to_string_lossy().into_owned());

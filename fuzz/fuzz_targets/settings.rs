@@ -1,0 +1,5 @@
+//! Fuzzes the body `settings` of `tests/fuzz`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tcloud_fuzz_bodies::settings(bytes));
