@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tcloud_engine::{Account, ApplyError, Engine, RunInfo};
-use tcloud_model::{Address, Digest, Evaluator, Name, ObservedState};
+use tcloud_model::{Digest, Evaluator, ObservedState};
 use tcloud_planner::plan::{Decision, DecisionKind, Plan};
 use tcloud_planner::{Goal, Wishes, planfile};
 use tcloud_state::Scope;
@@ -17,7 +17,7 @@ use crate::consents::{Consent, ConsentError, Rules, Settled, Situation};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupts;
 use crate::plan_file;
-use crate::session::{self, Access, Project};
+use crate::session::{self, Access, Project, Text};
 use crate::terminal::escape;
 use crate::trust;
 use crate::view::account;
@@ -69,8 +69,8 @@ async fn fresh(
     let Prepared { text, engine } = prepare(&project, run, Access::Write, context).await?;
     let interrupts = Interrupts::listen();
     let info = project.run(manner.command, None);
-    let tenants = tenants_of(&wishes.target);
-    recover(&engine, &info, tenants.as_ref(), &interrupts, manner, context).await?;
+    let scopes = concerned(&text, &project, &engine, &wishes).await?;
+    recover(&engine, &info, scopes.as_ref(), &interrupts, manner, context).await?;
     let loaded = engine.load().await?;
     let observed = engine.observe().await;
     age::warn(&project, &engine, &loaded, &observed, context).await?;
@@ -202,30 +202,39 @@ async fn agree(
     Ok(true)
 }
 
-/// The tenants that all targets name; `None` when they may mean others too, or everything.
-fn tenants_of(targets: &[String]) -> Option<BTreeSet<Address>> {
-    let tenant = |target: &String| {
-        let name = target.strip_prefix("tenant.")?.split('.').next()?;
-        Name::is_word(name).then(|| Address::root("tenant", name, None))
-    };
-    let tenants: Option<BTreeSet<Address>> = targets.iter().map(tenant).collect();
-    tenants.filter(|tenants| !tenants.is_empty())
+/// The scopes that a run with targets is about, as its plan tells. `None` means all: without targets,
+/// and when nothing can be planned before what is open was settled.
+async fn concerned(
+    text: &Text,
+    project: &Project,
+    engine: &Engine,
+    wishes: &Wishes,
+) -> Result<Option<BTreeSet<Scope>>, Failure> {
+    if wishes.target.is_empty() {
+        return Ok(None);
+    }
+    let (state, observed) = (engine.load().await?.state, engine.observe().await);
+    let plan = text.try_plan(project, &state, &observed, wishes);
+    Ok(plan.ok().map(|plan| scopes(&plan)))
+}
+
+/// Whose objects a plan changes; what all share is always among them.
+fn scopes(plan: &Plan) -> BTreeSet<Scope> {
+    let own = plan.changes.iter().map(|change| Scope::of(&change.object.address));
+    own.chain([Scope::Shared]).collect()
 }
 
 async fn recover(
     engine: &Engine,
     info: &RunInfo,
-    tenants: Option<&BTreeSet<Address>>,
+    scopes: Option<&BTreeSet<Scope>>,
     interrupts: &Interrupts,
     manner: &Manner,
     context: &Context,
 ) -> Result<(), Failure> {
     let (control, mut events) = follow::control(interrupts);
     let mut listener = follow::Listener::new(context, manner.json, 0, manner.command);
-    let concerns = |scope: &Scope| match (scope, tenants) {
-        (Scope::Tenant(tenant), Some(tenants)) => tenants.contains(tenant),
-        (Scope::Shared, _) | (_, None) => true,
-    };
+    let concerns = |scope: &Scope| scopes.is_none_or(|scopes| scopes.contains(scope));
     let recovery = engine.recover_within(info, &control, &concerns);
     follow::follow(recovery, &mut events, &mut listener).await?;
     listener.finish();
@@ -307,32 +316,4 @@ fn list_lines(lines: &[String], most: usize) -> String {
         shown.push(format!("and {} more", lines.len() - most));
     }
     shown.join("\n  ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_name_their_tenants_or_may_mean_others() {
-        let of = |targets: &[&str]| {
-            let targets: Vec<String> = targets.iter().map(|target| (*target).to_owned()).collect();
-            tenants_of(&targets)
-                .map(|tenants| tenants.iter().map(Address::to_string).collect::<Vec<_>>().join(" "))
-        };
-        assert_eq!(
-            of(&["tenant.a.*", "tenant.b", "tenant.a.vm.w[1]"]).as_deref(),
-            Some("tenant.a tenant.b")
-        );
-        for unclear in [
-            &[][..],
-            &["*"],
-            &["tenant.*"],
-            &["tenant.a*"],
-            &["tenant.a[1].vm.w"],
-            &["tenant.a", "site.m"],
-        ] {
-            assert_eq!(of(unclear), None, "{unclear:?}");
-        }
-    }
 }
