@@ -1,9 +1,8 @@
 //! No secret leaves: every command runs in every format on a project whose secrets have known
 //! values, errors are provoked on the way, and whatever was written anywhere is searched for them.
 
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
@@ -44,55 +43,73 @@ tenant a {
 }
 "#;
 
-/// Commands of the program with the words that make them say much. Each name of `tcloud --help` is
-/// here, so that a new command has to be put to the test as well.
+/// Commands of the program with the words that make them say much. Each is run again with each of
+/// its switches, and in each form that it can be asked for: what those are, and that no command is
+/// missing here, is read from the program's help.
 const COMMANDS: &[&str] = &[
+    "init other",
     "check",
-    "check --json",
     "diff",
-    "diff --json",
     "plan",
     "plan -vvv",
-    "plan --json",
     "plan --out plan.json",
     "apply --yes -vvv",
-    "plan --exit-code",
     "apply plan.json --yes",
     "show tenant.a.vm.w",
-    "show tenant.a.vm.w --json",
+    "show plan.json",
     "why tenant.a.vm.w",
-    "why tenant.a.vm.w --json",
     "state list",
-    "state list --json",
     "state show tenant.a.vm.w",
-    "state show tenant.a.vm.w --json",
+    "state verify",
     "state export",
     "history",
-    "history --json",
     "output",
-    "output --json",
     "graph",
-    "graph --format mermaid",
-    "drift",
-    "drift --json",
     "console",
     "explain vm",
     "explain E0801",
     "completions bash",
     "version",
     "fmt --check",
-    "adopt site.s.host.h",
     "provider list",
     "provider schema sim",
+    "provider lock sim",
     "provider test sim",
-    "sim list",
-    "sim list --json",
     "agree plan.json D1",
     "ci comment plan.json",
-    "init other",
-    "state rebuild",
+    "sim list",
+    "sim calls site.s.host.h",
+    "sim dump",
+    "sim make site.s.host.h network theirs cidr=10.9.0.0/24",
+    "adopt site.s.host.h --out other/adopted.tcloud",
+    "sim fill site.s.host.h 1GiB",
+    "sim drift tenant.a.vm.w memory=6GiB",
+    "sim stop tenant.a.vm.w",
+    "drift",
+    "watch",
+    "why tenant.a.vm.w --json",
+    "sim start tenant.a.vm.w",
+    "sim power-cycle tenant.a.vm.w",
+    "sim seed 7",
+    "sim latency none",
+    "sim break site.s.host.h --times 1",
+    "plan",
+    "sim mend site.s.host.h",
+    "sim unreachable site.s.host.h",
+    "sim delete theirs",
+    "state forget tenant.a.vm.w --yes",
     "state rebuild --yes",
     "destroy --yes -vv",
+    "sim reset --yes",
+];
+
+/// Options that say in which form something is told, and their values where the help lists none.
+const FORMS: &[(&str, &[&str])] = &[
+    ("--report", &[]),
+    ("--format", &[]),
+    ("--lang", &["de --report markdown"]),
+    ("--since", &["seen.json"]),
+    ("--out", &["other/written.tcloud"]),
 ];
 
 /// Faults of the simulated host, each before an apply that meets it.
@@ -114,15 +131,26 @@ fn no_secret_leaves_by_any_way() {
     std::thread::scope(|scope| {
         let looking = scope.spawn(|| arguments_of_all(&watch, &forms));
         let stop = Stop(&watch);
-        let mut run = BTreeSet::new();
+        let mut all = leaves(&project, &[]);
+        assert!(all.len() > 40, "{all:?}");
         for line in COMMANDS {
             let words: Vec<&str> = line.split(' ').collect();
-            run.extend(words.first().copied());
             let (code, said) = say_nothing(&project, &words, &forms);
             if line.starts_with("apply --yes") {
                 assert_eq!(code, Some(0), "the secrets were not read: {said}");
             }
+            if *line == "drift" {
+                let (_, seen) = say_nothing(&project, &["drift", "--json"], &forms);
+                project.write("seen.json", seen);
+            }
+            let of_line = |name: &String| line.strip_prefix(name.as_str()).is_some_and(is_end);
+            let Some(at) = all.iter().position(of_line) else { continue };
+            for more in ways(&project, &all.swap_remove(at)) {
+                let more: Vec<&str> = more.split(' ').collect();
+                say_nothing(&project, &[&words, &more[..]].concat(), &forms);
+            }
         }
+        assert_eq!(all, Vec::<String>::new(), "not tested");
         for fault in FAULTS {
             let fault = ["sim", "break", "site.s.host.h", "--how", fault, "--times", "1"];
             project.run(&fault, 0);
@@ -132,12 +160,6 @@ fn no_secret_leaves_by_any_way() {
         mistakes(&project, &forms);
         drop(stop);
         assert_eq!(looking.join().expect("it looks"), Vec::<String>::new(), "in arguments");
-        let help = project.run(&["--help"], 0);
-        // `watch` goes on for ever, and tells what `drift` tells.
-        run.insert("watch");
-        let all: BTreeSet<&str> = help.lines().filter_map(command_of).collect();
-        assert!(all.contains("plan"), "{help}");
-        assert_eq!(all.difference(&run).collect::<Vec<_>>(), Vec::<&&str>::new(), "not tested");
     });
     artefacts(project.path(), &forms);
     a_host_that_repeats_them(&project);
@@ -171,11 +193,58 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// The name of the command that a line of the help describes, not of one that shows how to begin.
-fn command_of(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix("  ")?;
-    let name = rest.split(' ').next()?;
-    (rest.starts_with(|c: char| c.is_ascii_lowercase()) && name != "tcloud").then_some(name)
+/// The commands below one, however deep: `state list`.
+fn leaves(project: &Project, above: &[&str]) -> Vec<String> {
+    let help = project.run(&[above, &["--help"]].concat(), 0);
+    let list = help.split("\nCommands:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let Some(list) = list else { return vec![above.join(" ")] };
+    // What stands further in goes on with the line above it.
+    let lines = list.lines().filter_map(|line| line.strip_prefix("  "));
+    let names =
+        lines.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next());
+    names.flat_map(|name| leaves(project, &[above, &[name]].concat())).collect()
+}
+
+/// Whether a command ends here, and its arguments begin.
+fn is_end(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with(' ')
+}
+
+/// The switches of a command, and the forms in which it can be asked for something.
+fn ways(project: &Project, name: &str) -> Vec<String> {
+    let words: Vec<&str> = name.split(' ').chain(["--help"]).collect();
+    let help = project.run(&words, 0);
+    let own = help.split("\nOptions:\n").nth(1).unwrap_or_default();
+    let own = own.split("\nEverywhere:").next().unwrap_or_default();
+    let mut ways = Vec::new();
+    for (at, _) in own.match_indices("--") {
+        let option = own[at..].split([' ', '\n', ',', '`']).next().unwrap_or_default();
+        let begins = own[..at].rsplit('\n').next().unwrap_or_default();
+        let is_listed = begins.trim_start().is_empty() || begins.trim_start().starts_with('-');
+        let takes_value = own[at + option.len()..].starts_with(" <");
+        match FORMS.iter().find(|(form, _)| *form == option) {
+            _ if !is_listed || option == "--help" => {}
+            Some((_, values)) if !values.is_empty() => {
+                ways.extend(values.iter().map(|value| format!("{option} {value}")));
+            }
+            Some(_) => ways.extend(values(&own[at..]).iter().map(|v| format!("{option} {v}"))),
+            None if !takes_value => ways.push(option.to_owned()),
+            None => {}
+        }
+    }
+    ways
+}
+
+/// The values of an option as its help lists them: below each other, or in a sentence.
+fn values(help: &str) -> Vec<String> {
+    let value = |line: &str| Some(line.trim().strip_prefix("- ")?.split(':').next()?.to_owned());
+    let mut values: Vec<String> = help.lines().filter_map(value).collect();
+    if let Some((_, list)) = help.split_once("file:").filter(|_| values.is_empty()) {
+        let list = list.split('.').next().unwrap_or_default().replace(" or ", ", ");
+        values.extend(list.split(',').map(|value| value.trim().to_owned()));
+    }
+    assert!(values.len() >= 2, "{help}");
+    values
 }
 
 fn encrypt(project: &Project) {
@@ -197,7 +266,20 @@ fn encrypt(project: &Project) {
 
 /// Runs a command, however it ends, and searches what it says.
 fn say_nothing(project: &Project, words: &[&str], forms: &[String]) -> (Option<i32>, String) {
-    let output = project.command(words).env("CANARY", ENV).output().expect("tcloud runs");
+    let mut command = project.command(words);
+    let output = match words.first() {
+        // It goes on for ever.
+        Some(&"watch") => {
+            let (out, err) = (Stdio::piped(), Stdio::piped());
+            let child = command.env("CANARY", ENV).stdout(out).stderr(err).spawn();
+            let mut child = child.expect("tcloud runs");
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            child.kill().expect("it was still looking");
+            child.wait_with_output()
+        }
+        _ => command.env("CANARY", ENV).output(),
+    };
+    let output = output.expect("tcloud runs");
     let said = [output.stdout, output.stderr].concat();
     silent(&said, forms, &words.join(" "));
     (output.status.code(), String::from_utf8_lossy(&said).into_owned())
