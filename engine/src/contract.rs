@@ -1,6 +1,7 @@
 //! Compares what a provider answered with what was planned. Providers are not trusted: an answer
 //! that contradicts the plan is a failure, whatever it calls itself.
 
+use tcloud_model::kinds::STOPPED;
 use tcloud_model::{
     Address, AttrPath, Fields, Identity, ObservedObject, Operation, OperationKind, Stamp, Value,
 };
@@ -43,7 +44,8 @@ pub(crate) fn check(
         | OperationKind::Update { attributes, stamp, .. }
         | OperationKind::Migrate { attributes, stamp, .. } => {
             check_stamp(object, stamp)?;
-            check_attributes(operation, attributes, &object.persistent())
+            check_attributes(operation, attributes, &object.persistent())?;
+            check_force(&operation.action, object)
         }
         OperationKind::Stamp { stamp, .. } => check_stamp(object, stamp),
         OperationKind::Unstamp if object.stamp.is_none() => Ok(()),
@@ -82,6 +84,29 @@ fn check_attributes(
         Some(Difference { path, planned, answered }) => {
             Err(about_object(format!("{path} is {answered} instead of {planned}")))
         }
+    }
+}
+
+/// Whether what stands in the definition is in force, where that was planned.
+fn check_force(action: &OperationKind, object: &ObservedObject) -> Result<(), Mismatch> {
+    if object.is_unfinished() {
+        return Err(about_object("it is not complete".into()));
+    }
+    let (started, cycled) = match action {
+        OperationKind::Create { .. } => (true, &[][..]),
+        OperationKind::Update { changed, power_cycle, .. } => {
+            let started = changed.iter().any(|path| path.first().is_some_and(|n| *n == STOPPED));
+            (started, if *power_cycle { &changed[..] } else { &[] })
+        }
+        _ => (false, &[][..]),
+    };
+    if started && object.attributes.flag(STOPPED) == Some(true) {
+        return Err(about_object("it is not started".into()));
+    }
+    let waits = |path: &&AttrPath| path.first().is_some_and(|n| object.pending.get(n).is_some());
+    match cycled.iter().find(waits) {
+        None => Ok(()),
+        Some(path) => Err(about_object(format!("{path} still waits for a stop and start"))),
     }
 }
 
@@ -145,5 +170,77 @@ fn agrees(references: &[(Address, Identity)], planned: &Value, answered: &Value)
             first_difference(references, planned, answered).is_none()
         }
         (planned, answered) => planned == answered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tcloud_model::kinds::UNFINISHED;
+    use tcloud_model::{Deployment, Digest, Name, ObjectId};
+
+    use super::*;
+
+    /// A guest after an update of its CPUs: what holds now, and what waits.
+    fn judged(power_cycle: bool, now: &[(&str, Value)], waits: &[(&str, Value)]) -> Option<String> {
+        let fields = |all: &[(&str, Value)]| {
+            let all = all.iter().map(|(name, value)| (Name::new(name), value.clone()));
+            Arc::new(all.collect::<Fields>())
+        };
+        let deployment = Deployment::new("test");
+        let object = ObjectId {
+            address: "tenant.t.vm.web".parse().expect("an address"),
+            host: "site.m.host.kvm1".parse().expect("an address"),
+            incarnation: 0,
+        };
+        let identity = Identity::derive(&deployment, &object, true);
+        let attributes = fields(&[("vcpus", Value::Int(4))]);
+        let stamp = Stamp {
+            deployment: deployment.id,
+            address: object.address.clone(),
+            incarnation: 0,
+            digest: Digest::of_fields(&attributes),
+            protect: false,
+            create_first: false,
+            dependencies: Vec::new(),
+            triggers: None,
+            previous: None,
+            generation: 0,
+        };
+        let found = ObservedObject {
+            kind: Name::new("vm"),
+            name: identity.name.clone(),
+            uuid: Some(identity.uuid),
+            stamp: Some(stamp.clone()),
+            attributes: fields(now),
+            pending: fields(waits),
+            written: None,
+            running: Some(true),
+            kept: Vec::new(),
+        };
+        let changed = [STOPPED, "vcpus"].map(|name| AttrPath::attribute(Name::new(name))).to_vec();
+        let operation = Operation {
+            object,
+            kind: Name::new("vm"),
+            identity,
+            action: OperationKind::Update { attributes, changed, power_cycle, stamp },
+            references: Vec::new(),
+        };
+        check(&operation, Some(&found)).err().map(|mismatch| mismatch.message)
+    }
+
+    #[test]
+    fn what_is_defined_has_to_be_in_force_where_that_was_planned() {
+        let (two, four) = (("vcpus", Value::Int(2)), ("vcpus", Value::Int(4)));
+        let yes = |name| (name, Value::Bool(true));
+        assert_eq!(judged(true, &[four.clone()], &[]), None);
+        assert_eq!(judged(false, &[two.clone()], &[four.clone()]), None, "it may wait");
+        let told = judged(true, &[two], &[four.clone()]);
+        assert_eq!(told.as_deref(), Some("vcpus still waits for a stop and start"));
+        let told = judged(false, &[four.clone(), yes(STOPPED)], &[]);
+        assert_eq!(told.as_deref(), Some("it is not started"));
+        let told = judged(false, &[four, yes(UNFINISHED)], &[]);
+        assert_eq!(told.as_deref(), Some("it is not complete"));
     }
 }

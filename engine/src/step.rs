@@ -65,11 +65,11 @@ impl Task {
             };
             attempt += 1;
             if attempt > self.parts.limits.attempts || self.control.stopped() > Stop::No {
-                break self.look_after(message).await;
+                break self.refused(message).await;
             }
             self.pause(attempt, &message).await;
             if self.control.stopped() > Stop::No {
-                break self.look_after(message).await;
+                break self.refused(message).await;
             }
         };
         match end {
@@ -129,12 +129,7 @@ impl Task {
         let ProviderError { message, retry, object: _ } = error;
         match retry {
             Retry::Later => Attempt::Again(message),
-            Retry::Never => Attempt::End(self.look_after(message).await),
-            // All of it is there, and is remembered; that it is of no use yet is told all the same.
-            Retry::Unready => Attempt::End(match self.look_after(message.clone()).await {
-                StepEnd::Done => StepEnd::Failed { message, records: self.planned.clone() },
-                end => end,
-            }),
+            Retry::Never | Retry::Unready => Attempt::End(self.refused(message).await),
             Retry::Unknown => match self.look().await {
                 Ok(Settled::Done) => Attempt::End(StepEnd::Done),
                 Ok(Settled::NotDone { .. }) => Attempt::Again(message),
@@ -143,8 +138,19 @@ impl Task {
         }
     }
 
-    /// The end of a step that failed: providers are not trusted, so that the object has the last
-    /// word, even if the call said that it had no effect.
+    /// The end of a step that the provider calls failed. Providers are not trusted, so that the
+    /// object has the last word about what is remembered; but what is written down need not be in
+    /// force – a network that could not start, a guest that did not stop – and is told.
+    async fn refused(&self, message: String) -> StepEnd {
+        match self.look_after(message.clone()).await {
+            StepEnd::Done if !removes(&self.operation) => {
+                StepEnd::Failed { message, records: self.planned.clone() }
+            }
+            end => end,
+        }
+    }
+
+    /// The end of a step whose answer says nothing: the object has the last word.
     async fn look_after(&self, message: String) -> StepEnd {
         match self.look().await {
             Ok(Settled::Done) => StepEnd::Done,
@@ -190,6 +196,11 @@ fn writes(operation: &Operation) -> bool {
         | OperationKind::Stamp { .. } => true,
         OperationKind::Delete | OperationKind::Unstamp | OperationKind::Migrate { .. } => false,
     }
+}
+
+/// Whether nothing more can be asked of the object when it is done.
+fn removes(operation: &Operation) -> bool {
+    matches!(operation.action, OperationKind::Delete | OperationKind::Unstamp)
 }
 
 /// The operation with its secrets in place, for the provider only.
