@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tcloud_model::Digest;
+use tcloud_model::kinds::HOLDS_DATA;
+use tcloud_model::{Digest, Operation, OperationKind, Value};
 use uuid::Uuid;
 
 /// The limits of a run.
@@ -18,8 +19,12 @@ pub struct Limits {
     pub connect: Duration,
     /// How long observing a host, or looking at one object, may take.
     pub look: Duration,
-    /// How long one operation may take. Afterwards nobody knows whether it had an effect.
+    /// How long one operation may take, beside what it is asked to wait for. Afterwards nobody knows
+    /// whether it had an effect.
     pub call: Duration,
+    /// The same for what holds data, which may have to be fetched or copied. Longer than providers
+    /// give themselves, so that they can say why.
+    pub transfer: Duration,
     /// How often an operation is tried when failures may pass.
     pub attempts: u32,
     /// The pause after the first failure; it doubles with each further one.
@@ -39,6 +44,7 @@ impl Default for Limits {
             connect: Duration::from_secs(30),
             look: Duration::from_secs(120),
             call: Duration::from_secs(30 * 60),
+            transfer: Duration::from_secs(130 * 60),
             attempts: 6,
             pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(30),
@@ -48,6 +54,23 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// How long the operation may take: a guest that may need an hour to stop gets it.
+    pub(crate) fn patience(&self, operation: &Operation) -> Duration {
+        let (OperationKind::Create { attributes, .. }
+        | OperationKind::Update { attributes, .. }
+        | OperationKind::Migrate { attributes, .. }) = &operation.action
+        else {
+            return self.call;
+        };
+        let transfers = [&["image"][..], &HOLDS_DATA].concat().contains(&&*operation.kind);
+        let waits = attributes.iter().filter_map(|(_, value)| match value {
+            Value::Duration(milliseconds) => Some(Duration::from_millis(*milliseconds)),
+            _ => None,
+        });
+        let own = if transfers { self.transfer } else { self.call };
+        waits.fold(own, Duration::saturating_add)
+    }
+
     /// The pause before an attempt; `attempt` counts from 2. Between half and the whole of the
     /// doubled pause, spread by a hash of the step, so that many steps that failed together do not
     /// come back together, and the same run does the same thing again.

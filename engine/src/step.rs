@@ -95,7 +95,7 @@ impl Task {
             let message = "the lease ran out before the provider was asked".to_owned();
             return Attempt::End(StepEnd::Unknown { message });
         }
-        let limit = self.parts.limits.call;
+        let limit = self.parts.limits.patience(&self.operation);
         match tokio::time::timeout(limit, provider.apply(revealed)).await {
             Ok(Ok(answer)) => Attempt::End(self.judge(answer.as_ref()).await),
             Ok(Err(error)) => self.after_error(error).await,
