@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tcloud_model::{Address, ObjectId};
-use tcloud_planner::plan::{Plan, Step, StepId};
+use tcloud_model::{Address, Digest, ObjectId};
+use tcloud_planner::plan::{Expectation, Plan, Step, StepId};
 use tcloud_state::{
     Body, End, EndStatus, Entry, Intent, IntentId, Outcome, RecordChange, Remembered, Scope,
     StepResult, StoreError, Why,
@@ -19,10 +19,12 @@ use crate::engine::{Control, Parts, RunInfo, Stop};
 use crate::event::{Account, ApplyEvent, SkipReason, Trouble};
 use crate::hold::{self, BATCH, Held, HoldError};
 use crate::mark::marked;
+use crate::outside::SecretError;
 use crate::queue::{Malformed, Queue};
+use crate::reveal::Revealed;
 use crate::stale::{self, Checked, StaleObject};
 use crate::step::{StepEnd, Task};
-use crate::{observe, recover};
+use crate::{observe, recover, reveal};
 
 /// Why a plan was not carried out, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,9 @@ pub enum ApplyError {
     /// The world changed since the plan was made. Nothing was changed.
     #[error("the plan is stale: {} changed since it was made", objects(.0.len()))]
     Stale(Vec<StaleObject>),
+    /// A secret that the plan needs cannot be had. Nothing was changed.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The store failed, or another run took over, in the middle of the run.
     #[error("the run was cut off")]
     CutOff {
@@ -75,29 +80,30 @@ pub(crate) async fn apply(
     let mut stopping = control.clone();
     let prepared = tokio::select! {
         biased;
-        _ = stopping.stop_beyond(Stop::Drain) => Err(HoldError::Stopped),
-        prepared = prepare(parts, plan, &mut held, control) => prepared.map_err(HoldError::from),
+        _ = stopping.stop_beyond(Stop::Drain) => Err(HoldError::Stopped.into()),
+        prepared = prepare(parts, plan, &mut held, control) => prepared,
     };
-    let checked = match prepared {
-        Ok(checked) => checked,
-        Err(error) => {
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(error @ ApplyError::Hold(_)) => {
             held.give_up().await;
-            return Err(error.into());
+            return Err(error);
+        }
+        Err(error) => {
+            let status = EndStatus::Failed;
+            let end = End { status, done: 0, failed: 0, skipped: 0, unknown: 0 };
+            held.end(end).await.map_err(HoldError::from)?;
+            return Err(error);
         }
     };
-    if !checked.stale.is_empty() {
-        let status = EndStatus::Failed;
-        let end = End { status, done: 0, failed: 0, skipped: 0, unknown: 0 };
-        held.end(end).await.map_err(HoldError::from)?;
-        return Err(ApplyError::Stale(checked.stale));
-    }
     let steps = plan.steps.len();
     control.tell(ApplyEvent::Started { run: run.id, steps }).await;
     let executor = Executor {
         parts: Arc::clone(parts),
         plan: Arc::clone(plan),
         control: control.clone(),
-        silent: checked.silent,
+        silent: prepared.silent,
+        revealed: Arc::new(prepared.revealed),
         queue,
         held,
         running: JoinSet::new(),
@@ -110,16 +116,28 @@ pub(crate) async fn apply(
     executor.run().await
 }
 
-/// Settles what is open and compares the world with what the plan expects.
+/// What a run has before its first step.
+struct Prepared {
+    silent: BTreeMap<Address, String>,
+    revealed: Revealed,
+}
+
+/// Settles what is open, compares the world with what the plan expects, and reads its secrets: a
+/// guest that is made anew is not deleted first for a secret that cannot be had then.
 async fn prepare(
     parts: &Arc<Parts>,
     plan: &Plan,
     held: &mut Held,
     control: &Control,
-) -> Result<Checked, StoreError> {
-    recover::recover(parts, held, control).await?;
+) -> Result<Prepared, ApplyError> {
+    recover::recover(parts, held, control).await.map_err(HoldError::from)?;
     let observed = observe::observe(&parts.hosts, stale::hosts_of(plan), &parts.limits).await;
-    Ok(stale::check(plan, &observed))
+    let Checked { stale, silent } = stale::check(plan, &observed);
+    if !stale.is_empty() {
+        return Err(ApplyError::Stale(stale));
+    }
+    let revealed = reveal::reveal(plan, &parts.secrets, parts.limits.parallelism).await?;
+    Ok(Prepared { silent, revealed })
 }
 
 /// The scopes that a step may write to.
@@ -136,12 +154,21 @@ fn scope_of(step: &Step) -> Scope {
     object.map_or(Scope::Shared, |object| Scope::of(&object.address))
 }
 
+/// What the plan saw of the object that a step is about, if nothing of the plan comes before it.
+fn seen(step: &Step) -> Option<Digest> {
+    match step.expects {
+        Expectation::Present(digest) => Some(digest),
+        Expectation::Absent | Expectation::Earlier => None,
+    }
+}
+
 /// A plan that is being carried out.
 struct Executor {
     parts: Arc<Parts>,
     plan: Arc<Plan>,
     control: Control,
     silent: BTreeMap<Address, String>,
+    revealed: Arc<Revealed>,
     queue: Queue,
     held: Held,
     running: JoinSet<StepEnd>,
@@ -250,6 +277,8 @@ impl Executor {
                 id,
                 operation,
                 planned: records,
+                seen: seen(&self.plan.steps[step as usize]),
+                revealed: Arc::clone(&self.revealed),
                 control: self.control.clone(),
                 gate: self.held.gate(),
                 stopping: Arc::clone(&self.stopping),

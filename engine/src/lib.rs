@@ -16,7 +16,8 @@
 //! * [`found`] – the objects of a host by their identity.
 //! * [`queue`] – which steps may begin.
 //! * `mark` – what a run writes onto objects beside what the plan says.
-//! * [`step`] – carries out one step: secrets, retries, the call, the answer.
+//! * `reveal` – reads the secrets of a plan before anything is changed.
+//! * [`step`] – carries out one step: retries, the call, the answer.
 //! * [`apply`] – carries out a plan.
 //! * [`refresh`] and [`rebuild`] – records from what is observed.
 //! * [`age`] – whether what is remembered is older than what runs.
@@ -39,6 +40,7 @@ mod queue;
 pub mod rebuild;
 pub mod recover;
 pub mod refresh;
+mod reveal;
 mod settle;
 mod stale;
 mod step;

@@ -42,7 +42,8 @@ pub(crate) async fn settle(
     Ok(judge(operation, found.as_ref()))
 }
 
-async fn look(
+/// The object of an operation, as it is now.
+pub(crate) async fn look(
     hosts: &Hosts,
     within: Duration,
     operation: &Operation,

@@ -4,8 +4,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use tcloud_model::value::SecretPart;
-use tcloud_model::{Fields, ObservedObject, Operation, OperationKind, Value};
+use tcloud_model::{Digest, ObservedObject, Operation, OperationKind, kinds};
 use tcloud_planner::plan::StepId;
 use tcloud_provider::{ProviderError, Retry};
 use tcloud_state::RecordChange;
@@ -16,8 +15,8 @@ use crate::contract::{self, About};
 use crate::engine::{Control, Parts, Stop};
 use crate::event::ApplyEvent;
 use crate::hold::Gate;
-use crate::outside::{SecretError, Secrets};
-use crate::settle::{Settled, as_found, settle};
+use crate::reveal::Revealed;
+use crate::settle::{self, Settled, as_found, settle};
 
 /// What became of a step.
 #[derive(Debug)]
@@ -37,6 +36,9 @@ pub(crate) struct Task {
     pub(crate) id: StepId,
     pub(crate) operation: Operation,
     pub(crate) planned: Vec<RecordChange>,
+    /// What the plan saw of the object, where it has to be so still.
+    pub(crate) seen: Option<Digest>,
+    pub(crate) revealed: Arc<Revealed>,
     pub(crate) control: Control,
     pub(crate) gate: Gate,
     /// Told when the run is stopped, so that nobody goes on waiting to try again.
@@ -52,10 +54,11 @@ enum Attempt {
 
 impl Task {
     pub(crate) async fn run(mut self) -> StepEnd {
-        let revealed = match reveal(&self.operation, &*self.parts.secrets).await {
-            Ok(revealed) => revealed,
-            Err(error) => return failed(error.to_string()),
-        };
+        if self.was_filled().await {
+            let message = "it was empty when the plan was made, and holds data now; plan again";
+            return failed(message.to_owned());
+        }
+        let revealed = self.revealed.put_into(&self.operation);
         let secrets = Arc::clone(&self.parts.secrets);
         let mut attempt = 1;
         let end = loop {
@@ -78,6 +81,24 @@ impl Task {
                 StepEnd::Failed { message: secrets.scrub(&message), records }
             }
             StepEnd::Unknown { message } => StepEnd::Unknown { message: secrets.scrub(&message) },
+        }
+    }
+
+    /// Whether data is to be deleted that the plan has not seen: hours may lie between the look at
+    /// the beginning of a run and this step, and what was empty then needed nobody's consent.
+    async fn was_filled(&self) -> bool {
+        let deletes = matches!(self.operation.action, OperationKind::Delete);
+        let (true, Some(seen)) =
+            (deletes && kinds::HOLDS_DATA.contains(&&*self.operation.kind), self.seen)
+        else {
+            return false;
+        };
+        match settle::look(&self.parts.hosts, self.parts.limits.look, &self.operation).await {
+            Ok(Some(object)) if object.written != Some(0) => {
+                ObservedObject { written: Some(0), ..object }.digest() == seen
+            }
+            // What cannot be looked at is for the call to find out.
+            Ok(_) | Err(_) => false,
         }
     }
 
@@ -201,67 +222,4 @@ fn writes(operation: &Operation) -> bool {
 /// Whether nothing more can be asked of the object when it is done.
 fn removes(operation: &Operation) -> bool {
     matches!(operation.action, OperationKind::Delete | OperationKind::Unstamp)
-}
-
-/// The operation with its secrets in place, for the provider only.
-async fn reveal(operation: &Operation, from: &dyn Secrets) -> Result<Operation, SecretError> {
-    let mut operation = operation.clone();
-    match &mut operation.action {
-        OperationKind::Create { attributes, .. }
-        | OperationKind::Update { attributes, .. }
-        | OperationKind::Migrate { attributes, .. } => {
-            if attributes.iter().any(|(_, value)| holds_secret(value)) {
-                *attributes = Arc::new(reveal_fields(attributes, from).await?);
-            }
-        }
-        OperationKind::Delete | OperationKind::Stamp { .. } | OperationKind::Unstamp => {}
-    }
-    Ok(operation)
-}
-
-fn holds_secret(value: &Value) -> bool {
-    match value {
-        Value::Secret(_) => true,
-        Value::List(items) => items.iter().any(holds_secret),
-        Value::Map(fields) => fields.iter().any(|(_, value)| holds_secret(value)),
-        _ => false,
-    }
-}
-
-async fn reveal_fields(fields: &Fields, from: &dyn Secrets) -> Result<Fields, SecretError> {
-    let mut all = Fields::new();
-    for (name, value) in fields.iter() {
-        all.insert(name.clone(), reveal_value(value, from).await?);
-    }
-    Ok(all)
-}
-
-async fn reveal_value(value: &Value, from: &dyn Secrets) -> Result<Value, SecretError> {
-    if !holds_secret(value) {
-        return Ok(value.clone());
-    }
-    match value {
-        Value::Secret(parts) => {
-            let mut text = String::new();
-            for part in parts.iter() {
-                match part {
-                    SecretPart::Text(plain) => text.push_str(plain),
-                    SecretPart::Source(source) => {
-                        let secret = from.resolve(source).await?;
-                        text.push_str(secret.reveal());
-                    }
-                }
-            }
-            Ok(Value::text(&text))
-        }
-        Value::List(items) => {
-            let mut all = Vec::with_capacity(items.len());
-            for item in items.iter() {
-                all.push(Box::pin(reveal_value(item, from)).await?);
-            }
-            Ok(Value::list(all))
-        }
-        Value::Map(fields) => Ok(Value::map(Box::pin(reveal_fields(fields, from)).await?)),
-        other => Ok(other.clone()),
-    }
 }

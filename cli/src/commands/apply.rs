@@ -303,6 +303,7 @@ fn refused(error: ApplyError, context: &Context) -> Failure {
             Failure::from(ApplyError::CutOff { account, source })
                 .help("the next apply looks at what was under way, and goes on")
         }
+        ApplyError::Secret(_) => Failure::from(error).help("nothing was changed"),
         ApplyError::Malformed(_) | ApplyError::Hold(_) => error.into(),
     }
 }

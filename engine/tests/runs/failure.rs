@@ -7,7 +7,7 @@ use tcloud_engine::{ApplyError, Finding, Limits};
 use tcloud_model::Value;
 use tcloud_state::{Filter, Loaded, Selection};
 
-use crate::plan::{from_nothing, name, plan, wanted};
+use crate::plan::{address, from_nothing, name, plan, wanted};
 use crate::world::{Fault, World, host, listening, run};
 
 async fn loaded(world: &World) -> Loaded {
@@ -328,4 +328,36 @@ async fn secrets_reach_the_provider_and_nothing_else() {
     let history = world.store.history(&details).await.expect("history");
     let written: String = history.iter().map(|logged| logged.entry.to_json()).collect();
     assert!(written.contains("env:A") && !written.contains("hunter2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_cannot_be_had_ends_the_run_before_anything_is_changed() {
+    let world = World::new();
+    let secret: Value =
+        serde_json::from_str(r#"{"$secret":[["source","nowhere:A"]]}"#).expect("a secret");
+    let mut plan = from_nothing("a 1\nb 1");
+    let step = plan.steps.iter_mut().find(|step| step.records[0].0.address == address("b"));
+    let operation = step.and_then(|step| step.operation.as_mut()).expect("b is made");
+    if let tcloud_model::OperationKind::Create { attributes, .. } = &mut operation.action {
+        std::sync::Arc::make_mut(attributes).insert("password", secret);
+    }
+    let refused = world.apply(&plan).await;
+    let Err(ApplyError::Secret(error)) = refused else { panic!("{refused:?}") };
+    assert_eq!(error.source_name, "nowhere:A");
+    assert!(world.names().is_empty(), "not even what needs no secret");
+    assert!(world.log().is_empty());
+    converges(&world, "a 1\nb 1").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_empty_and_is_filled_during_a_run_is_not_deleted() {
+    let world = World::new();
+    world.apply(&from_nothing("b 1\na 1 after b")).await.expect("applied");
+    let state = loaded(&world).await.state;
+    let next = plan(&wanted(""), &world.observe().await, &state);
+    world.fault("delete", &name("a"), Fault::Fills);
+    let account = world.apply(&next).await.expect("it ran");
+    let reasons: Vec<&str> = account.failed.iter().map(|trouble| &*trouble.reason).collect();
+    assert_eq!(reasons, ["it was empty when the plan was made, and holds data now; plan again"]);
+    assert_eq!(world.names(), [name("b")]);
 }

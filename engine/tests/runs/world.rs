@@ -49,6 +49,8 @@ pub(crate) enum Fault {
     OtherStamp,
     /// It does what it should, and changes everything else that is there.
     More,
+    /// It does what it should, and meanwhile everything else is written into.
+    Fills,
     /// It never answers, and has no effect.
     Hang,
     /// It never answers, and had its effect.
@@ -255,13 +257,17 @@ impl Processes for OneLives {
     }
 }
 
-/// Every secret is known, and hidden once it was asked for.
+/// Every secret is known, but for those from `nowhere:`, and hidden once it was asked for.
 #[derive(Default)]
 struct Known(Mutex<Vec<String>>);
 
 #[async_trait]
 impl Secrets for Known {
     async fn resolve(&self, source: &str) -> Result<SecretText, SecretError> {
+        if source.starts_with("nowhere:") {
+            let message = "there is none".to_owned();
+            return Err(SecretError { source_name: source.to_owned(), message });
+        }
         let secret = format!("hunter2-{source}");
         self.0.lock().expect("no panic").push(secret.clone());
         Ok(SecretText::new(secret))
@@ -403,6 +409,12 @@ impl Connected {
                 let size = Arc::new(size);
                 if let Some(objects) = self.world.inner().hosts.get_mut(&self.host) {
                     objects.values_mut().for_each(|object| object.attributes = Arc::clone(&size));
+                }
+                self.effect(operation, None)
+            }
+            Some(Fault::Fills) => {
+                if let Some(objects) = self.world.inner().hosts.get_mut(&self.host) {
+                    objects.values_mut().for_each(|object| object.written = Some(1));
                 }
                 self.effect(operation, None)
             }
