@@ -13,6 +13,7 @@ use crate::input::{Goal, Input};
 use crate::layout::{Layout, Wanted, causes};
 use crate::lifecycle::{lifecycle, power};
 use crate::plan::{Action, AttributeChange, Drift, Pending, Reason};
+use crate::release::Released;
 use crate::remember::{keeping, record, triggers};
 use crate::same::Existing;
 use crate::select::Selection;
@@ -258,7 +259,7 @@ impl<'a> Table<'_, 'a> {
         host: &Address,
     ) {
         let known = &facts.known[index];
-        let difference = self.difference(wanted, known);
+        let difference = self.difference(facts, wanted, known);
         let Difference { changes, drift, pending, stale } = difference;
         self.note(known, drift, pending);
         let lifecycle = lifecycle(wanted, known, !changes.is_empty());
@@ -329,7 +330,8 @@ impl<'a> Table<'_, 'a> {
         self.decided.drafts.push(draft);
     }
 
-    fn difference(&self, wanted: &Wanted<'a>, known: &Known<'a>) -> Difference {
+    fn difference(&self, facts: &Facts<'a>, wanted: &Wanted<'a>, known: &Known<'a>) -> Difference {
+        let released = Released::of((facts, self.layout, self.selection), wanted, known);
         let restart = wanted.resource.attributes.text("restart");
         let mut context = Context {
             existing: self.existing,
@@ -338,6 +340,7 @@ impl<'a> Table<'_, 'a> {
             restart_now: restart == Some("now") && known.runs(),
             adopted: known
                 .is_made_by_others(self.input.deployment, wanted.schema.role == Role::PerHost),
+            released: &|address| released.holds(address),
         };
         let mut sides = Sides {
             wanted: Some(&wanted.attributes),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexSet;
-use tcloud_model::{AttrPath, Attribute, Block, Fields, Impact, Name, Schema, Value};
+use tcloud_model::{Address, AttrPath, Attribute, Block, Fields, Impact, Name, Schema, Value};
 
 use crate::plan::AttributeChange;
 use crate::same::{Existing, same};
@@ -33,6 +33,8 @@ pub(crate) struct Context<'a> {
     pub restart_now: bool,
     /// Whether somebody else made it.
     pub adopted: bool,
+    /// Whether an attachment to this object goes, though nobody remembers it.
+    pub released: &'a dyn Fn(&Address) -> bool,
 }
 
 /// What to believe of an attribute that is neither recorded nor readable.
@@ -291,17 +293,16 @@ impl Walk<'_> {
             }
             // Something that was added by hand is told, and left alone. What others made may have had
             // it always, and the text no word for it.
-            (None, Some(found)) if item.applied.is_none() => {
+            (None, found) if item.applied.is_none() && !found.is_some_and(|own| self.goes(own)) => {
                 if item.recorded
                     && !self.context.adopted
                     && block.labelled
                     && matches!(item.found, Reading::Is(_))
                 {
-                    let drift = change(&item.path, None, Some(found), Impact::None, true);
+                    let drift = change(&item.path, None, found, Impact::None, true);
                     self.difference.drift.push(drift);
                 }
             }
-            (None, _) if item.applied.is_none() => {}
             _ => {
                 // What is inside was not compared, only whether it is there.
                 let as_wanted = |own| if self.covers(item.wanted, own) { item.wanted } else { own };
@@ -312,6 +313,13 @@ impl Walk<'_> {
                 self.verdict(item, now, next, &cost);
             }
         }
+    }
+
+    /// Whether what was found attaches something that has to be let go of.
+    fn goes(&self, found: &Value) -> bool {
+        let mut goes = false;
+        found.each_reference(&mut |address| goes |= (self.context.released)(address));
+        goes
     }
 
     /// A block that is no more than its attributes, which are compared each for itself, also where

@@ -131,7 +131,8 @@ fn is_attached(kind: &Name) -> bool {
 /// The blocks of a VM that attach something to it, and the attribute that says what.
 const ATTACHMENTS: [(&str, &str); 2] = [("nic", "network"), ("disk", "volume")];
 
-fn each_attachment<'f>(
+/// Tells what guests' attributes attach to them: block, attribute, label and object.
+pub(crate) fn each_attachment<'f>(
     fields: &'f Fields,
     mut visit: impl FnMut(&'static str, &'static str, &'f Name, &'f Address),
 ) {

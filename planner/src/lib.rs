@@ -39,6 +39,7 @@ pub mod plan;
 pub mod planfile;
 pub mod reach;
 mod refresh;
+mod release;
 mod remember;
 pub mod reserve;
 mod same;

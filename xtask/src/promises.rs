@@ -134,8 +134,9 @@ const LIMITS: &str = "
 * A provider that says that it deleted something, and did not, is believed until the next plan looks: it finds the object by its stamp.
 * What a failing disk does inside of a state file is SQLite's and PostgreSQL's part: the simulator tears and loses what was not synced at
   the end of a log, and tests of the stores do the same to SQLite's files, sector by sector.
-* A state that is restored from a backup knows less than the hosts until `tcloud state rebuild`. Plans see every object all the same, by
-  its stamp; but an attachment of a guest that the text dropped meanwhile is taken for somebody else's, and stays.
+* A state that is restored from a backup knows less than the hosts. Plans see every object all the same, by its stamp, and get to what
+  the text says; but what a guest was given after the backup they cannot tell from what somebody plugged into the same network by
+  hand, and where the text has neither, both go.
 ";
 
 /// `1234567` as `1,234,567`.

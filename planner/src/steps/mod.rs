@@ -10,6 +10,7 @@ use tcloud_model::{Address, Diagnostic, ObjectId};
 
 use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
+use crate::follow::each_attachment;
 use crate::graph::{Graph, Strength};
 use crate::input::Input;
 use crate::layout::Layout;
@@ -260,7 +261,16 @@ impl<'a> Builder<'_, 'a> {
         let draft = &self.drafts[at];
         let Some(known) = self.old(draft) else { return };
         let own = self.parts[at];
-        for needed in &known.dependencies {
+        // A guest may have been given more than its stamp tells.
+        let mut held: Vec<&Address> = known.dependencies.iter().collect();
+        if let Some(found) = &known.found {
+            each_attachment(found, |_, _, _, address| {
+                if known.dependencies.binary_search(address).is_err() {
+                    held.push(address);
+                }
+            });
+        }
+        for needed in held {
             for other in self.at(needed, &known.object.host) {
                 if other == at {
                     continue;

@@ -5,6 +5,7 @@ mod exposure;
 mod file;
 mod guards;
 mod guests;
+mod held;
 mod moves;
 mod order;
 mod rules;

@@ -83,9 +83,6 @@ impl Story {
                 if self.world.strikes(Fault::F14, 2) {
                     let restored = backup::restore_older(&self.world).await;
                     restored.map_err(|error| error.to_string())?;
-                    let faults = std::mem::take(&mut self.world.inner().faults);
-                    self.remember_again().await?;
-                    self.world.inner().faults = faults;
                 }
             }
             self.round().await?;
@@ -259,7 +256,8 @@ impl Story {
             inner.displaced.clear();
         }
         self.settle().await?;
-        if self.world.inner().oracle.excused_anything() {
+        let excused = self.world.inner().oracle.excused_anything();
+        if excused && self.chance.one_in(3) {
             self.remember_again().await?;
         }
         if self.cannot_be().await? {
@@ -353,7 +351,7 @@ impl Story {
         wrong.iter().for_each(|what| inner.oracle.breaks("I6", what));
     }
 
-    /// `state rebuild`, as everybody has to run it after a loss: what runs is remembered again.
+    /// `state rebuild`, as somebody may run it after a loss: what runs is remembered again.
     async fn remember_again(&self) -> Result<(), String> {
         let process = Arc::new(Simulated::new(self.world.next_process(), Vec::new()));
         let engine = operator::engine(&self.world, &process, &self.source);
