@@ -18,6 +18,7 @@ fn tenants_are_apart_and_a_rule_opens_one_port() {
     let runs = town.runs();
     own_guests_only(&town, "closed");
     forged_addresses_die(&town);
+    forged_addresses_die_by_ipv6(&town);
     one_port_opens(&town);
     one_guest_alone(&town);
     everything_closes(&town);
@@ -26,15 +27,29 @@ fn tenants_are_apart_and_a_rule_opens_one_port() {
 
 /// Their own, and nobody else's: on the same host, on another one, from behind NAT.
 fn own_guests_only(town: &Town, when: &str) {
-    assert_eq!(town.reaches(&A, &NEIGHBOUR), OPEN, "{when}");
+    for address in town.addresses(&NEIGHBOUR) {
+        assert_eq!(town.reaches(&A, address), OPEN, "{when}: {address}");
+    }
     let apart = [(&A, &B), (&B, &A), (&H, &A), (&A, &H), (&A, &R), (&R, &B), (&H, &R)];
     std::thread::scope(|scope| {
         for (from, to) in apart {
+            let pair = format!("{when}: {} to {}", from.name, to.name);
+            for (at, address) in town.addresses(to).into_iter().enumerate() {
+                let pair = pair.clone();
+                scope.spawn(move || {
+                    let came = town.reaches(from, address);
+                    // Nobody is there at all, where only a link is looked at.
+                    let shut =
+                        |own: &String| *own == "timeout" || (at == 2 && own == "unreachable");
+                    assert!(came.iter().all(shut), "{pair}, {address}: {came:?}");
+                });
+            }
             scope.spawn(move || {
-                assert_eq!(town.reaches(from, to), SHUT, "{when}: {} to {}", from.name, to.name);
-                let token = format!("{}-{}-{}", when.replace(' ', "-"), from.name, to.name);
-                let arrives = town.arrives(from, &format!("spoof-ip {}", from.address), to, &token);
-                assert!(!arrives, "a datagram of {token}");
+                for (at, own) in town.addresses(from).into_iter().take(2).enumerate() {
+                    let token = format!("{}-{at}", pair.replace([' ', ':'], "-"));
+                    let arrives = town.arrives(from, &format!("spoof-ip {own}"), to, &token);
+                    assert!(!arrives, "a datagram of {token}");
+                }
             });
         }
     });
@@ -54,6 +69,24 @@ fn forged_addresses_die(town: &Town) {
     assert!(!cache.contains("10.21.0.88"), "{cache}");
 }
 
+/// The same by IPv6, where a guest makes itself addresses in the space of its network; and nobody
+/// is the router but the host, whose prefix they all took.
+fn forged_addresses_die_by_ipv6(town: &Town) {
+    let [_, own, link] = town.addresses(&A);
+    assert!(town.arrives(&A, &format!("spoof-ip {own}"), &NEIGHBOUR, "own-six"));
+    for (to, forged) in [(&NEIGHBOUR, "fd00:22::77"), (&B, "fd00:22::77"), (&B, "fd00:77::1")] {
+        let token = format!("forged-{}-{}", to.name, forged.replace(':', "-"));
+        assert!(!town.arrives(&A, &format!("spoof-ip {forged}"), to, &token), "{token}");
+    }
+    for prefix in ["fd00:66::", "fd00:21::"] {
+        assert_eq!(town.ask(&A, &format!("spoof-router {link} {prefix}")), "sent");
+    }
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let believed = town.ask(&NEIGHBOUR, "run ip -6 address; ip -6 route");
+    let fooled = believed.contains("fd00:66") || believed.contains(&format!("via {link}"));
+    assert!(!fooled, "{believed}");
+}
+
 /// Being exposed opens nothing; a rule then opens one port of TCP and one of UDP, to the networks
 /// that it names, and nothing in the other direction.
 fn one_port_opens(town: &Town) {
@@ -66,13 +99,18 @@ fn one_port_opens(town: &Town) {
     let rule = "allow web { from = tenant.town.network.office, ports = [9000/tcp, 9001/udp] }";
     let [at_town, at_other] = exposed;
     town.apply(&[at_town, at_other, ("at the other", rule)]);
-    assert_eq!(town.tries(&A, &B, 9000), ["open", "timeout"]);
-    assert_eq!(town.tries(&A, &B, 9001), ["timeout", "open"]);
-    assert_eq!(town.reaches(&A, &B), SHUT);
-    assert_eq!(town.reaches(&B, &A), SHUT);
-    for stranger in [&H, &R] {
-        for port in [9000, 9001] {
-            assert_eq!(town.tries(stranger, &B, port), ["timeout"; 2], "{}", stranger.name);
+    for address in &town.addresses(&B)[..2] {
+        assert_eq!(town.tries(&A, address, 9000), ["open", "timeout"], "{address}");
+        assert_eq!(town.tries(&A, address, 9001), ["timeout", "open"], "{address}");
+        for stranger in [&H, &R] {
+            for port in [9000, 9001] {
+                assert_eq!(
+                    town.tries(stranger, address, port),
+                    ["timeout"; 2],
+                    "{}",
+                    stranger.name
+                );
+            }
         }
     }
     own_guests_only(town, "open");
@@ -82,15 +120,19 @@ fn one_port_opens(town: &Town) {
 /// For one guest alone: its card gets a filter of its own, while it runs.
 fn one_guest_alone(town: &Town) {
     town.apply(&[("at a", "allow echo { from = 10.23.0.10/32, ports = [7/tcp] }")]);
-    assert_eq!(town.reaches(&R, &A), ["open", "timeout", "timeout"]);
-    assert_eq!(town.reaches(&R, &NEIGHBOUR), SHUT);
+    let [v4, v6, _] = town.addresses(&A);
+    assert_eq!(town.reaches(&R, v4), ["open", "timeout", "timeout"]);
+    assert_eq!(town.reaches(&R, v6), SHUT);
+    assert_eq!(town.reaches(&R, NEIGHBOUR.address), SHUT);
 }
 
 /// Closed again as the text is what it was, at once.
 fn everything_closes(town: &Town) {
     town.apply(&[]);
-    for port in [9000, 9001] {
-        assert_eq!(town.tries(&A, &B, port), ["timeout"; 2], "{port}");
+    for address in &town.addresses(&B)[..2] {
+        for port in [9000, 9001] {
+            assert_eq!(town.tries(&A, address, port), ["timeout"; 2], "{address} {port}");
+        }
     }
     own_guests_only(town, "closed again");
 }

@@ -14,6 +14,7 @@ const TEXT: &str = r#"
 tenant town {
   network office {
     cidr = 10.21.0.0/24
+    cidr6 = fd00:21::/64
     mode = "routed"
     // at the town
   }
@@ -33,6 +34,7 @@ tenant town {
 tenant other {
   network office {
     cidr = 10.22.0.0/24
+    cidr6 = fd00:22::/64
     mode = "routed"
     // at the other
   }
@@ -44,7 +46,7 @@ tenant other {
 }
 
 tenant hidden {
-  network office { cidr = 10.99.0.0/24, mode = "nat" }
+  network office { cidr = 10.99.0.0/24, cidr6 = fd00:99::/64, mode = "nat" }
   vm h {
     GUEST
     host = site.m.host.kvm1
@@ -53,7 +55,7 @@ tenant hidden {
 }
 
 tenant remote {
-  network office { cidr = 10.23.0.0/24, mode = "routed" }
+  network office { cidr = 10.23.0.0/24, cidr6 = fd00:23::/64, mode = "routed" }
   vm r {
     GUEST
     host = site.m.host.kvm2
@@ -91,13 +93,16 @@ pub(crate) type Runs = BTreeMap<&'static str, (String, String)>;
 pub(crate) struct Town {
     hosts: Hosts,
     project: TempDir,
+    /// By name: its IPv6 address, and the one that only its link knows.
+    sixes: BTreeMap<&'static str, [String; 2]>,
 }
 
 impl Town {
     /// Applies the text with nothing open, and waits until all guests answer.
     pub(crate) fn new() -> Town {
         let hosts = Hosts::start(2).expect("two hosts");
-        let town = Town { project: tempfile::tempdir().expect("a directory"), hosts };
+        let project = tempfile::tempdir().expect("a directory");
+        let mut town = Town { project, hosts, sixes: BTreeMap::new() };
         let host = |number| {
             let uri = town.hosts.uri(number, Transport::Unix);
             format!(
@@ -112,6 +117,8 @@ impl Town {
         town.route();
         for guest in ALL {
             town.hosts.facts(guest.host, guest.address, BOOT).expect("it answers");
+            let sixes = wait(BOOT, || town.look_up(guest)).expect("it has IPv6 addresses");
+            town.sixes.insert(guest.name, sixes);
         }
         town
     }
@@ -125,6 +132,17 @@ impl Town {
         {
             let via = format!("10.77.{}.{via}", number.trim());
             self.hosts.exec(host, &["ip", "route", "add", to, "via", &via]).expect("a route");
+        }
+        for (host, own) in [(1, "fd00:77::1/64"), (2, "fd00:77::2/64")] {
+            let add = ["ip", "address", "add", own, "dev", "br0", "nodad"];
+            self.hosts.exec(host, &add).expect("an address");
+        }
+        for (host, to, via) in [
+            (1, "fd00:23::/64", "fd00:77::2"),
+            (2, "fd00:21::/64", "fd00:77::1"),
+            (2, "fd00:22::/64", "fd00:77::1"),
+        ] {
+            self.hosts.exec(host, &["ip", "route", "add", to, "via", via]).expect("a route");
         }
     }
 
@@ -166,20 +184,41 @@ impl Town {
         answer.unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// What comes of trying to reach another guest: by TCP, UDP and ICMP.
-    pub(crate) fn reaches(&self, from: &Guest, to: &Guest) -> [String; 3] {
+    /// The IPv6 addresses that a guest has made itself: for everybody, and for its link.
+    fn look_up(&self, guest: &Guest) -> Result<[String; 2], String> {
+        let said = self.hosts.ask(guest.host, guest.address, "run ip -6 address show dev eth0")?;
+        let of = |scope: &str| {
+            let line =
+                said.lines().find(|line| line.contains(scope) && !line.contains("tentative"));
+            let address = line.and_then(|line| line.split_whitespace().nth(1));
+            let address = address.and_then(|address| address.split('/').next()).map(str::to_owned);
+            address.ok_or_else(|| format!("no address of {scope}: {said}"))
+        };
+        Ok([of("scope global")?, of("scope link")?])
+    }
+
+    /// All addresses of a guest: of IPv4, of IPv6, and of its link.
+    pub(crate) fn addresses(&self, guest: &Guest) -> [&str; 3] {
+        let [global, local] = &self.sixes[guest.name];
+        [guest.address, global, local]
+    }
+
+    /// What comes of trying to reach an address of another guest: by TCP, UDP and ICMP.
+    pub(crate) fn reaches(&self, from: &Guest, to: &str) -> [String; 3] {
         ["tcp ADDRESS 7 1500", "udp ADDRESS 7 1500", "ping ADDRESS 1500"]
-            .map(|question| self.ask(from, &question.replace("ADDRESS", to.address)))
+            .map(|question| self.ask(from, &question.replace("ADDRESS", to)))
     }
 
     /// What comes of trying one port, `9000` or `9001`: by TCP and by UDP.
-    pub(crate) fn tries(&self, from: &Guest, to: &Guest, port: u16) -> [String; 2] {
-        ["tcp", "udp"].map(|word| self.ask(from, &format!("{word} {} {port} 1500", to.address)))
+    pub(crate) fn tries(&self, from: &Guest, to: &str, port: u16) -> [String; 2] {
+        ["tcp", "udp"].map(|word| self.ask(from, &format!("{word} {to} {port} 1500")))
     }
 
     /// Whether single datagrams arrive, that nobody answers.
     pub(crate) fn arrives(&self, from: &Guest, sent: &str, to: &Guest, token: &str) -> bool {
-        assert_eq!(self.ask(from, &format!("{sent} {} {token}", to.address)), "sent");
+        let [v4, v6, _] = self.addresses(to);
+        let at = if sent.contains("::") { v6 } else { v4 };
+        assert_eq!(self.ask(from, &format!("{sent} {at} {token}")), "sent");
         std::thread::sleep(Duration::from_millis(500));
         self.ask(to, &format!("seen {token}")) != "0"
     }

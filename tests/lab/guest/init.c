@@ -15,7 +15,9 @@
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <netinet/if_ether.h>
+#include <netinet/icmp6.h>
 #include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
 #include <netpacket/packet.h>
@@ -140,8 +142,9 @@ static void buttons(const char *name) {
 }
 
 static void listen_on(int port, int kind) {
-    int file = socket(AF_INET, kind | SOCK_CLOEXEC, 0), one = 1;
-    struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(port) };
+    // Who comes by IPv4 is there too, under an IPv6 address that stands for it.
+    int file = socket(AF_INET6, kind | SOCK_CLOEXEC, 0), one = 1;
+    struct sockaddr_in6 here = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
     setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(file, (void *)&here, sizeof here) || (kind == SOCK_STREAM && listen(file, 64))) {
         close(file);
@@ -153,6 +156,18 @@ static void listen_on(int port, int kind) {
 static struct sockaddr_in address(const char *text, int port) {
     struct sockaddr_in there = { .sin_family = AF_INET, .sin_port = htons(port) };
     if (inet_pton(AF_INET, text, &there.sin_addr) != 1) { say("error: '%s' is no address\n", text); exit(1); }
+    return there;
+}
+
+// An address of either family. One of a link goes through the first card.
+static struct sockaddr_in6 address6(const char *text, int port) {
+    struct sockaddr_in6 there = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+    if (!strchr(text, ':')) {
+        struct sockaddr_in old = address(text, port);
+        there.sin6_addr.s6_addr[10] = there.sin6_addr.s6_addr[11] = 0xff;
+        memcpy(there.sin6_addr.s6_addr + 12, &old.sin_addr, 4);
+    } else if (inet_pton(AF_INET6, text, &there.sin6_addr) != 1) { say("error: '%s' is no address\n", text); exit(1); }
+    if (IN6_IS_ADDR_LINKLOCAL(&there.sin6_addr) || IN6_IS_ADDR_MULTICAST(&there.sin6_addr)) there.sin6_scope_id = if_nametoindex("eth0");
     return there;
 }
 
@@ -172,8 +187,8 @@ static int within(int file, short events, int milliseconds) {
 }
 
 static void try_tcp(const char *to, int port, int wait) {
-    struct sockaddr_in there = address(to, port);
-    int file = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), error = 0;
+    struct sockaddr_in6 there = address6(to, port);
+    int file = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0), error = 0;
     socklen_t size = sizeof error;
     if (connect(file, (void *)&there, sizeof there) && errno != EINPROGRESS) error = errno;
     else if (!within(file, POLLOUT, wait)) error = ETIMEDOUT;
@@ -182,9 +197,9 @@ static void try_tcp(const char *to, int port, int wait) {
 }
 
 static void try_udp(const char *to, int port, int wait) {
-    struct sockaddr_in there = address(to, port);
+    struct sockaddr_in6 there = address6(to, port);
     char answer[64];
-    int file = socket(AF_INET, SOCK_DGRAM, 0);
+    int file = socket(AF_INET6, SOCK_DGRAM, 0);
     if (connect(file, (void *)&there, sizeof there) || send(file, "probe", 5, 0) < 0) { say("%s\n", why(errno)); return; }
     if (!within(file, POLLIN, wait)) { say("timeout\n"); return; }
     say("%s\n", recv(file, answer, sizeof answer, 0) < 0 ? why(errno) : "open");
@@ -198,7 +213,21 @@ static unsigned short checksum(const void *data, size_t size) {
     return htons(~sum);
 }
 
+static void try_ping6(const char *to, int wait) {
+    struct sockaddr_in6 there = address6(to, 0), from;
+    socklen_t size = sizeof from;
+    struct { struct icmp6_hdr head; char rest[16]; } echo = { .head = { .icmp6_type = ICMP6_ECHO_REQUEST } }, answer;
+    int file = socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6);
+    echo.head.icmp6_id = getpid();
+    if (sendto(file, &echo, sizeof echo, 0, (void *)&there, sizeof there) < 0) { say("%s\n", why(errno)); return; }
+    while (within(file, POLLIN, wait))
+        if (recvfrom(file, &answer, sizeof answer, 0, (void *)&from, &size) == sizeof answer && IN6_ARE_ADDR_EQUAL(&from.sin6_addr, &there.sin6_addr)
+            && answer.head.icmp6_type == ICMP6_ECHO_REPLY && answer.head.icmp6_id == echo.head.icmp6_id) { say("open\n"); return; }
+    say("timeout\n");
+}
+
 static void try_ping(const char *to, int wait) {
+    if (strchr(to, ':')) { try_ping6(to, wait); return; }
     struct sockaddr_in there = address(to, 0);
     struct { struct icmphdr head; char rest[16]; } echo = { .head = { .type = ICMP_ECHO } };
     struct { struct iphdr ip; struct icmphdr icmp; char rest[64]; } answer;
@@ -263,6 +292,44 @@ static void own_mac(const char *card, unsigned char *mac) {
     snprintf(request.ifr_name, sizeof request.ifr_name, "%s", card);
     if (!ioctl(file, SIOCGIFHWADDR, &request)) memcpy(mac, request.ifr_hwaddr.sa_data, 6);
     close(file);
+}
+
+// A packet of IPv6 with whatever it says of itself; where it goes, the kernel knows.
+static void send6(int protocol, const char *from, const char *to, void *content, size_t length, unsigned short *sum) {
+    struct { struct ip6_hdr ip; char content[128]; } packet = { 0 };
+    struct { struct in6_addr from, to; unsigned length, protocol; char content[128]; } pseudo = { 0 };
+    struct sockaddr_in6 there = address6(to, 0);
+    int file = socket(AF_INET6, SOCK_RAW, IPPROTO_RAW);
+    packet.ip.ip6_flow = htonl(6 << 28);
+    packet.ip.ip6_plen = htons(length);
+    packet.ip.ip6_nxt = protocol;
+    packet.ip.ip6_hlim = 255;
+    pseudo.from = packet.ip.ip6_src = address6(from, 0).sin6_addr;
+    pseudo.to = packet.ip.ip6_dst = there.sin6_addr;
+    pseudo.length = htonl(length);
+    pseudo.protocol = htonl(protocol);
+    memcpy(pseudo.content, content, length);
+    *sum = checksum(&pseudo, sizeof pseudo - sizeof pseudo.content + length);
+    memcpy(packet.content, content, length);
+    say("%s\n", sendto(file, &packet, sizeof packet.ip + length, 0, (void *)&there, sizeof there) < 0 ? strerror(errno) : "sent");
+    close(file);
+}
+
+// The same datagram as below.
+static void forge6(const char *from, const char *to, const char *token) {
+    struct { struct udphdr udp; char data[48]; } packet = { .udp = { .source = htons(4000), .dest = htons(ECHO) } };
+    size_t size = strlen(token) < 47 ? strlen(token) : 47;
+    packet.udp.len = htons(sizeof packet.udp + size);
+    memcpy(packet.data, token, size);
+    send6(IPPROTO_UDP, from, to, &packet, sizeof packet.udp + size, &packet.udp.check);
+}
+
+// Says to all neighbours that we are the router, for this prefix of 64 bits.
+static void lead(const char *from, const char *prefix) {
+    struct { struct nd_router_advert head; struct nd_opt_prefix_info own; } packet = {
+        .head = { .nd_ra_type = ND_ROUTER_ADVERT, .nd_ra_curhoplimit = 64, .nd_ra_router_lifetime = htons(1800) },
+        .own = { ND_OPT_PREFIX_INFORMATION, 4, 64, ND_OPT_PI_FLAG_ONLINK | ND_OPT_PI_FLAG_AUTO, htonl(86400), htonl(86400), 0, address6(prefix, 0).sin6_addr } };
+    send6(IPPROTO_ICMPV6, from, "ff02::1", &packet, sizeof packet, &packet.head.nd_ra_cksum);
 }
 
 // A datagram to port 7 of another guest, from an IP or MAC address that may not be our own.
@@ -383,7 +450,9 @@ static void command(char *line) {
     else if (!strcmp(word, "tcp") && count >= 2) try_tcp(a, atoi(b), count > 2 ? atoi(c) : 2000);
     else if (!strcmp(word, "udp") && count >= 2) try_udp(a, atoi(b), count > 2 ? atoi(c) : 2000);
     else if (!strcmp(word, "ping") && count) try_ping(a, count > 1 ? atoi(b) : 2000);
+    else if (!strcmp(word, "spoof-ip") && count == 3 && strchr(a, ':')) forge6(a, b, c);
     else if (!strcmp(word, "spoof-ip") && count == 3) forge(NULL, a, b, c);
+    else if (!strcmp(word, "spoof-router") && count == 2) lead(a, b);
     else if (!strcmp(word, "spoof-mac") && count == 4) forge(a, b, c, d);
     else if (!strcmp(word, "spoof-arp") && count == 2) claim(a, b);
     else if (!strcmp(word, "seen") && count) seen(a);
@@ -414,7 +483,7 @@ static void serve(int file, char kind) {
 
 static void datagram(int file) {
     char data[512], *end;
-    struct sockaddr_in from;
+    struct sockaddr_in6 from;
     socklen_t size = sizeof from;
     ssize_t count = recvfrom(file, data, sizeof data - 1, MSG_DONTWAIT, (void *)&from, &size);
     if (count < 0) return;

@@ -34,7 +34,8 @@ pub(super) fn kept(definition: &Element, foreign: bool) -> Vec<String> {
         match own.name.as_str() {
             "forward" => {
                 kept.words("forward ", own, &["mode"]);
-                kept.rest("forward ", own, &[]);
+                kept.rest("forward ", own, &["nat"]);
+                kept.nat(own, definition.elements("ip").any(is_v6));
             }
             "bridge" if foreign && !is_bridged => kept.add("", own),
             "bridge" => kept.words("bridge ", own, &["name", "stp", "delay"]),
@@ -65,6 +66,23 @@ pub(super) fn kept(definition: &Element, foreign: bool) -> Vec<String> {
 }
 
 impl Kept {
+    /// A network of ours hides its guests by IPv6 as well; that of others may let everybody in.
+    fn nat(&mut self, forward: &Element, has_v6: bool) {
+        let nat = forward.find("nat");
+        let hides = nat.and_then(|nat| nat.get("ipv6")) == Some("yes");
+        match nat {
+            _ if has_v6 && !hides && forward.get("mode").is_none_or(|mode| mode == "nat") => {
+                self.0.push("forward nat ipv6=no".to_owned());
+            }
+            Some(nat) if hides && !has_v6 => self.words("forward nat ", nat, &[]),
+            _ => {}
+        }
+        if let Some(nat) = nat {
+            self.words("forward nat ", nat, &["ipv6"]);
+            self.rest("forward nat ", nat, &[]);
+        }
+    }
+
     fn vlan(&mut self, vlan: &Element) {
         self.words("vlan ", vlan, &[]);
         for (at, tag) in vlan.elements("tag").enumerate() {
@@ -142,7 +160,8 @@ mod tests {
                 "ipv6=yes",
                 "portgroup name=p default=yes",
                 "forward dev=eth0",
-                "forward nat (port start=1024 end=2048)",
+                "forward nat ipv6=no",
+                "forward nat port start=1024 end=2048",
                 "bridge name=virbr7 stp=on delay=0 zone=public",
                 "domain localOnly=no",
                 "dns enable=yes",

@@ -43,6 +43,8 @@ use write::write;
 
 /// VLANs of guests on a Linux bridge are known from this version on.
 const VLAN: u32 = 11_000_000;
+/// Guests are hidden by IPv6 from this version on.
+const HIDES6: u32 = 6_005_000;
 
 /// A network's two definitions; the live one only while it is active.
 #[derive(Debug)]
@@ -157,7 +159,7 @@ impl Call<'_> {
                     let stamp = note.as_ref().map(|note| &note.stamp);
                     return self.site.taken("network", &identity.name, stamp);
                 }
-                self.check_vlan(attributes)?;
+                self.check_version(attributes)?;
                 let mut definition = Element::new("network")
                     .child(Element::new("name").text(&identity.name))
                     .child(Element::new("uuid").text(identity.uuid));
@@ -171,21 +173,28 @@ impl Call<'_> {
         self.start_network(network)
     }
 
-    /// On a bridge, older libvirt takes the tag and ignores it: guests would be in the wrong network.
-    fn check_vlan(&self, attributes: &Fields) -> Result<(), Failure> {
-        if attributes.number("vlan").is_none() {
+    /// Older libvirt takes and ignores what it does not know: guests would be in the wrong network, or
+    /// open to everybody.
+    fn check_version(&self, attributes: &Fields) -> Result<(), Failure> {
+        let hides6 = attributes.text("mode").is_none_or(|mode| mode == "nat")
+            && attributes.get("cidr6").is_some_and(|cidr| *cidr != Value::None);
+        let (needed, what, instead) = if attributes.number("vlan").is_some() {
+            (VLAN, "a VLAN tag on a bridge", "use a bridge that is in the VLAN itself")
+        } else if hides6 {
+            (HIDES6, "hiding guests with IPv6 (mode nat)", "leave out cidr6, or route the network")
+        } else {
             return Ok(());
-        }
+        };
         let version = self.connect.get_lib_version()?;
-        if version >= VLAN {
+        if version >= needed {
             return Ok(());
         }
+        let dotted = crate::connection::dotted;
         Failure::refused(format!(
-            "a VLAN tag on a bridge needs libvirt {}, and {} runs {}: use a bridge that is in the \
-             VLAN itself",
-            crate::connection::dotted(VLAN),
+            "{what} needs libvirt {}, and {} runs {}: {instead}",
+            dotted(needed),
             self.site.host,
-            crate::connection::dotted(version)
+            dotted(version)
         ))
     }
 

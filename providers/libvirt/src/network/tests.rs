@@ -33,6 +33,24 @@ fn what_is_written_is_read_back() {
     assert_eq!(read(&written(bridged)), fields(r#"{"mode":"bridge","bridge":"br0","vlan":42}"#));
 }
 
+/// libvirt alone would let everybody in by IPv6.
+#[test]
+fn nat_hides_guests_by_ipv6_too() {
+    let nat = |json: &str| {
+        let definition = written(json);
+        let nat = definition.find("forward/nat").cloned();
+        (nat.and_then(|nat| nat.get("ipv6").map(str::to_owned)), kept::kept(&definition, false))
+    };
+    let hidden = r#"{"cidr":{"$cidr":"10.1.0.0/24"},"cidr6":{"$cidr":"fd00::/64"},"mode":"nat"}"#;
+    assert_eq!(nat(hidden), (Some("yes".to_owned()), Vec::new()));
+    for other in [
+        hidden.replace("nat", "routed"),
+        hidden.replace("cidr6", "dhcp").replace("{\"$cidr\":\"fd00::/64\"}", "{}"),
+    ] {
+        assert_eq!(nat(&other), (None, Vec::new()), "{other}");
+    }
+}
+
 #[test]
 fn what_a_person_added_stays() {
     let mut definition = Element::parse(

@@ -16,6 +16,10 @@ pub(super) fn write(
 ) -> Result<(), Failure> {
     let mode = attributes.text("mode").unwrap_or("nat");
     forward(definition, mode)?;
+    hide6(
+        definition,
+        mode == "nat" && attributes.get("cidr6").is_some_and(|own| *own != Value::None),
+    );
     bridge(definition, uuid, mode, attributes)?;
     let optional = |definition: &mut Element, element: Option<Element>, name: &str| match element {
         Some(element) => definition.put(element),
@@ -58,6 +62,23 @@ fn forward(definition: &mut Element, mode: &str) -> Result<(), Failure> {
         None => definition.push(Element::new("forward").attr("mode", word)),
     }
     Ok(())
+}
+
+/// Hides guests behind their host by IPv6 too: left alone, libvirt hides those of IPv4 and lets
+/// everybody in by IPv6.
+fn hide6(definition: &mut Element, hidden: bool) {
+    let Some(forward) = definition.find_mut("forward") else { return };
+    if hidden && forward.find("nat").is_none() {
+        forward.push(Element::new("nat"));
+    }
+    let Some(nat) = forward.find_mut("nat") else { return };
+    match hidden {
+        true => nat.set("ipv6", "yes"),
+        false => nat.unset("ipv6"),
+    }
+    if nat.attributes.is_empty() && nat.all().next().is_none() {
+        forward.remove("nat");
+    }
 }
 
 fn bridge(
