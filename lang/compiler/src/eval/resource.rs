@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tcloud_model::diagnostic::nearest;
 use tcloud_model::kinds::ATTACHMENT;
 use tcloud_model::{
     Address, AttrPath, Attribute, DesiredResource, Diagnostic, Fields, Forgotten, Lifecycle, Moved,
@@ -356,7 +357,7 @@ impl<'p> Eval<'p> {
         if let Ok(Some((_, def))) = self.source(id, "ignore")
             && let Some(expr) = &self.tree.def(def).value
         {
-            lifecycle.ignore = self.attribute_paths(expr);
+            lifecycle.ignore = self.attribute_paths(expr, info);
         }
         lifecycle
     }
@@ -384,12 +385,18 @@ impl<'p> Eval<'p> {
     }
 
     /// `ignore = [memory, nic.office.max_rate]`: paths, not values.
-    fn attribute_paths(&mut self, expr: &Expr) -> Vec<AttrPath> {
+    fn attribute_paths(&mut self, expr: &Expr, info: &ShapeInfo) -> Vec<AttrPath> {
         let mut paths = Vec::new();
         if let ExprKind::List(items) = &expr.kind {
             for item in items {
                 match attribute_path(item) {
-                    Some(text) => paths.push(AttrPath::parse(&text)),
+                    Some(text) => {
+                        let path = AttrPath::parse(&text);
+                        if let Some(wrong) = unknown_attribute(&path, item, info) {
+                            self.sink.push(wrong);
+                        }
+                        paths.push(path);
+                    }
                     None => self.sink.push(
                         Diagnostic::error(codes::E0201, item.span, "this names no attribute")
                             .help("write attributes as they are called: `ignore = [memory]`"),
@@ -453,6 +460,38 @@ fn may_wait(kind: &str, name: &str) -> bool {
         "network" => matches!(name, "allow" | "dns"),
         _ => false,
     }
+}
+
+/// What is wrong with a path that leads to no attribute or block: nobody would notice that it does
+/// nothing. What is inside of an attribute is not looked at.
+fn unknown_attribute(path: &AttrPath, item: &Expr, info: &ShapeInfo) -> Option<Diagnostic> {
+    let schema = info.schema.as_ref()?;
+    let (mut attributes, mut blocks) = (&schema.attributes, &schema.blocks);
+    let mut subject = schema.kind.clone();
+    let names = path.names();
+    let mut names = names.iter();
+    while let Some(name) = names.next() {
+        if attributes.iter().any(|own| own.name == *name) {
+            return None;
+        }
+        let Some(block) = blocks.iter().find(|block| block.name == *name) else {
+            let known = attributes.iter().map(|own| own.name.as_str());
+            let known = known.chain(blocks.iter().map(|own| own.name.as_str()));
+            let list: Vec<&str> = known.clone().take(8).collect();
+            let help = format!("attributes of {subject}: {}", list.join(", "));
+            let message = format!("`ignore` names `{path}`, but {subject} has no `{name}`");
+            let wrong = Diagnostic::error(codes::E0101, item.span, message);
+            return Some(match nearest(name, known) {
+                Some(meant) => wrong.help(format!("did you mean `{meant}`?")),
+                None => wrong.help(help),
+            });
+        };
+        (attributes, blocks, subject) = (&block.attributes, &block.blocks, block.name.clone());
+        if block.labelled {
+            names.next();
+        }
+    }
+    None
 }
 
 /// `nic.office.max_rate` as a text.
