@@ -108,6 +108,16 @@ struct Item<'a> {
     pending: Reading<'a>,
 }
 
+impl<'a> Item<'a> {
+    /// What is in force: what was applied where nothing can be read, unless just that still waits.
+    fn now(&self) -> Option<&'a Value> {
+        match (self.found, self.pending) {
+            (Reading::Unknown, Reading::Is(_)) => None,
+            (found, _) => found.or(self.applied),
+        }
+    }
+}
+
 struct Walk<'a> {
     context: &'a Context<'a>,
     difference: Difference,
@@ -225,7 +235,7 @@ impl Walk<'_> {
     }
 
     fn leaf(&mut self, attribute: &Attribute, item: Item<'_>, sides: Sides<'_>) {
-        let now = item.found.or(item.applied);
+        let now = item.now();
         let next = item.pending.over(now);
         let cost = |before: Option<&Value>, after: Option<&Value>| {
             let old = [sides.found, sides.applied].into_iter().flatten();
@@ -276,7 +286,7 @@ impl Walk<'_> {
     }
 
     fn block(&mut self, block: &Block, item: &Item<'_>) {
-        let now = item.found.or(item.applied);
+        let now = item.now();
         let next = item.pending.over(now);
         let cost = |before: Option<&Value>, after: Option<&Value>| block.impact(before, after);
         match (item.wanted, now) {

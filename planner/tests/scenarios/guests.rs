@@ -39,6 +39,20 @@ fn a_change_that_needs_a_power_cycle_waits() {
 }
 
 #[test]
+fn what_was_never_in_force_waits_also_when_it_cannot_be_read() {
+    let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1")));
+    let text = NET.to_owned() + &vm("vcpus=1 max_memory=8GiB");
+    world.up(&text);
+    assert_eq!(world.live("tenant.t.vm.a").attributes.get("max_memory"), None);
+    let later = world.plan(&text);
+    assert!(later.is_empty());
+    let [waits] = &later.pending[..] else { panic!("{:?}", later.pending) };
+    let own = &waits.attributes[0];
+    assert_eq!((own.path.to_string(), &own.before), ("max_memory".to_owned(), &None));
+    assert_eq!(own.after, Some(Value::Bytes(8 << 30)));
+}
+
+#[test]
 fn restart_now_stops_and_starts() {
     let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1 restart=now")));
     let plan = world.up(&(NET.to_owned() + &vm("vcpus=2 restart=now")));
