@@ -32,7 +32,7 @@ use tcloud_model::value::is_unsafe_to_print;
 
 use crate::arguments::Arguments;
 use crate::commands::Context;
-use crate::failure::Exit;
+use crate::failure::{Exit, Failure};
 use crate::terminal::Terminal;
 
 /// The stack that the work is done on. Nesting of the text is limited, and this is enough for it
@@ -88,7 +88,9 @@ fn run(arguments: Arguments) -> ExitCode {
         }
         Err(error) => Err(error.into()),
     };
-    match outcome {
+    // A script that reads half of a result must not take it for all of it.
+    let written = context.terminal.finish().map_err(Failure::from);
+    match outcome.and_then(|exit| written.map(|()| exit)) {
         Ok(exit) => exit.code().into(),
         Err(failure) => {
             let text = failure.render(context.terminal.error_palette);

@@ -27,18 +27,28 @@ pub(crate) struct Terminal {
     interactive: bool,
 }
 
-/// A stream whose reader may leave at any time (`tcloud plan | head`). After that the rest is
-/// dropped, and the run goes on: an apply must not stop half-way because nobody looks any more.
+/// A stream that may fail at any time, as when its reader leaves (`tcloud plan | head`). After that
+/// the rest is dropped, and the run goes on: an apply must not stop half-way because nobody looks any
+/// more.
 struct Stream<W> {
     to: W,
     gone: bool,
+    /// Why what was written is not all there, unless its reader wanted no more.
+    failed: Option<io::Error>,
 }
 
 impl<W: Write> Stream<W> {
+    fn to(to: W) -> Stream<W> {
+        Stream { to, gone: false, failed: None }
+    }
+
     fn write(&mut self, text: &str) {
         let text = redact::process().scrub(text);
         let written = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
-        self.gone |= written.is_err();
+        if let Err(error) = written {
+            self.gone = true;
+            self.failed = Some(error).filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+        }
     }
 
     fn print(&mut self, text: &str) {
@@ -47,6 +57,11 @@ impl<W: Write> Stream<W> {
         }
     }
 }
+
+/// A result is not on standard output, or not all of it.
+#[derive(Debug, thiserror::Error)]
+#[error("the output cannot be written")]
+pub(crate) struct OutputError(#[source] io::Error);
 
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +82,8 @@ impl Terminal {
     pub(crate) fn new(global: &Global) -> Terminal {
         let error_is_terminal = io::stderr().is_terminal();
         Terminal {
-            out: RefCell::new(Stream { to: io::stdout(), gone: false }),
-            err: RefCell::new(Stream { to: io::stderr(), gone: false }),
+            out: RefCell::new(Stream::to(io::stdout())),
+            err: RefCell::new(Stream::to(io::stderr())),
             palette: Palette::decide(global.color, io::stdout().is_terminal()),
             error_palette: Palette::decide(global.color, error_is_terminal),
             verbose: global.verbose,
@@ -81,6 +96,14 @@ impl Terminal {
     /// Writes a result to standard output.
     pub(crate) fn print(&self, text: &str) {
         self.out.borrow_mut().print(text);
+    }
+
+    /// Whether every result is on standard output, as far as somebody wanted it.
+    ///
+    /// # Errors
+    /// What could not be written, as on a full disk.
+    pub(crate) fn finish(&self) -> Result<(), OutputError> {
+        self.out.borrow_mut().failed.take().map_or(Ok(()), |error| Err(OutputError(error)))
     }
 
     /// Writes a result and a newline to standard output.
@@ -260,19 +283,23 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_leaves_stops_nothing() {
-        struct Closed;
+    fn a_reader_that_leaves_stops_nothing_and_a_full_disk_is_told() {
+        struct Closed(io::ErrorKind);
         impl Write for Closed {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(io::ErrorKind::BrokenPipe.into())
+                Err(self.0.into())
             }
             fn flush(&mut self) -> io::Result<()> {
                 Ok(())
             }
         }
-        let mut stream = Stream { to: Closed, gone: false };
-        stream.print("a");
-        stream.print("b");
-        assert!(stream.gone);
+        for (kind, told) in [(io::ErrorKind::BrokenPipe, false), (io::ErrorKind::StorageFull, true)]
+        {
+            let mut stream = Stream::to(Closed(kind));
+            stream.print("a");
+            stream.print("b");
+            assert!(stream.gone);
+            assert_eq!(stream.failed.is_some(), told, "{kind}");
+        }
     }
 }
