@@ -10,6 +10,7 @@ mod failure;
 mod forge;
 mod interrupt;
 mod log;
+mod overwrite;
 mod panic;
 mod plan_file;
 mod providers;

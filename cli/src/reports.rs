@@ -12,6 +12,7 @@ use crate::arguments::{Reports, Wanted};
 use crate::blame;
 use crate::commands::Context;
 use crate::failure::Failure;
+use crate::overwrite::spare_projects;
 use crate::redact;
 use crate::revisions::ask;
 
@@ -31,13 +32,14 @@ impl Reports {
     }
 
     /// Refuses what cannot be wanted together, before any work is done.
-    pub(crate) fn check(&self, json: bool) -> Result<(), Failure> {
+    pub(crate) fn check(&self, json: bool, context: &Context) -> Result<(), Failure> {
         let on_output = self.reports.iter().filter(|wanted| wanted.file.is_none()).count();
         if on_output + usize::from(json) > 1 {
             return Err(Failure::new("only one thing can be on standard output")
                 .help("write the others to files: --report FORMAT=FILE"));
         }
-        Ok(())
+        let files = self.reports.iter().filter_map(|wanted| wanted.file.as_ref());
+        files.map(|file| context.path(Some(file))).try_for_each(|file| spare_projects(&file))
     }
 
     /// Writes all that are wanted, of a plan for the files of a project as they are.

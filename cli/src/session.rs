@@ -29,7 +29,7 @@ use crate::view::layout::{count, list, quote};
 use tcloud_project::config::{self, Config};
 
 /// The directory below a project's root for what tcloud itself keeps.
-const OWN: &str = ".tcloud";
+pub(crate) const OWN: &str = ".tcloud";
 
 /// A project: a directory, its settings, the providers.
 pub(crate) struct Project {

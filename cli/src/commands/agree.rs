@@ -10,6 +10,7 @@ use super::Context;
 use crate::arguments::Agree;
 use crate::consents::{Consent, SIGNERS, Statement, sign};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::overwrite::spare_projects;
 use crate::plan_file;
 use crate::revisions::ask;
 use crate::terminal::{Tone, escape};
@@ -38,6 +39,7 @@ pub(super) fn run(arguments: &Agree, context: &Context) -> Outcome {
     }
     let signature = sign(&key, &statement.bytes())?;
     let out = arguments.out.clone().unwrap_or_else(|| default_out(&arguments.plan, &by));
+    spare_projects(&context.path(Some(&out)))?;
     Consent { statement, signature }.write(&context.path(Some(&out)))?;
     context.terminal.line(&format!(
         "Agreed as {by}, for this plan only: {}\n\n  tcloud apply {} --consent {}",

@@ -16,7 +16,7 @@ use crate::view::layout::count;
 use crate::view::plan::{Next, PlanView};
 
 pub(super) async fn run(arguments: arguments::Diff, context: &Context) -> Outcome {
-    arguments.reports.check(arguments.json)?;
+    arguments.reports.check(arguments.json, context)?;
     let project = Project::open(context.path(arguments.path.as_ref()), context).await?;
     let repository = Repository::of(&project.root)?;
     let range = repository.range(&arguments.revisions)?;

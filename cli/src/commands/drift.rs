@@ -46,7 +46,7 @@ enum EarlierError {
 }
 
 pub(super) async fn run(arguments: &Drift, context: &Context) -> Outcome {
-    arguments.reports.check(arguments.json)?;
+    arguments.reports.check(arguments.json, context)?;
     let root = context.path(arguments.path.as_ref());
     let earlier = arguments.since.as_ref().map(|file| earlier(&context.path(Some(file))));
     let earlier = earlier.transpose()?;

@@ -10,13 +10,16 @@ use super::prepare::{Prepared, goal, load, wishes};
 use super::{Context, age, estimate};
 use crate::arguments::{self, Consent};
 use crate::failure::{Exit, Outcome};
-use crate::plan_file;
 use crate::session::{self, Project};
 use crate::view::layout::quote;
 use crate::view::plan::{Next, PlanView};
+use crate::{overwrite, plan_file};
 
 pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcome {
-    arguments.reports.check(arguments.json)?;
+    arguments.reports.check(arguments.json, context)?;
+    if let Some(path) = &arguments.out {
+        overwrite::spare_others(&context.path(Some(path)))?;
+    }
     let project = Project::open(context.path(arguments.path.as_ref()), context).await?;
     let goal = if arguments.destroy { Goal::Destroy } else { goal(&arguments.run.scope) };
     let wishes = wishes(&arguments.run, goal);

@@ -16,7 +16,7 @@ use crate::view::plan::{Next, PlanView};
 use crate::view::resource::{Object, Resource};
 
 pub(super) async fn run(arguments: &Show, context: &Context) -> Outcome {
-    arguments.reports.check(arguments.json)?;
+    arguments.reports.check(arguments.json, context)?;
     let path = context.path(Some(&PathBuf::from(&arguments.address)));
     if path.is_file() {
         return saved(arguments, &path, context).await;

@@ -1,6 +1,7 @@
 //! Machines that are not as they should be: read-only and full disks, directories that everybody may
 //! write, no home, an odd umask, root.
 
+use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -84,6 +85,69 @@ fn a_full_disk_is_told_and_with_room_the_next_run_goes_on() {
         }
         let (_, hosts) = said.split_once("at last:").expect("the second apply went well");
         assert_eq!(hosts.matches("tenant.a.vm.w").count(), 1, "{kibibytes} KiB: {said}");
+    }
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let project = guest("");
+    project.run(&["apply", "--yes"], 0);
+    for command in [
+        &["state", "export"][..],
+        &["plan"],
+        &["plan", "--json"],
+        &["plan", "--report", "markdown"],
+        &["check", "--json"],
+        &["drift", "--json"],
+        &["completions", "bash"],
+    ] {
+        let full = File::options().write(true).open("/dev/full").expect("it is always there");
+        let ended = project.command(command).stdout(full).output().expect("tcloud runs");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{command:?} {said}");
+        assert!(said.contains("the output cannot be written"), "{command:?} {said}");
+        let script = format!("$tcloud {} | true", command.join(" "));
+        let (code, said) = in_namespace(&project, &script);
+        assert_eq!((code, said.trim()), (Some(0), ""), "{command:?} a reader that leaves");
+    }
+}
+
+#[test]
+fn no_output_is_written_over_a_project() {
+    let project = guest("");
+    project.run(&["apply", "--yes"], 0);
+    project.write("allowed_signers", "");
+    project.write("notes.txt", "notes");
+    std::os::unix::fs::symlink("main.tcloud", project.path().join("link")).expect("linked");
+    let text = std::fs::read(project.path().join("main.tcloud")).expect("read");
+    let state = project.records();
+    let own = [
+        "main.tcloud",
+        "new.tcloud",
+        "./link",
+        "tcloud.toml",
+        "tcloud.lock",
+        "allowed_signers",
+        ".tcloud/state.db",
+        ".tcloud/new",
+        "-",
+    ];
+    for file in own {
+        fails(&project, &["plan", "--out", file], 1, "is not written to");
+        for command in ["plan", "drift"] {
+            fails(
+                &project,
+                &[command, "--report", &format!("json={file}")],
+                1,
+                "is not written to",
+            );
+        }
+    }
+    fails(&project, &["plan", "--out", "notes.txt"], 1, "no plan");
+    assert_eq!(std::fs::read(project.path().join("main.tcloud")).expect("read"), text);
+    assert_eq!(project.records(), state);
+    for _ in 0..2 {
+        project.run(&["plan", "--out", "p.tcloud-plan", "--report", "json=plan.json"], 0);
     }
 }
 
