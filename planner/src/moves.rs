@@ -45,6 +45,10 @@ impl Moves {
                 problems.push(kind_differs(&moved.from, &moved.to, moved.span));
                 continue;
             }
+            if moved.from.kind() == "host" {
+                problems.push(host_moves(&moved.from, moved.span));
+                continue;
+            }
             if let Some(first) = moves.statements.get(&moved.from) {
                 if first.to != moved.to {
                     problems.push(ambiguous("from", &moved.from, first.span, moved.span));
@@ -186,6 +190,12 @@ fn kind_differs(from: &Address, to: &Address, span: Span) -> Diagnostic {
     let message = format!("a {} cannot become a {}: `{from}` -> `{to}`", from.kind(), to.kind());
     Diagnostic::error(codes::E0901, span, message)
         .help("a move changes the name of an object and never what it is")
+}
+
+fn host_moves(host: &Address, span: Span) -> Diagnostic {
+    Diagnostic::error(codes::E0901, span, format!("`{host}` is a host, and cannot be moved"))
+        .label("what runs there is remembered under this name")
+        .help("leave its name; `tcloud explain E0913` says how to rename or give up a host")
 }
 
 fn still_declared(desired: &DesiredGraph, from: &Address, statement: &Statement) -> Diagnostic {

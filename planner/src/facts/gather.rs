@@ -30,7 +30,7 @@ impl<'a> Facts<'a> {
         let mut facts = Facts { moves, ..Facts::default() };
         let mut known = facts.records(input);
         facts.stamped(input, desired, &mut known);
-        let mut problems = Vec::new();
+        let mut problems = abandoned(input, desired);
         if input.wishes.goal == Goal::Apply {
             facts.adoptions(input, desired, &mut known, &mut problems);
         }
@@ -195,6 +195,34 @@ pub(super) fn insert<'a>(known: &mut IndexMap<Key, Found<'a>>, mut key: Key, fou
         key.copy += 1;
     }
     known.insert(key, found);
+}
+
+/// Hosts that objects are remembered on, and that nobody can ask: the text declares them no longer.
+/// What runs there must not be passed over in silence.
+fn abandoned(input: &Input<'_>, desired: &DesiredGraph) -> Vec<Diagnostic> {
+    let mut hosts: IndexMap<&Address, Vec<&Address>> = IndexMap::new();
+    for id in input.state.records.keys() {
+        if input.observed.host(&id.host).is_none() {
+            hosts.entry(&id.host).or_default().push(&id.address);
+        }
+    }
+    hosts.sort_unstable_keys();
+    let told = |(host, objects): (&Address, Vec<&Address>)| {
+        let scope = host.parent().and_then(|scope| desired.resources.get(scope));
+        let at = scope.map_or(Span::new(FileId(0), 0, 0), |scope| scope.span);
+        let remembered = match objects.len() {
+            1 => "1 object is remembered".to_owned(),
+            count => format!("{count} objects are remembered"),
+        };
+        let message = format!("`{host}` is no longer in the text, and {remembered} on it");
+        let example = objects.iter().find(|own| own.kind() == "vm").or(objects.first());
+        let example = example.map(|own| own.to_string()).unwrap_or_default();
+        Diagnostic::error(codes::E0913, at, message).help(format!(
+            "put it back; to give it up, `drain = true` moves its guests away first; what is not \
+             to be looked after any more is dropped by `tcloud state forget {example}` and the like"
+        ))
+    };
+    hosts.into_iter().map(told).collect()
 }
 
 /// Whether what is unfinished under an address is removed. What is wanted is made from the beginning.
