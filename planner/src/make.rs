@@ -49,7 +49,7 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut facts = Facts::gather(input, desired)?;
     let mut layout = lay_out(input, &facts)?;
     spread_create_first(&mut layout, &facts);
-    let selection = Selection::new(input, &facts, &layout);
+    let selection = Selection::new(input, &facts, &layout)?;
     let existing = existing(desired);
     let mut decided = decide(input, &mut facts, &layout, &selection, &existing)?;
     follow(input, &facts, &layout, &mut decided);

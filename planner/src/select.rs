@@ -2,7 +2,8 @@
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use indexmap::{IndexMap, IndexSet};
-use tcloud_model::{Address, Role, Span};
+use tcloud_model::diagnostic::nearest;
+use tcloud_model::{Address, Diagnostic, FileId, Role, Span, codes};
 
 use crate::facts::Facts;
 use crate::input::{Goal, Input};
@@ -27,7 +28,14 @@ pub(crate) struct Selection {
 
 impl Selection {
     /// Reads the wishes.
-    pub(crate) fn new(input: &Input<'_>, facts: &Facts<'_>, layout: &Layout<'_>) -> Selection {
+    ///
+    /// # Errors
+    /// Words that name nothing, or several things: a run must not do more or less than was meant.
+    pub(crate) fn new(
+        input: &Input<'_>,
+        facts: &Facts<'_>,
+        layout: &Layout<'_>,
+    ) -> Result<Selection, Vec<Diagnostic>> {
         let wishes = input.wishes;
         let forgotten = &input.evaluator.desired().forgotten;
         let mut selection = Selection {
@@ -35,18 +43,19 @@ impl Selection {
             ..Selection::default()
         };
         selection.leave_out_unreachable(input, facts, layout);
+        selection.note_unknown_consents(input, facts, layout);
         if wishes.target.is_empty() && wishes.exclude.is_empty() && wishes.replace.is_empty() {
-            return selection;
+            return Ok(selection);
         }
         let all: IndexSet<&Address> = facts.addresses().chain(layout.wanted.keys()).collect();
+        let declared = input.evaluator.desired().resources.keys();
+        let mut words = Words { all: &all, declared: declared.collect(), problems: Vec::new() };
         // Making a VM anew does not make its disks anew: what lies inside is not meant.
-        let mut replace = selection.matching("replace", &wishes.replace, &all);
-        replace.retain(|address| wishes.replace.iter().any(|word| names(word, address)));
-        selection.replace = replace;
+        selection.replace = words.matching("replace", &wishes.replace, Depth::Itself);
         let needs = Needs { facts, layout };
         let destroy = wishes.goal == Goal::Destroy;
         if !wishes.target.is_empty() {
-            let named = selection.matching("target", &wishes.target, &all);
+            let named = words.matching("target", &wishes.target, Depth::Inside);
             selection.only = Some(if destroy {
                 selection.with_dependents(&named, &needs, &all)
             } else {
@@ -54,11 +63,11 @@ impl Selection {
             });
         }
         if !wishes.exclude.is_empty() {
-            let named = selection.matching("exclude", &wishes.exclude, &all);
+            let named = words.matching("exclude", &wishes.exclude, Depth::Inside);
             let out = if destroy { needs.closure(&named) } else { needs.kept(&named, &all) };
             selection.out.extend(out);
         }
-        selection
+        if words.problems.is_empty() { Ok(selection) } else { Err(words.problems) }
     }
 
     /// What cannot be created because its host does not answer, and what needs it.
@@ -89,28 +98,24 @@ impl Selection {
         }
     }
 
-    fn matching(
-        &mut self,
-        option: &str,
-        words: &[String],
-        all: &IndexSet<&Address>,
-    ) -> IndexSet<Address> {
-        let mut named = IndexSet::new();
-        for word in words {
-            let Some(globs) = globs(word) else {
-                self.notes.push(format!("--{option}: `{}` is not a pattern", word.escape_debug()));
-                continue;
+    /// What is agreed to and does not exist. It may be gone since, so that it is told and no error.
+    fn note_unknown_consents(&mut self, input: &Input<'_>, facts: &Facts<'_>, layout: &Layout<'_>) {
+        let wishes = input.wishes;
+        let declared = &input.evaluator.desired().resources;
+        for (word, agreed) in [
+            ("data-loss", &wishes.allow_data_loss),
+            ("destroy", &wishes.allow_destroy),
+            ("exposure", &wishes.allow_exposure),
+        ] {
+            let is_known = |address: &&Address| {
+                !facts.of(address).is_empty()
+                    || layout.wanted.contains_key(*address)
+                    || declared.contains_key(*address)
             };
-            let mut memory = IndexMap::new();
-            let hits = all.iter().filter(|address| covers(&globs, address, &mut memory));
-            let hits: Vec<Address> = hits.map(|address| (*address).clone()).collect();
-            if hits.is_empty() {
-                let word = word.escape_debug();
-                self.notes.push(format!("--{option} {word}: nothing is called that"));
-            }
-            named.extend(hits);
+            let unknown = agreed.iter().filter(|address| !is_known(address));
+            let note = |address| format!("--allow {word}={address}: nothing is called that");
+            self.notes.extend(unknown.map(note));
         }
-        named
     }
 
     /// For destroying: what depends on the named goes too, and the plan says because of what.
@@ -162,6 +167,101 @@ impl Selection {
         }
         None
     }
+}
+
+/// What a word means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// What it names.
+    Itself,
+    /// Also what lies in it.
+    Inside,
+}
+
+/// The words of the command line, and what they may name.
+struct Words<'w> {
+    /// What exists or is to exist.
+    all: &'w IndexSet<&'w Address>,
+    /// What the text declares: also scopes that nothing is in.
+    declared: IndexSet<&'w Address>,
+    problems: Vec<Diagnostic>,
+}
+
+impl Words<'_> {
+    fn matching(&mut self, option: &str, words: &[String], depth: Depth) -> IndexSet<Address> {
+        let mut named = IndexSet::new();
+        for word in words {
+            let Some(whole) = self.whole(option, word) else { continue };
+            let Some(globs) = globs(&whole) else {
+                let shown = word.escape_debug();
+                self.report(format!("`--{option} {shown}` is not a pattern"), "write an address");
+                continue;
+            };
+            let mut memory = IndexMap::new();
+            let mut hits: Vec<&Address> = Vec::new();
+            for address in self.all {
+                hits.extend(covers(&globs, address, &mut memory).then_some(*address));
+            }
+            let mut is_declared =
+                || self.declared.iter().any(|own| covers(&globs, own, &mut memory));
+            if hits.is_empty() && !is_declared() {
+                self.nothing(option, word);
+            }
+            if depth == Depth::Itself {
+                hits.retain(|address| is_named(&globs, address, &address.to_string()));
+            }
+            named.extend(hits.into_iter().cloned());
+        }
+        named
+    }
+
+    /// The whole address where a word is the end of one, as `tcloud show` takes it; nothing when it
+    /// is the end of several, which is reported.
+    fn whole(&mut self, option: &str, word: &str) -> Option<String> {
+        let known = || self.all.iter().chain(&self.declared).map(|address| address.to_string());
+        if word.contains(['*', '?']) || known().any(|name| name == word) {
+            return Some(word.to_owned());
+        }
+        let ends =
+            |name: &String| name.strip_suffix(word).is_some_and(|before| before.ends_with('.'));
+        let mut found: Vec<String> = known().filter(ends).collect();
+        found.sort();
+        found.dedup();
+        match &found[..] {
+            [] => Some(word.to_owned()),
+            [only] => Some(only.clone()),
+            several => {
+                let first: Vec<&str> = several.iter().take(3).map(String::as_str).collect();
+                let help = format!("write more of one of: {}", first.join(", "));
+                let shown = word.escape_debug();
+                self.report(format!("`--{option} {shown}` may mean several"), &help);
+                None
+            }
+        }
+    }
+
+    fn nothing(&mut self, option: &str, word: &str) {
+        let names: Vec<String> =
+            self.all.iter().chain(&self.declared).map(|address| address.to_string()).collect();
+        let ends = names.iter().flat_map(|name| [name.as_str(), end(name)]);
+        let help = match nearest(word, ends) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`tcloud state list` shows what is managed; `*` stands for any text".to_owned(),
+        };
+        let shown = word.escape_debug();
+        self.report(format!("`--{option} {shown}`: nothing is called that"), &help);
+    }
+
+    fn report(&mut self, message: String, help: &str) {
+        let at = Span::new(FileId(0), 0, 0);
+        self.problems.push(Diagnostic::error(codes::E0301, at, message).help(help));
+    }
+}
+
+/// The last kind and name of an address.
+fn end(name: &str) -> &str {
+    let dot = name.rmatch_indices('.').nth(1);
+    dot.map_or(name, |(at, _)| &name[at + 1..])
 }
 
 /// Which dependencies count.
@@ -277,17 +377,13 @@ fn globs(word: &str) -> Option<GlobSet> {
     GlobSetBuilder::new().add(glob).build().ok()
 }
 
-/// Whether the pattern names the address, the block that it is an instance of, or a scope of it.
-/// Whether a pattern names the address itself, or all instances of its block.
-fn names(word: &str, address: &Address) -> bool {
-    globs(word).is_some_and(|globs| is_named(&globs, address, &address.to_string()))
-}
-
+/// Whether the pattern names the address itself, or the block that it is an instance of.
 fn is_named(globs: &GlobSet, address: &Address, text: &str) -> bool {
     let block = address.key().and_then(|key| text.strip_suffix(&format!("[{key}]")));
     globs.is_match(text) || block.is_some_and(|block| globs.is_match(block))
 }
 
+/// Whether the pattern names the address, or a scope of it.
 fn covers<'a>(
     globs: &GlobSet,
     address: &'a Address,

@@ -253,9 +253,35 @@ fn a_target_takes_what_it_needs() {
     assert_eq!(named("tenant.t.vm.web"), ["create n", "create web[1]"]);
     assert_eq!(named("tenant.t.vm.web[1]"), ["create n", "create web[1]"]);
     assert_eq!(named("*.network.*"), ["create n"]);
-    let nothing = world.plan_with(&text, &target("tenant.t.vm.nobody"));
-    assert!(nothing.is_empty());
-    assert_eq!(nothing.unchecked, ["--target tenant.t.vm.nobody: nothing is called that"]);
+    assert_eq!(named("network.n"), ["create n"]);
+}
+
+#[test]
+fn a_word_that_names_nothing_or_several_is_refused() {
+    let text = NET.to_owned() + VOLUME + "tenant.u.network.n cidr=10.9.0.0/24\n";
+    let world = World::new(crate::world::SITE);
+    let exclude = |word: &str| Wishes { exclude: vec![word.to_owned()], ..wishes() };
+    let refusal = |wishes: &Wishes| {
+        let problems = world.try_plan(&text, wishes).expect_err("refused");
+        problems.into_iter().map(|own| (own.message, own.help)).collect::<Vec<_>>()
+    };
+    let near = "did you mean `tenant.t.volume.v`?";
+    let told = |text: &str, help: &str| vec![(text.to_owned(), Some(help.to_owned()))];
+    for (option, wishes) in [
+        ("target", target("tenant.t.volume.w")),
+        ("exclude", exclude("tenant.t.volume.w")),
+        ("exclude", Wishes { goal: Goal::Destroy, ..exclude("tenant.t.volume.w") }),
+    ] {
+        let message = format!("`--{option} tenant.t.volume.w`: nothing is called that");
+        assert_eq!(refusal(&wishes), told(&message, near));
+    }
+    let several = "write more of one of: tenant.t.network.n, tenant.u.network.n";
+    assert_eq!(
+        refusal(&exclude("network.n")),
+        told("`--exclude network.n` may mean several", several)
+    );
+    let agreed = world.plan_with(&text, &allow_loss("tenant.t.volume.w"));
+    assert_eq!(agreed.unchecked, ["--allow data-loss=tenant.t.volume.w: nothing is called that"]);
 }
 
 #[test]
@@ -330,6 +356,27 @@ fn a_host_that_does_not_answer_keeps_what_it_has() {
         assert!(plan.is_empty(), "{:?}", lines(&plan));
         assert!(plan.unchecked[0].contains("did not answer"), "{:?}", plan.unchecked);
     }
+}
+
+#[test]
+fn a_host_that_left_the_text_is_not_passed_over() {
+    let mut world = World::with(&(NET.to_owned() + VOLUME));
+    world.objects.clear();
+    let site = crate::world::SITE.replace("host.h1", "host.h2");
+    world.site = Box::leak(site.into_boxed_str());
+    let told = "`site.m.host.h1` is no longer in the text, and 3 objects are remembered on it";
+    for goal in [Goal::Apply, Goal::Destroy, Goal::Refresh] {
+        let problems = world.try_plan(NET, &Wishes { goal, ..wishes() }).expect_err("refused");
+        let problems: Vec<_> = problems.iter().map(|own| (own.code.0, &*own.message)).collect();
+        assert_eq!(problems, [("E0913", told)], "{goal:?}");
+    }
+    let statement = "moved site.m.host.h1 -> site.m.host.h2\n".to_owned() + NET;
+    assert_eq!(
+        world.refuses(&statement),
+        ["E0901 `site.m.host.h1` is a host, and cannot be moved"]
+    );
+    world.state.records.clear();
+    assert_eq!(step_names(&world.plan(VOLUME)), ["create fast", "create v"]);
 }
 
 #[test]
