@@ -148,15 +148,16 @@ fn ends(change: &Change) -> bool {
 
 fn told(guest: &Address, own: &[u32], all: &[Change]) -> GuestImpact {
     let changes = || own.iter().filter_map(|at| Some((*at, all.get(*at as usize)?)));
-    let severity = |(_, change): &(u32, &Change)| (!change.waits, change.impact);
+    let severity = |(_, change): &(u32, &Change)| (change.now(), change.impact);
     // The first of the worst: `max_by_key` would give the last.
     let worst = changes().rev().max_by_key(severity);
-    let (at, impact) = worst.map_or((0, Impact::None), |(at, change)| (at, change.impact));
+    let (at, impact) =
+        worst.map_or((0, Impact::None), |(at, change)| (at, change.now().unwrap_or(change.impact)));
     let goes = changes().any(|(_, change)| change.object.address == *guest && ends(change));
     let stops = changes().any(|(_, change)| interrupts(change));
     let mut causes: IndexSet<Position> = IndexSet::new();
     let mut ordered: Vec<&Change> = changes().map(|(_, change)| change).collect();
-    ordered.sort_by_key(|change| std::cmp::Reverse((!change.waits, change.impact)));
+    ordered.sort_by_key(|change| std::cmp::Reverse((change.now(), change.impact)));
     causes.extend(ordered.iter().flat_map(|change| &change.causes).cloned());
     GuestImpact {
         guest: guest.clone(),
@@ -196,15 +197,33 @@ fn addresses(guest: &Address, change: &Change) -> Vec<AddressChange> {
         let (before, after) = (own.before.clone(), own.after.clone());
         Some(AddressChange { what, nic: Some(label.clone()), before, after })
     };
-    change.attributes.iter().filter_map(nic).collect()
+    let mut all: Vec<AddressChange> = change.attributes.iter().filter_map(nic).collect();
+    // Who loses a card is no longer found there, maybe at the one that takes its place.
+    let cards = || change.attributes.iter().filter(|own| is_device(own, "nic"));
+    if cards().any(takes_away) {
+        all.extend(cards().flat_map(card));
+    }
+    all
+}
+
+/// The addresses of a NIC that comes or goes.
+fn card(own: &AttributeChange) -> Vec<AddressChange> {
+    let side = |value: &Option<Value>, name: &str| match value {
+        Some(Value::Map(fields)) => fields.get(name).filter(|own| **own != Value::None).cloned(),
+        _ => None,
+    };
+    let told = [("address", AddressKind::Ip), ("mac", AddressKind::Mac)].map(|(name, what)| {
+        let nic = own.path.names().pop();
+        let (before, after) = (side(&own.before, name), side(&own.after, name));
+        AddressChange { what, nic, before, after }
+    });
+    told.into_iter().filter(|own| own.before != own.after).collect()
 }
 
 fn condition(change: &Change) -> Option<Condition> {
-    if change.waits {
-        return Some(Condition::NextStart);
-    }
+    let Some(now) = change.now() else { return Some(Condition::NextStart) };
     let at = |impact| change.attributes.iter().filter(move |own| own.impact == impact);
-    match change.impact {
+    match now {
         Impact::LiveGuest => {
             let grows = |own: &AttributeChange| own.path.first().is_some_and(|own| *own == "size");
             Some(match at(Impact::LiveGuest).any(grows) {
@@ -219,9 +238,12 @@ fn condition(change: &Change) -> Option<Condition> {
 
 /// Whether a running guest loses a NIC or a disk.
 fn takes_away(own: &AttributeChange) -> bool {
-    let names = own.path.names();
-    let block = names.first().is_some_and(|own| matches!(own.as_str(), "nic" | "disk"));
-    block && own.before.is_some() && own.after.is_none()
+    (is_device(own, "nic") || is_device(own, "disk")) && own.before.is_some() && own.after.is_none()
+}
+
+/// Whether a whole NIC or disk differs, and not something about it.
+fn is_device(own: &AttributeChange, kind: &str) -> bool {
+    matches!(own.path.names().as_slice(), [block, _] if *block == *kind)
 }
 
 /// Says how long guests are down, as far as the same steps were done before. What one guest waits
@@ -407,6 +429,33 @@ mod tests {
         let own = &guests(&[waiting])[0];
         assert_eq!(own.interruption, Interruption::None);
         assert_eq!(own.condition, Some(Condition::NextStart));
+    }
+
+    #[test]
+    fn what_is_unplugged_now_does_not_hide_behind_what_waits() {
+        let card =
+            |mac: &str| Value::map([(Name::new("mac"), Value::text(mac))].into_iter().collect());
+        let own = |path: &str, impact, before, after| AttributeChange {
+            path: tcloud_model::AttrPath::parse(path),
+            before,
+            after,
+            impact,
+            drift: false,
+            causes: Vec::new(),
+        };
+        let mut waiting = change("tenant.t.vm.db", Impact::PowerCycle);
+        (waiting.action, waiting.waits) = (Action::Update, true);
+        waiting.attributes = vec![
+            own("vcpus", Impact::PowerCycle, Some(Value::Int(2)), Some(Value::Int(3))),
+            own("nic.office", Impact::Live, Some(card("52:54:00:00:00:01")), None),
+            own("nic.lan", Impact::Live, None, Some(card("52:54:00:00:00:02"))),
+        ];
+        let guest = &guests(&[waiting])[0];
+        assert_eq!((guest.impact, guest.interruption), (Impact::Live, Interruption::None));
+        assert_eq!(guest.condition, Some(Condition::LetsGo));
+        let told: Vec<_> =
+            guest.addresses.iter().map(|own| (own.what, own.nic.as_deref())).collect();
+        assert_eq!(told, [(AddressKind::Mac, Some("office")), (AddressKind::Mac, Some("lan"))]);
     }
 
     #[test]

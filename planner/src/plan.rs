@@ -347,6 +347,18 @@ impl Plan {
     }
 }
 
+impl Change {
+    /// What it does to running guests in this run: where the worst of it waits, the worst of the
+    /// rest; `None` when all of it waits.
+    pub fn now(&self) -> Option<Impact> {
+        if !self.waits {
+            return Some(self.impact);
+        }
+        let attributes = self.attributes.iter().map(|own| own.impact);
+        attributes.filter(|own| (Impact::Live..Impact::PowerCycle).contains(own)).max()
+    }
+}
+
 impl DecisionKind {
     /// What `--allow` calls it.
     pub fn word(self) -> &'static str {

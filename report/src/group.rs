@@ -69,8 +69,7 @@ impl<'a> Group<'a> {
 
     /// Whether a running guest notices, or something is lost.
     pub(crate) fn is_quiet(&self) -> bool {
-        let change = self.example();
-        change.impact <= Impact::LiveGuest || change.waits
+        self.example().now() <= Some(Impact::LiveGuest)
     }
 }
 

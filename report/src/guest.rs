@@ -2,7 +2,7 @@
 
 use tcloud_model::Impact;
 use tcloud_planner::Plan;
-use tcloud_planner::plan::{Change, GuestImpact};
+use tcloud_planner::plan::{Change, Condition, GuestImpact};
 
 use crate::text::clean;
 
@@ -20,7 +20,7 @@ pub(crate) struct Guest<'a> {
 pub(crate) fn all(plan: &Plan) -> Vec<Guest<'_>> {
     let guests = plan.guests.iter().filter_map(|told| {
         let worst = plan.changes.get(told.change as usize)?;
-        let telling = worst.attributes.iter().filter(|own| own.impact == worst.impact);
+        let telling = worst.attributes.iter().filter(|own| own.impact == told.impact);
         let why = telling.map(|own| clean(&own.path.to_string())).collect();
         Some(Guest { told, worst, why })
     });
@@ -30,6 +30,6 @@ pub(crate) fn all(plan: &Plan) -> Vec<Guest<'_>> {
 impl Guest<'_> {
     /// Whether it runs on as if nothing had been.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.worst.waits || self.told.impact <= Impact::LiveGuest
+        self.told.condition == Some(Condition::NextStart) || self.told.impact <= Impact::LiveGuest
     }
 }

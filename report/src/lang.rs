@@ -157,20 +157,24 @@ impl Lang {
         }
     }
 
-    /// What a guest notices, and what that depends on.
+    /// What a guest notices, and what that depends on; `waits` when some of it waits.
     pub(crate) fn notices(self, told: &GuestImpact, waits: bool) -> String {
-        match (told.impact, told.condition) {
-            (impact, None | Some(Condition::NextStart)) => self.impact(impact, waits).to_owned(),
-            (Impact::LiveGuest, Some(condition)) => {
-                format!("{}; {}", self.impact(Impact::Live, waits), self.condition(condition))
-            }
+        let notices = match (told.impact, told.condition) {
+            (impact, Some(Condition::NextStart)) => return self.impact(impact, true).to_owned(),
+            (impact, None) => self.impact(impact, false).to_owned(),
             (impact, Some(condition)) => {
-                format!("{}; {}", self.impact(impact, waits), self.condition(condition))
+                let impact = if impact == Impact::LiveGuest { Impact::Live } else { impact };
+                format!("{}; {}", self.impact(impact, false), self.condition(condition))
             }
-        }
+        };
+        notices + if waits { self.rest() } else { "" }
     }
 
-    fn condition(self, condition: Condition) -> &'static str {
+    fn rest(self) -> &'static str {
+        self.say("; the rest at its next start", "; der Rest beim nächsten Start")
+    }
+
+    pub(crate) fn condition(self, condition: Condition) -> &'static str {
         match condition {
             Condition::NextStart => self.say("at its next start", "beim nächsten Start"),
             Condition::LetsGo => {
@@ -204,9 +208,13 @@ impl Lang {
 
     /// What happens to an object, and what its guests notice of it.
     pub(crate) fn happens(self, change: &Change) -> String {
-        let impact = self.impact(change.impact, change.waits);
+        let impact = match change.now() {
+            None => self.impact(change.impact, true).to_owned(),
+            Some(now) if change.waits => self.impact(now, false).to_owned() + self.rest(),
+            Some(now) => self.impact(now, false).to_owned(),
+        };
         if change.impact.is_replacement() {
-            return impact.to_owned();
+            return impact;
         }
         let action = self.action(change.action);
         if change.action == Action::Create {

@@ -10,9 +10,11 @@ use tcloud_model::value::{human_size, is_unsafe_to_print};
 use tcloud_model::{Address, Impact, Name, ObjectId, Value};
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
-    Action, AddressChange, AddressKind, AttributeChange, Change, DecisionKind, Interruption,
-    Reason, Reserve, Usage,
+    Action, AddressChange, AddressKind, AttributeChange, Change, Condition, DecisionKind,
+    Interruption, Reason, Reserve, Usage,
 };
+
+use crate::lang::Lang;
 
 /// The plan in one sentence, the worst first: `1 VM loses data, 3 changes live`.
 pub fn headline(plan: &Plan) -> String {
@@ -107,8 +109,11 @@ impl Effect {
             (_, Action::Migrate) => Effect::Migrated,
             (_, Action::Forget) => Effect::Forgotten,
             (Impact::RecreateKeep, Action::Update) => Effect::MadeAnew,
-            (Impact::PowerCycle, Action::Update) if change.waits => Effect::Waits,
-            (Impact::PowerCycle, Action::Update) => Effect::Stopped,
+            (Impact::PowerCycle, Action::Update) => match change.now() {
+                None => Effect::Waits,
+                Some(Impact::PowerCycle) => Effect::Stopped,
+                Some(_) => Effect::Live,
+            },
             (Impact::Live | Impact::LiveGuest, Action::Update) => Effect::Live,
             (Impact::None, Action::Update) => Effect::Recorded,
         }
@@ -209,6 +214,11 @@ pub fn interruption(interruption: Interruption) -> String {
     }
 }
 
+/// What a guest's part depends on: `if the guest lets go of the device`.
+pub fn condition(condition: Condition) -> &'static str {
+    Lang::English.condition(condition)
+}
+
 /// What changes about how a guest is found: `IP office 10.2.0.7 -> 10.3.0.7`.
 pub fn address_change(own: &AddressChange) -> String {
     let AddressChange { what, nic, before, after } = own;
@@ -242,6 +252,12 @@ const TELLING: [&str; 5] = ["vcpus", "memory", "size", "cidr", "source"];
 pub fn change(change: &Change) -> String {
     let mut text = match change.action {
         Action::Create => created(change),
+        Action::Update if change.waits && change.now().is_some() => {
+            let all = change.attributes.iter();
+            let (later, now): (Vec<_>, Vec<_>) =
+                all.partition(|own| own.impact >= Impact::PowerCycle);
+            format!("now {}; later {}", attributes(now), attributes(later))
+        }
         Action::Update => attributes(&change.attributes),
         Action::Delete => "deleted".to_owned(),
         Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst => {
@@ -266,7 +282,9 @@ pub fn change(change: &Change) -> String {
             None => "; its data is lost, how much is not known".to_owned(),
         });
     }
-    if change.waits {
+    if change.waits && change.now().is_some() {
+        text.push_str(", when the guest is stopped and started");
+    } else if change.waits {
         text.push_str("; waits for the guest to be stopped and started");
     } else if change.impact == Impact::LiveGuest {
         text.push_str("; the guest has to act");

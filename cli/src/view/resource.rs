@@ -86,7 +86,8 @@ impl Resource<'_> {
         let _ = write!(text, "\n{}\n", palette.paint(Tone::Strong, &head));
         let _ = writeln!(text, "  impact {}", change.impact);
         if change.waits {
-            text.push_str("  waits until the guest is next stopped and started\n");
+            let what = if change.now().is_some() { "what needs a power-cycle " } else { "" };
+            let _ = writeln!(text, "  {what}waits until the guest is next stopped and started");
         }
         for attribute in &change.attributes {
             let cause = attribute.causes.first().or(change.causes.first());

@@ -73,7 +73,11 @@ impl Chain<'_> {
             true => format!("{} on {}", change.action.word(), host_name(&object.host)),
             false => format!("{}: {}", object.address, change.action.word()),
         };
-        let waits = if change.waits { ", at its next start" } else { "" };
+        let waits = match (change.waits, change.now()) {
+            (true, Some(_)) => ", that at its next start",
+            (true, None) => ", at its next start",
+            (false, _) => "",
+        };
         let _ =
             write!(text, "\n{} ({}{waits})\n", palette.paint(Tone::Strong, &head), change.impact);
         let reason = format!("because {}", report::reason(&change.reason));
@@ -139,6 +143,7 @@ impl Chain<'_> {
         }
         for own in self.guests.iter().take(GUESTS) {
             let mut parts = vec![report::interruption(own.interruption)];
+            parts.extend(own.condition.map(|own| report::condition(own).to_owned()));
             parts.extend(own.addresses.iter().map(report::address_change));
             let _ = writeln!(text, "  {}: {}", own.guest, parts.join(", "));
         }

@@ -107,9 +107,8 @@ fn hash(text: &str) -> String {
 
 /// How a change looks. It is always said in words as well.
 fn class(change: &Change) -> &'static str {
-    match (change.impact, change.action) {
+    match (change.now().unwrap_or(Impact::None), change.action) {
         (Impact::RecreateLose | Impact::Blocked, _) => "danger",
-        _ if change.waits => "calm",
         (_, Action::Create) => "new",
         (Impact::PowerCycle | Impact::RecreateKeep, _) | (_, Action::Delete) => "warn",
         _ => "calm",

@@ -242,9 +242,9 @@ impl<'a> Page<'a> {
 
 /// A sign for a change. It never stands without words.
 fn sign(change: &Change) -> &'static str {
-    match (change.impact, change.action) {
+    let Some(impact) = change.now() else { return "⏳" };
+    match (impact, change.action) {
         (Impact::RecreateLose | Impact::Blocked, _) => "🛑",
-        _ if change.waits => "⏳",
         (_, Action::Create) => "➕",
         (_, Action::Delete) => "➖",
         (Impact::PowerCycle | Impact::RecreateKeep, _) => "⚠️",

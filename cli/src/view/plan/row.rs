@@ -321,15 +321,20 @@ fn created(change: &Change, new: Option<&Fields>) -> Vec<String> {
 fn updated(change: &Change) -> Vec<String> {
     let mut all: Vec<&AttributeChange> = change.attributes.iter().collect();
     all.sort_by_key(|attribute| std::cmp::Reverse(attribute.impact));
-    let mut phrases: Vec<String> = all.into_iter().map(attribute).collect();
+    // What happens now stands before what waits, which is named as such and nothing else is.
+    let waits = |own: &&AttributeChange| change.waits && own.impact >= Impact::PowerCycle;
+    let (later, now): (Vec<_>, Vec<_>) = all.into_iter().partition(waits);
     let lead = match (change.impact, change.waits) {
-        (_, true) => "at its next start: ",
+        (_, true) => "now: ",
         (Impact::PowerCycle, false) => "stopped and started: ",
         _ => "",
     };
-    if let Some(first) = phrases.first_mut() {
-        first.insert_str(0, lead);
-    }
+    let now = now.into_iter().map(attribute);
+    let later = led(later.into_iter().map(attribute), "at its next start: ");
+    let mut phrases: Vec<String> = match change.now() {
+        Some(_) => led(now, lead).chain(later).collect(),
+        None => later.chain(now).collect(),
+    };
     if change.impact == Impact::LiveGuest {
         phrases.push("the guest has to act".to_owned());
     }
@@ -337,6 +342,12 @@ fn updated(change: &Change) -> Vec<String> {
         phrases.push(reason(&change.reason));
     }
     phrases
+}
+
+/// Phrases with a lead before the first of them.
+fn led(phrases: impl Iterator<Item = String>, lead: &'static str) -> impl Iterator<Item = String> {
+    let leads = std::iter::once(lead).chain(std::iter::repeat(""));
+    phrases.zip(leads).map(|(phrase, lead)| format!("{lead}{phrase}"))
 }
 
 /// An attribute with what it is and what it will be.

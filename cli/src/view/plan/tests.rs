@@ -241,6 +241,20 @@ fn nothing_to_do_is_one_sentence() {
 }
 
 #[test]
+fn what_happens_now_stands_before_what_waits() {
+    let mut change = waiting();
+    let disk = attribute("disk.archive", text("archive"), None, Impact::Live);
+    change.attributes.push(disk);
+    let phrases = Row::of(&change, None).phrases().join(", ");
+    assert_eq!(
+        phrases,
+        "now: disk.archive removed, was \"archive\", at its next start: machine \"pc\" -> \"q35\""
+    );
+    let alone = Row::of(&waiting(), None).phrases().join(", ");
+    assert_eq!(alone, "at its next start: machine \"pc\" -> \"q35\"");
+}
+
+#[test]
 fn every_action_has_its_word() {
     let of = |action, impact| change("tenant.a.vm.b", action, impact, Vec::new());
     let mut now = of(Action::Update, Impact::PowerCycle);
