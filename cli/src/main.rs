@@ -56,8 +56,12 @@ fn work() -> ExitCode {
         Err(error) => {
             // Help and version are results, everything else is an error; 2 means "changes" here.
             let exit = if error.use_stderr() { Exit::Failed } else { Exit::Done };
-            let _ = show(&error);
-            return exit.code().into();
+            return match show(&error) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Failed,
+                _ => exit,
+            }
+            .code()
+            .into();
         }
     };
     panic::explain();

@@ -202,6 +202,7 @@ fn addresses(guest: &Address, change: &Change) -> Vec<AddressChange> {
     let cards = || change.attributes.iter().filter(|own| is_device(own, "nic"));
     if cards().any(takes_away) {
         all.extend(cards().flat_map(card));
+        all.sort_by_key(|own| own.after.is_some());
     }
     all
 }

@@ -357,6 +357,14 @@ impl Change {
         let attributes = self.attributes.iter().map(|own| own.impact);
         attributes.filter(|own| (Impact::Live..Impact::PowerCycle).contains(own)).max()
     }
+
+    /// Whether it stops a guest that is not started again: the text says `running = false`.
+    pub fn switches_off(&self) -> bool {
+        let off = |own: &AttributeChange| {
+            own.path == AttrPath::attribute("running") && own.after == Some(Value::Bool(false))
+        };
+        self.impact == Impact::PowerCycle && self.attributes.iter().any(off)
+    }
 }
 
 impl DecisionKind {

@@ -28,7 +28,8 @@ pub struct Reserve {
 }
 
 /// The reserves of all sites that have two hosts or more, sorted by site and resource. What is
-/// drained takes nothing, and of what did not answer nobody knows.
+/// drained takes nothing. Of a site with a host that did not answer nothing is told: nobody knows whether it
+/// failed, and what is on it.
 pub(crate) fn reserves(
     usage: &[Usage],
     desired: &DesiredGraph,
@@ -36,8 +37,7 @@ pub(crate) fn reserves(
 ) -> Vec<Reserve> {
     let takes = |host: &Address| {
         let declared = desired.resources.get(host);
-        let drained = declared.is_some_and(|own| own.attributes.flag("drain") == Some(true));
-        !drained && observed.host(host).is_some_and(|host| host.facts.is_some())
+        !declared.is_some_and(|own| own.attributes.flag("drain") == Some(true))
     };
     let mut sites: BTreeMap<(&Address, &Name), Vec<&Usage>> = BTreeMap::new();
     for line in usage {
@@ -50,7 +50,8 @@ pub(crate) fn reserves(
             sites.entry((site, &line.resource)).or_default().push(line);
         }
     }
-    let sites = sites.into_iter().filter(|(_, hosts)| hosts.len() > 1);
+    let answers = |line: &&Usage| observed.host(&line.owner).is_some_and(|own| own.facts.is_some());
+    let sites = sites.into_iter().filter(|(_, hosts)| hosts.len() > 1 && hosts.iter().all(answers));
     sites
         .filter_map(|((site, resource), hosts)| {
             let (before, _) = worst(&hosts, &takes, |line| line.before)?;
@@ -119,7 +120,7 @@ mod tests {
         // What is drained is no help, and still has to go somewhere.
         let drained = hosts.replace("host.c", "host.c drain=true");
         assert_eq!(told(&drained, &[], &usage), ["b 30 -> 0"]);
-        assert_eq!(told(hosts, &["a"], &usage), ["b -30 -> -30"]);
+        assert_eq!(told(hosts, &["a"], &usage), [""; 0], "nobody knows");
     }
 
     #[test]

@@ -3,11 +3,10 @@
 
 use tcloud_model::{Address, Digest, Impact, ObjectId, Position};
 use tcloud_planner::Plan;
-use tcloud_planner::plan::{
-    Change, Decision, DecisionKind, Drift, GuestImpact, Interruption, Usage,
-};
+use tcloud_planner::plan::{Change, Decision, DecisionKind, Drift, Interruption, Usage};
 
 use crate::format::Report;
+use crate::guest::Guest;
 use crate::lang::Lang;
 use crate::text;
 
@@ -131,7 +130,7 @@ pub(crate) fn all<'a>(report: &Report<'a>) -> Vec<Finding<'a>> {
     let plan = report.plan;
     let mut found: Vec<Finding<'a>> = Vec::new();
     found.extend(plan.decisions.iter().map(|decision| decided(decision, plan)));
-    found.extend(plan.guests.iter().filter_map(noticed));
+    found.extend(crate::guest::all(plan).iter().filter_map(noticed));
     found.extend(plan.changes.iter().filter_map(changed));
     found.extend(plan.usage.iter().filter_map(used));
     found.extend(plan.drift.iter().map(drifted));
@@ -163,11 +162,12 @@ fn decided<'a>(decision: &'a Decision, plan: &'a Plan) -> Finding<'a> {
     Finding::new(rule, level, Some(&decision.address), message, "").at(causes.unwrap_or_default())
 }
 
-fn noticed(told: &GuestImpact) -> Option<Finding<'_>> {
+fn noticed<'a>(guest: &Guest<'a>) -> Option<Finding<'a>> {
+    let Guest { told, worst, why: _ } = *guest;
     if told.interruption == Interruption::None {
         return None;
     }
-    let mut parts = vec![Lang::English.notices(told, false), text::interruption(told.interruption)];
+    let mut parts = vec![Lang::English.notices(told, worst), text::interruption(told.interruption)];
     parts.extend(told.addresses.iter().map(text::address_change));
     let message = format!("{}: {}", told.guest, parts.join("; "));
     let rule = Rule::Interruption;

@@ -94,8 +94,11 @@ impl Lang {
         if let Some(opened) = opened {
             parts.insert(text::worse_than_opening(&effects), opened);
         }
-        let mut sentence =
-            if parts.is_empty() { "nichts zu tun".to_owned() } else { parts.join(", ") };
+        let mut sentence = match (parts.is_empty(), plan.unchecked.is_empty()) {
+            (false, _) => parts.join(", "),
+            (true, true) => "nichts zu tun".to_owned(),
+            (true, false) => "nichts zu tun, soweit es geprüft werden konnte".to_owned(),
+        };
         match text::left_alone(plan) {
             0 => {}
             1 => sentence.push_str("; 1 Objekt wurde von Hand geändert und bleibt so"),
@@ -157,9 +160,10 @@ impl Lang {
         }
     }
 
-    /// What a guest notices, and what that depends on; `waits` when some of it waits.
-    pub(crate) fn notices(self, told: &GuestImpact, waits: bool) -> String {
+    /// What a guest notices of the change that does the worst to it, and what that depends on.
+    pub(crate) fn notices(self, told: &GuestImpact, worst: &Change) -> String {
         let notices = match (told.impact, told.condition) {
+            _ if worst.switches_off() => return self.stopped().to_owned(),
             (impact, Some(Condition::NextStart)) => return self.impact(impact, true).to_owned(),
             (impact, None) => self.impact(impact, false).to_owned(),
             (impact, Some(condition)) => {
@@ -167,7 +171,11 @@ impl Lang {
                 format!("{}; {}", self.impact(impact, false), self.condition(condition))
             }
         };
-        notices + if waits { self.rest() } else { "" }
+        notices + if worst.waits { self.rest() } else { "" }
+    }
+
+    fn stopped(self) -> &'static str {
+        self.say("stopped, and stays so", "gestoppt, und bleibt es")
     }
 
     fn rest(self) -> &'static str {
@@ -211,6 +219,7 @@ impl Lang {
         let impact = match change.now() {
             None => self.impact(change.impact, true).to_owned(),
             Some(now) if change.waits => self.impact(now, false).to_owned() + self.rest(),
+            Some(_) if change.switches_off() => self.stopped().to_owned(),
             Some(now) => self.impact(now, false).to_owned(),
         };
         if change.impact.is_replacement() {
@@ -398,6 +407,7 @@ fn german(effect: Effect, who: &BTreeSet<&Address>) -> String {
             format!("{things} {} Daten", if one { "verliert" } else { "verlieren" })
         }
         Effect::MadeAnew => format!("{things} {be} neu erstellt"),
+        Effect::SwitchedOff => format!("{things} {be} gestoppt"),
         Effect::Stopped => format!("{things} {be} gestoppt und gestartet"),
         Effect::Migrated => {
             format!("{things} {} auf einen anderen Host", if one { "zieht" } else { "ziehen" })

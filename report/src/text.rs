@@ -28,7 +28,11 @@ pub fn headline(plan: &Plan) -> String {
             format!("{} {verb} to others", count(opened, "network")),
         );
     }
-    let mut text = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+    let mut text = match (parts.is_empty(), plan.unchecked.is_empty()) {
+        (false, _) => parts.join(", "),
+        (true, true) => "nothing to do".to_owned(),
+        (true, false) => "nothing to do, as far as could be checked".to_owned(),
+    };
     match left_alone(plan) {
         0 => {}
         1 => text.push_str("; 1 object was changed by hand and is left alone"),
@@ -84,6 +88,7 @@ pub(crate) enum Effect {
     Blocked,
     LosesData,
     MadeAnew,
+    SwitchedOff,
     Stopped,
     Migrated,
     Waits,
@@ -109,6 +114,7 @@ impl Effect {
             (_, Action::Migrate) => Effect::Migrated,
             (_, Action::Forget) => Effect::Forgotten,
             (Impact::RecreateKeep, Action::Update) => Effect::MadeAnew,
+            (Impact::PowerCycle, Action::Update) if change.switches_off() => Effect::SwitchedOff,
             (Impact::PowerCycle, Action::Update) => match change.now() {
                 None => Effect::Waits,
                 Some(Impact::PowerCycle) => Effect::Stopped,
@@ -121,7 +127,14 @@ impl Effect {
 
     /// Whether a disk stands for its VM.
     fn is_about_guests(self) -> bool {
-        matches!(self, Effect::LosesData | Effect::Stopped | Effect::MadeAnew | Effect::Migrated)
+        matches!(
+            self,
+            Effect::LosesData
+                | Effect::MadeAnew
+                | Effect::SwitchedOff
+                | Effect::Stopped
+                | Effect::Migrated
+        )
     }
 
     fn told(self, who: &BTreeSet<&Address>) -> String {
@@ -131,6 +144,7 @@ impl Effect {
             Effect::Blocked => format!("{} cannot be done", count(n, "change")),
             Effect::LosesData => format!("{things} {} data", if one { "loses" } else { "lose" }),
             Effect::MadeAnew => format!("{things} made anew"),
+            Effect::SwitchedOff => format!("{things} stopped"),
             Effect::Stopped => format!("{things} stopped and started"),
             Effect::Migrated => format!("{things} moved to another host"),
             Effect::Waits => {
@@ -317,12 +331,20 @@ fn attributes<'a>(changes: impl IntoIterator<Item = &'a AttributeChange>) -> Str
     parts.join(", ")
 }
 
+/// Whether what an attribute refers to is made anew under the same address.
+pub fn is_remade(change: &AttributeChange) -> bool {
+    matches!(&change.before, Some(Value::Ref(_))) && change.before == change.after
+}
+
 /// One attribute that differs: `memory 8 GiB -> 12 GiB`.
 pub fn attribute(change: &AttributeChange) -> String {
     let path = clean(&change.path.to_string());
     match (&change.before, &change.after) {
         (Some(_), None) if path == STOPPED => format!("{path}, is started again"),
         (None, Some(_)) if path == STOPPED => path,
+        (Some(before), Some(_)) if is_remade(change) => {
+            format!("{path} {} made anew", value(before))
+        }
         (Some(before), Some(after)) => {
             let (mut old, mut new) = (value(before), value(after));
             if old == new {
@@ -374,20 +396,18 @@ pub fn usage(usage: &Usage) -> String {
 
 /// What is left when a host fails, in one line: `memory 35 GiB -> 31 GiB left if kvm2 fails`.
 pub fn reserve(own: &Reserve) -> String {
-    let signed = |n: i64| {
-        let sign = if n < 0 { "-" } else { "" };
-        match own.bytes {
-            true => format!("{sign}{}", human_size(n.unsigned_abs())),
-            false => n.to_string(),
-        }
+    let amount = |n: i64| match own.bytes {
+        true => human_size(n.unsigned_abs()),
+        false => n.unsigned_abs().to_string(),
     };
-    let before = match own.before == own.after {
-        true => String::new(),
-        false => format!("{} -> ", signed(own.before)),
+    let word = |n: i64| if n < 0 { "short" } else { "left" };
+    let after = format!("{} {}", amount(own.after), word(own.after));
+    let change = match (own.before == own.after, word(own.before)) {
+        (true, _) => after,
+        (false, same) if same == word(own.after) => format!("{} -> {after}", amount(own.before)),
+        (false, other) => format!("{} {other} -> {after}", amount(own.before)),
     };
-    let word = if own.after < 0 { "short" } else { "left" };
-    let host = own.host.last_name();
-    format!("{} {before}{} {word} if {host} fails", own.resource, signed(own.after))
+    format!("{} {change} if {} fails", own.resource, own.host.last_name())
 }
 
 /// How much of the limit is used afterwards, rounded up, so that 100 means full and more means

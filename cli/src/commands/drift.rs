@@ -63,7 +63,9 @@ pub(super) async fn run(arguments: &Drift, context: &Context) -> Outcome {
             "unchecked": known.plan.unchecked,
         }));
     } else if !arguments.reports.take_output() {
-        context.terminal.print(&text(&drift, all.len() - drift.len(), context.terminal.palette));
+        let checked = known.plan.unchecked.is_empty();
+        let before = all.len() - drift.len();
+        context.terminal.print(&text(&drift, before, checked, context.terminal.palette));
         for gap in &known.plan.unchecked {
             context.terminal.note(&format!("not checked: {}", crate::terminal::escape(gap)));
         }
@@ -94,14 +96,15 @@ fn earlier(path: &Path) -> Result<Vec<Drifted>, EarlierError> {
     }
 }
 
-fn text(drift: &[Drifted], known_before: usize, palette: Palette) -> String {
+fn text(drift: &[Drifted], known_before: usize, checked: bool, palette: Palette) -> String {
     let before = match known_before {
         0 => String::new(),
         n => format!(" {} known before.", count(n, "object")),
     };
     if drift.is_empty() {
         let new = if known_before > 0 { " more" } else { "" };
-        return format!("Nothing{new} was changed by hand.{before}\n");
+        let far = if checked { "" } else { ", as far as could be checked" };
+        return format!("Nothing{new} was changed by hand{far}.{before}\n");
     }
     let mut text = String::new();
     for own in drift {

@@ -45,11 +45,15 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
                 "An earlier run left {open} open; the next apply looks at them first."
             ));
         }
+        let (apply, saved) = (next(&arguments), saved(&arguments));
         let view = PlanView {
             palette: context.terminal.palette,
             everything: context.terminal.verbose > 0,
             observed: Some(&observed),
-            next: Next::Run(&next(&arguments)),
+            next: match &saved {
+                Some(plan) => Next::Saved { apply: &apply, plan },
+                None => Next::Run(&apply),
+            },
         };
         context.terminal.print(&view.render(&plan));
     }
@@ -90,6 +94,18 @@ fn next(arguments: &arguments::Plan) -> String {
     words.extend(arguments.path.as_ref().map(|path| shown(path)));
     words.extend(options(&arguments.run));
     words.join(" ")
+}
+
+/// The command that saved this plan.
+fn saved(arguments: &arguments::Plan) -> Option<String> {
+    let shown = |path: &Path| quote(&path.display().to_string());
+    let out = arguments.out.as_ref()?;
+    let mut words = vec!["tcloud plan".to_owned()];
+    words.extend(arguments.path.as_ref().map(|path| shown(path)));
+    words.extend(arguments.destroy.then(|| "--destroy".to_owned()));
+    words.extend(options(&arguments.run));
+    words.push(format!("--out {}", shown(out)));
+    Some(words.join(" "))
 }
 
 /// The options that decide what is planned, as they were given.

@@ -78,7 +78,14 @@ pub(crate) fn list(items: &[String], most: usize) -> String {
             return text;
         }
     }
-    shorten_end(&full, most)
+    // That there is more matters more than the end of the first, as long as something of it is left.
+    let more = format!(", +{} more", items.len().saturating_sub(1));
+    match items {
+        [first, _, ..] if most >= 2 * width(&more) => {
+            shorten_end(first, most - width(&more)) + &more
+        }
+        _ => shorten_end(&full, most),
+    }
 }
 
 /// The text broken between words into lines of at most `most` columns; the lines after the first

@@ -109,7 +109,7 @@ impl Page<'_> {
 
     fn fate(&self, guest: &Guest<'_>) -> Vec<String> {
         let told = guest.told;
-        let impact = self.lang.notices(told, guest.worst.waits);
+        let impact = self.lang.notices(told, guest.worst);
         let class = if guest.is_quiet() { "calm" } else { class(guest.worst) };
         let mut why: Vec<String> = guest.why.iter().take(6).map(|name| code(name)).collect();
         if let Some(at) = told.causes.first() {

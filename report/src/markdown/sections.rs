@@ -64,7 +64,7 @@ impl Page<'_> {
 
     fn fate(&self, guest: &Guest<'_>) -> Vec<String> {
         let told = guest.told;
-        let impact = self.lang.notices(told, guest.worst.waits);
+        let impact = self.lang.notices(told, guest.worst);
         let impact = match guest.is_quiet() {
             true => format!("✅ {impact}"),
             false => format!("{} **{impact}**", sign(guest.worst)),

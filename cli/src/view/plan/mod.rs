@@ -37,6 +37,9 @@ pub(crate) struct PlanView<'a> {
 pub(crate) enum Next<'a> {
     /// The plan was only shown; this command carries it out.
     Run(&'a str),
+    /// The plan was saved: the command that applies it, and the one that made it. What is agreed to
+    /// is part of a plan.
+    Saved { apply: &'a str, plan: &'a str },
     /// It is applied now.
     Nothing,
 }
@@ -175,7 +178,11 @@ impl PlanView<'_> {
     }
 
     fn next(&self, plan: &Plan) -> String {
-        let Next::Run(apply) = self.next else { return String::new() };
+        let (apply, saved) = match self.next {
+            Next::Run(apply) => (apply, None),
+            Next::Saved { apply, plan } => (apply, Some(plan)),
+            Next::Nothing => return String::new(),
+        };
         if plan.is_empty() {
             return String::new();
         }
@@ -193,6 +200,9 @@ impl PlanView<'_> {
         } else if signed {
             let saved = apply.replacen("tcloud apply", "tcloud plan", 1) + " --out PLANFILE";
             lines.push((saved, "to be signed, by tcloud agree, and then applied"));
+        } else if let Some(plan) = saved.filter(|_| open.len() <= 2) {
+            lines.push((apply, "asks for each name"));
+            lines.push((format!("{plan} {}", open.join(" ")), "agrees in the plan, for a script"));
         } else if open.len() <= 2 {
             lines.push((apply.clone(), "asks for each name"));
             lines.push((format!("{apply} {}", open.join(" ")), "agrees in a script"));
@@ -263,7 +273,8 @@ fn sentence(plan: &Plan) -> String {
         actions.iter().filter_map(|action| summary.actions.get(action)).sum()
     };
     let lost = plan.changes.iter().filter(|change| loses(change)).count();
-    let cycled = plan.changes.iter().filter(|c| stops(c)).count();
+    let stopped = plan.changes.iter().filter(|c| c.switches_off()).count();
+    let cycled = plan.changes.iter().filter(|c| stops(c)).count() - stopped;
     let replaced = of(&[Action::ReplaceDeleteFirst, Action::ReplaceCreateFirst]);
     let counts = [
         (of(&[Action::Create]), "to create"),
@@ -289,6 +300,9 @@ fn sentence(plan: &Plan) -> String {
             1 => write!(text, " 1 object loses its data."),
             lost => write!(text, " {lost} objects lose their data."),
         };
+    }
+    if stopped > 0 {
+        let _ = write!(text, " {} stopped.", count(stopped, "guest"));
     }
     if cycled > 0 {
         let _ = write!(text, " {} stopped and started.", count(cycled, "guest"));

@@ -6,8 +6,8 @@ use tcloud_model::value::human_size;
 use tcloud_model::{Address, AttrPath, Attribute, Fields, Impact, Name, Position, Value};
 use tcloud_planner::plan::{Action, AttributeChange, Change, Reason};
 
-use tcloud_report::text::host_name;
-use tcloud_report::text::reason;
+use tcloud_report::text as report;
+use tcloud_report::text::{host_name, reason};
 
 use crate::terminal::{Palette, Tone, WIDTH, escape};
 use crate::view::layout::{list, pad, places, shorten_middle, width};
@@ -90,7 +90,7 @@ impl<'p> Row<'p> {
 
     /// Whether it stands alone, however many others are like it.
     pub(super) fn is_alone(&self) -> bool {
-        self.is_dangerous() || !self.raw().is_empty()
+        self.is_dangerous() || later(self.change).is_some() || !self.raw().is_empty()
     }
 
     /// What is handed to a hypervisor as it is, old and new, whole.
@@ -131,7 +131,7 @@ impl<'p> Row<'p> {
     /// Why and what stays, for what is dangerous.
     fn details(&self) -> Vec<(String, Option<&'p Position>)> {
         if !self.is_dangerous() {
-            return Vec::new();
+            return later(self.change).map(|text| (text, None)).into_iter().collect();
         }
         let mut details = vec![(because(self.change), self.change.causes.first())];
         details.extend(consequence(self.change).map(|text| (text, None)));
@@ -209,16 +209,17 @@ pub(super) fn name_width(rows: &[Row<'_>]) -> usize {
     rows.iter().map(|row| width(&row.name())).max().unwrap_or(0).clamp(8, COLUMN)
 }
 
-/// The least that is left of what happens beside where it comes from.
-const LEAST: usize = 16;
-
 /// What happens at the left, where it comes from at the right edge. The place gives way first, then
-/// the phrases, and in the end there is no place at all.
+/// all phrases but the first, which is told whole: there is no place where it would be cut.
 fn spread(room: usize, phrases: &[String], cause: Option<&Position>, palette: Palette) -> String {
     let wanted = width(&phrases.join(", "));
     let forms = cause.map(places).unwrap_or_default();
     let fitting = forms.iter().find(|form| wanted + 2 + width(form) <= room);
-    let squeezed = forms.last().filter(|form| LEAST + 2 + width(form) <= room);
+    let least = match phrases {
+        [first, _, ..] => width(&format!("{first}, +{} more", phrases.len() - 1)),
+        _ => wanted,
+    };
+    let squeezed = forms.last().filter(|form| least + 2 + width(form) <= room);
     let Some(right) = fitting.or(squeezed) else { return list(phrases, room) };
     let left = list(phrases, room - width(right) - 2);
     let gap = " ".repeat(room - width(&left) - width(right));
@@ -243,6 +244,9 @@ fn class(change: &Change) -> (u8, &'static str, Tone) {
         (_, Impact::RecreateLose) => (1, "DATA LOSS", Tone::Danger),
         (Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst, _)
         | (Action::Update, Impact::RecreateKeep) => (2, "recreate", Tone::Danger),
+        (Action::Update, Impact::PowerCycle) if change.switches_off() => {
+            (POWER_CYCLE, "stop", Tone::Danger)
+        }
         (Action::Update, Impact::PowerCycle) if !change.waits => {
             (POWER_CYCLE, "power-cycle", Tone::Danger)
         }
@@ -271,6 +275,10 @@ fn phrases(change: &Change, new: Option<&Fields>) -> Vec<String> {
         Action::Create => created(change, new),
         Action::Delete if change.impact == Impact::RecreateLose => {
             vec![format!("deleted on {host}, with {}", data(change.written))]
+        }
+        // What is on every host that needs it does not leave, as a guest does.
+        Action::Delete if change.reason == Reason::Placement => {
+            vec![format!("nothing on {host} needs it any more")]
         }
         Action::Delete => vec![reason(&change.reason)],
         Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst => {
@@ -319,22 +327,24 @@ fn created(change: &Change, new: Option<&Fields>) -> Vec<String> {
 }
 
 fn updated(change: &Change) -> Vec<String> {
-    let mut all: Vec<&AttributeChange> = change.attributes.iter().collect();
-    all.sort_by_key(|attribute| std::cmp::Reverse(attribute.impact));
-    // What happens now stands before what waits, which is named as such and nothing else is.
-    let waits = |own: &&AttributeChange| change.waits && own.impact >= Impact::PowerCycle;
-    let (later, now): (Vec<_>, Vec<_>) = all.into_iter().partition(waits);
-    let lead = match (change.impact, change.waits) {
-        (_, true) => "now: ",
-        (Impact::PowerCycle, false) => "stopped and started: ",
+    // What waits stands on a line of its own, below what happens now.
+    let waits = |own: &AttributeChange| change.waits && own.impact >= Impact::PowerCycle;
+    let own = change.attributes.iter().filter(|own| change.now().is_none() || !waits(own));
+    let mut all: Vec<&AttributeChange> = own.collect();
+    all.sort_by_key(|own| {
+        (std::cmp::Reverse(own.impact), !report::is_remade(own), own.after.is_some())
+    });
+    let mut phrases: Vec<String> = all.into_iter().map(brief).collect();
+    let lead = match (change.waits, change.now()) {
+        (true, Some(_)) => "now: ",
+        (true, None) => "at its next start: ",
+        _ if change.switches_off() => "stopped, and stays so: ",
+        (false, Some(Impact::PowerCycle)) => "stopped and started: ",
         _ => "",
     };
-    let now = now.into_iter().map(attribute);
-    let later = led(later.into_iter().map(attribute), "at its next start: ");
-    let mut phrases: Vec<String> = match change.now() {
-        Some(_) => led(now, lead).chain(later).collect(),
-        None => later.chain(now).collect(),
-    };
+    if let Some(first) = phrases.first_mut() {
+        first.insert_str(0, lead);
+    }
     if change.impact == Impact::LiveGuest {
         phrases.push("the guest has to act".to_owned());
     }
@@ -344,10 +354,22 @@ fn updated(change: &Change) -> Vec<String> {
     phrases
 }
 
-/// Phrases with a lead before the first of them.
-fn led(phrases: impl Iterator<Item = String>, lead: &'static str) -> impl Iterator<Item = String> {
-    let leads = std::iter::once(lead).chain(std::iter::repeat(""));
-    phrases.zip(leads).map(|(phrase, lead)| format!("{lead}{phrase}"))
+/// An attribute in a row, where a whole block that comes or goes is told by its name.
+fn brief(change: &AttributeChange) -> String {
+    let path = escape(&change.path.to_string()).into_owned();
+    match (&change.before, &change.after) {
+        (Some(Value::Map(_)), None) => format!("{path} removed"),
+        (None, Some(Value::Map(_))) => format!("{path} added"),
+        _ => attribute(change),
+    }
+}
+
+/// What waits of a change that does something else now.
+fn later(change: &Change) -> Option<String> {
+    change.now().filter(|_| change.waits)?;
+    let waiting = change.attributes.iter().filter(|own| own.impact >= Impact::PowerCycle);
+    let waiting: Vec<String> = waiting.map(brief).collect();
+    Some(format!("at its next start: {}", list(&waiting, WIDTH - 2 - WORD - 19)))
 }
 
 /// An attribute with what it is and what it will be.
@@ -365,8 +387,11 @@ fn data(written: Option<u64>) -> String {
 
 /// Why, for what is dangerous: the attributes that force it, or the reason.
 fn because(change: &Change) -> String {
-    let forcing = change.attributes.iter().filter(|a| a.impact == change.impact);
-    let forcing: Vec<String> = forcing.map(attribute).collect();
+    let forcing = || change.attributes.iter().filter(|a| a.impact == change.impact);
+    // Other attributes would wait; a disk that is made anew cannot.
+    let remade = forcing().filter(|own| report::is_remade(own));
+    let remade: Vec<String> = remade.map(attribute).collect();
+    let forcing = if remade.is_empty() { forcing().map(attribute).collect() } else { remade };
     match change.reason {
         Reason::Text | Reason::Drift if !forcing.is_empty() => {
             format!("because {}", forcing.join(", "))

@@ -11,7 +11,7 @@ use tcloud_planner::plan::{
     Reserve, Step, StepId, Usage, Way,
 };
 
-use super::{Next, PlanView};
+use super::{Next, PlanView, Row};
 use crate::terminal::{Palette, WIDTH};
 use crate::view::layout::width;
 
@@ -243,13 +243,13 @@ fn nothing_to_do_is_one_sentence() {
 #[test]
 fn what_happens_now_stands_before_what_waits() {
     let mut change = waiting();
-    let disk = attribute("disk.archive", text("archive"), None, Impact::Live);
+    let disk = Value::map([(Name::new("volume"), Value::text("archive"))].into_iter().collect());
+    let disk = attribute("disk.archive", Some(disk), None, Impact::Live);
     change.attributes.push(disk);
-    let phrases = Row::of(&change, None).phrases().join(", ");
-    assert_eq!(
-        phrases,
-        "now: disk.archive removed, was \"archive\", at its next start: machine \"pc\" -> \"q35\""
-    );
+    let row = Row::of(&change, None).render(Palette::PLAIN, 8);
+    let lines: Vec<&str> = row.lines().map(str::trim).collect();
+    assert!(lines[0].contains("now: disk.archive removed"), "{row}");
+    assert_eq!(lines[1..], ["at its next start: machine \"pc\" -> \"q35\""]);
     let alone = Row::of(&waiting(), None).phrases().join(", ");
     assert_eq!(alone, "at its next start: machine \"pc\" -> \"q35\"");
 }
