@@ -37,7 +37,7 @@ pub(crate) fn reserves(
 ) -> Vec<Reserve> {
     let takes = |host: &Address| {
         let declared = desired.resources.get(host);
-        !declared.is_some_and(|own| own.attributes.flag("drain") == Some(true))
+        declared.is_none_or(|own| own.attributes.flag("drain") != Some(true))
     };
     let mut sites: BTreeMap<(&Address, &Name), Vec<&Usage>> = BTreeMap::new();
     for line in usage {
