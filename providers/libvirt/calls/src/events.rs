@@ -21,6 +21,11 @@ const WAKER: c_int = 0;
 /// How many handles are looked at in one turn.
 const AT_ONCE: usize = 16;
 
+/// How long the loop rests when a handle was ready. Threads that share a connection hand over the
+/// reading, and its handle is on until the next one has woken up: what comes meanwhile is for that
+/// thread, and would be looked at again and again. Nothing here is in a hurry.
+const REST: Duration = Duration::from_millis(10);
+
 static LOOP: OnceLock<Loop> = OnceLock::new();
 
 /// Gives libvirt the loop, which runs on a thread of its own as long as the process. It has to be
@@ -132,18 +137,23 @@ impl Loop {
         let timeout = self.lock().timeout();
         // A signal is a reason to look again.
         let _ = epoll::wait(&self.epoll, spare_capacity(ready), timeout.as_ref());
+        let mut rest = Duration::ZERO;
         for event in ready.drain(..) {
             match c_int::try_from(event.data.u64()).unwrap_or(WAKER) {
                 WAKER => {
                     let _ = rustix::io::read(&self.waker, &mut [0; 8]);
                 }
-                watch => self.ready(watch, event.flags),
+                watch => {
+                    self.ready(watch, event.flags);
+                    rest = REST;
+                }
             }
         }
         let due = self.lock().due();
         due.into_iter().for_each(|timer| self.ring(timer));
         let gone = std::mem::take(&mut self.lock().gone);
         gone.into_iter().for_each(Opaque::free);
+        thread::sleep(rest);
     }
 
     fn ready(&self, watch: c_int, flags: EventFlags) {
