@@ -41,7 +41,7 @@ pub(super) fn write_machine(domain: &mut Element, machine: &str, slots: usize) {
     kind.set("arch", "x86_64");
     kind.set("machine", machine);
     if kind.content().is_empty() {
-        kind.children.push(Node::Text("hvm".to_owned()));
+        kind.children.push(Node::Text("hvm".into()));
     }
     let devices = devices_mut(domain);
     if !is_new {

@@ -42,7 +42,7 @@ const NIC: [&str; 3] = ["max_rate", "admits", "reaches"];
 pub fn read(definitions: &Definitions<'_>, directory: &Directory) -> Reading {
     let Definitions { live, persistent, autostart, executing } = *definitions;
     let complete = |own: &Element, running: bool| {
-        let mut fields = definition(own, directory);
+        let mut fields = parts(own, directory);
         fields.insert(extension::BLOCK, Value::map(extension::read(own)));
         fields.insert("autostart", Value::Bool(autostart));
         fields.insert("running", Value::Bool(running));
@@ -94,6 +94,16 @@ fn sure(fields: &Fields, names: &[&str]) -> Value {
 
 /// What one definition says, without what stands in none. What it does not say is missing.
 pub fn definition(domain: &Element, directory: &Directory) -> Fields {
+    let mut fields = parts(domain, directory);
+    let block = extension::said(domain);
+    if !block.is_empty() {
+        fields.insert(extension::BLOCK, Value::map(block));
+    }
+    fields
+}
+
+/// The same without the block of what only libvirt has.
+fn parts(domain: &Element, directory: &Directory) -> Fields {
     let asked = words::read(domain);
     let mut fields = Fields::new();
     for name in ["title", "description"] {
@@ -123,10 +133,6 @@ pub fn definition(domain: &Element, directory: &Directory) -> Fields {
     }
     let nothing = Arc::new(Fields::new());
     let nics = asked.map("nic").unwrap_or(&nothing);
-    let block = extension::said(domain);
-    if !block.is_empty() {
-        fields.insert(extension::BLOCK, Value::map(block));
-    }
     fields.insert("disk", Value::map(disk::read(domain, directory)));
     fields.insert("nic", Value::map(nic::read(domain, nics, directory)));
     fields

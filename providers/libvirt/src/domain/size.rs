@@ -4,6 +4,7 @@
 //! plugged in: what it has is what the text says, also for a guest that does not co-operate, and
 //! more arrives as modules. At its next start the modules are part of the cell.
 
+use smol_str::ToSmolStr as _;
 use tcloud_model::{Fields, Value};
 
 use super::amount::{bytes, kib};
@@ -32,7 +33,7 @@ pub(super) fn write(domain: &mut Element, wanted: &Fields) -> Result<(), DefineE
     let vcpu = ensure(domain, "vcpu");
     let is_other = vcpu.content() != most_vcpus.to_string();
     vcpu.children.clear();
-    vcpu.children.push(Node::Text(most_vcpus.to_string()));
+    vcpu.children.push(Node::Text(most_vcpus.to_smolstr()));
     vcpu.unset("current");
     if most_vcpus > vcpus {
         vcpu.set("current", vcpus);

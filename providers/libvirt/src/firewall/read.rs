@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use smol_str::ToSmolStr as _;
 use tcloud_model::{Cidr, Fields, Port, Protocol, Value};
 
 use super::space::{Opening, value_of};
@@ -92,10 +93,10 @@ fn canonical(rule: &Element) -> String {
         let values = element.attributes.iter().map(|(name, value)| {
             // Hexadecimal where we write decimal, and the other way round.
             let number = value.strip_prefix("0x").and_then(|v| u32::from_str_radix(v, 16).ok());
-            let value = number.map_or_else(|| value.clone(), |number| number.to_string());
+            let value = number.map_or_else(|| value.clone(), |number| number.to_smolstr());
             format!("{}.{name}={value}", element.name)
         });
-        parts.push(element.name.clone());
+        parts.push(element.name.to_string());
         parts.extend(values);
     }
     parts.sort_unstable();

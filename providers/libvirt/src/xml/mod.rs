@@ -1,6 +1,10 @@
 //! XML as a tree that can be changed. It is only ever made by the typed writer, which escapes
 //! everything, and only ever read by a reader that knows no DTD: no text is pasted into XML.
 
+use std::fmt::Display;
+
+use smol_str::{SmolStr, ToSmolStr as _};
+
 mod read;
 mod write;
 
@@ -10,13 +14,14 @@ mod tests;
 pub use read::{DEEPEST, LONGEST};
 
 /// An element with everything in it. Names with a prefix are kept as `prefix:name`, and the
-/// declarations of prefixes as attributes `xmlns:prefix`.
+/// declarations of prefixes as attributes `xmlns:prefix`. A definition has hundreds of texts, nearly
+/// all of them short: most need no memory of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Element {
     /// Its name.
-    pub name: String,
+    pub name: SmolStr,
     /// Its attributes, in their order.
-    pub attributes: Vec<(String, String)>,
+    pub attributes: Vec<(SmolStr, SmolStr)>,
     /// What is in it.
     pub children: Vec<Node>,
 }
@@ -27,9 +32,9 @@ pub enum Node {
     /// An element.
     Element(Element),
     /// Text, as it is meant: nothing in it is escaped.
-    Text(String),
+    Text(SmolStr),
     /// A comment.
-    Comment(String),
+    Comment(SmolStr),
 }
 
 /// What is wrong with XML.
@@ -65,13 +70,13 @@ pub enum XmlError {
 
 impl Element {
     /// An element with nothing in it.
-    pub fn new(name: impl Into<String>) -> Element {
+    pub fn new(name: impl Into<SmolStr>) -> Element {
         Element { name: name.into(), attributes: Vec::new(), children: Vec::new() }
     }
 
     /// Adds an attribute.
     #[must_use]
-    pub fn attr(mut self, name: impl Into<String>, value: impl ToString) -> Element {
+    pub fn attr(mut self, name: impl Into<SmolStr>, value: impl Display) -> Element {
         self.set(name, value);
         self
     }
@@ -92,8 +97,8 @@ impl Element {
 
     /// Adds text.
     #[must_use]
-    pub fn text(mut self, text: impl ToString) -> Element {
-        self.children.push(Node::Text(text.to_string()));
+    pub fn text(mut self, text: impl Display) -> Element {
+        self.children.push(Node::Text(text.to_smolstr()));
         self
     }
 
@@ -103,8 +108,8 @@ impl Element {
     }
 
     /// Sets an attribute, in its place if it is there.
-    pub fn set(&mut self, attribute: impl Into<String>, value: impl ToString) {
-        let (name, value) = (attribute.into(), value.to_string());
+    pub fn set(&mut self, attribute: impl Into<SmolStr>, value: impl Display) {
+        let (name, value) = (attribute.into(), value.to_smolstr());
         match self.attributes.iter_mut().find(|(own, _)| *own == name) {
             Some((_, own)) => *own = value,
             None => self.attributes.push((name, value)),

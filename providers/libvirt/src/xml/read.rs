@@ -1,6 +1,7 @@
 //! Reads XML: no DTD, so no entities but the five of XML itself; bounded in length and depth.
 
 use roxmltree::{Document, ParsingOptions};
+use smol_str::format_smolstr;
 
 use super::{Element, Node, XmlError};
 
@@ -39,19 +40,21 @@ fn element(node: roxmltree::Node<'_, '_>, text: &str, depth: usize) -> Result<El
         let (prefix, uri) = (namespace.name(), namespace.uri());
         let known = outer.and_then(|outer| outer.lookup_namespace_uri(prefix));
         if prefix != Some("xml") && known != Some(uri) {
-            let name = prefix.map_or("xmlns".to_owned(), |prefix| format!("xmlns:{prefix}"));
-            own.attributes.push((name, uri.to_owned()));
+            let name = prefix.map_or("xmlns".into(), |prefix| format_smolstr!("xmlns:{prefix}"));
+            own.attributes.push((name, uri.into()));
         }
     }
+    own.attributes.reserve_exact(node.attributes().len());
     for attribute in node.attributes() {
-        let name = text[attribute.range_qname()].to_owned();
-        own.attributes.push((name, attribute.value().to_owned()));
+        let name = text[attribute.range_qname()].into();
+        own.attributes.push((name, attribute.value().into()));
     }
+    own.children.reserve_exact(node.children().count());
     for child in node.children() {
         if child.is_element() {
             own.children.push(Node::Element(element(child, text, depth + 1)?));
         } else if let Some(inner) = child.text() {
-            let inner = inner.to_owned();
+            let inner = inner.into();
             own.children.push(if child.is_comment() {
                 Node::Comment(inner)
             } else {

@@ -1,12 +1,13 @@
 //! What is written is what is read, for every text; and what is not fit for reading is refused.
 
 use proptest::prelude::*;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::write::is_allowed;
 use super::{Element, Node, XmlError};
 
 /// Any text that XML can hold, often with what could break out of it.
-fn text() -> impl Strategy<Value = String> {
+fn text() -> impl Strategy<Value = SmolStr> {
     let traps = prop::sample::select(vec![
         "]]>",
         "<!--",
@@ -28,14 +29,16 @@ fn text() -> impl Strategy<Value = String> {
     ]);
     let any = any::<String>().prop_map(|text| text.chars().filter(|c| is_allowed(*c)).collect());
     prop::collection::vec(prop_oneof![traps.prop_map(str::to_owned), any], 0..4)
-        .prop_map(|parts| parts.concat())
+        .prop_map(|parts| parts.concat().into())
 }
 
-fn name() -> impl Strategy<Value = String> {
-    "[a-z_][a-zA-Z0-9_.-]{0,8}".prop_filter("reserved", |name| !name.starts_with("xml"))
+fn name() -> impl Strategy<Value = SmolStr> {
+    let names =
+        "[a-z_][a-zA-Z0-9_.-]{0,8}".prop_filter("reserved", |name| !name.starts_with("xml"));
+    names.prop_map_into()
 }
 
-fn attributes() -> impl Strategy<Value = Vec<(String, String)>> {
+fn attributes() -> impl Strategy<Value = Vec<(SmolStr, SmolStr)>> {
     prop::collection::btree_map(name(), text(), 0..4).prop_map(|all| all.into_iter().collect())
 }
 
@@ -49,7 +52,7 @@ fn element() -> impl Strategy<Value = Element> {
         let node = prop_oneof![
             inner.prop_map(Node::Element),
             text().prop_map(Node::Text),
-            "[ -,.-~]{0,12}".prop_map(Node::Comment),
+            "[ -,.-~]{0,12}".prop_map(|own| Node::Comment(own.into())),
         ];
         (name(), attributes(), prop::collection::vec(node, 0..5)).prop_map(
             |(name, attributes, children)| Element { name, attributes, children: joined(children) },
@@ -63,7 +66,9 @@ fn joined(nodes: Vec<Node>) -> Vec<Node> {
     for node in nodes {
         match (all.last_mut(), node) {
             (_, Node::Text(text)) if text.is_empty() => {}
-            (Some(Node::Text(before)), Node::Text(text)) => before.push_str(&text),
+            (Some(Node::Text(before)), Node::Text(text)) => {
+                *before = format_smolstr!("{before}{text}");
+            }
             (_, node) => all.push(node),
         }
     }
