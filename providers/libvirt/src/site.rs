@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use tcloud_model::kinds::HOLDS_DATA;
-use tcloud_model::{Address, Catalog, Name, Operation, OperationKind, Stamp};
+use tcloud_model::{Address, AttrPath, Catalog, Name, Operation, OperationKind, Stamp};
 use tcloud_provider::request;
 use uuid::Uuid;
 use virt::connect::Connect;
@@ -96,10 +96,19 @@ impl Site {
         let Some(class) = Class::of(&schema.kind) else {
             return Failure::refused(request::no_such_kind(&schema.kind));
         };
-        if let OperationKind::Create { attributes, .. } | OperationKind::Update { attributes, .. } =
-            &operation.action
-        {
-            request::accept(schema, attributes).map_err(Failure::Refused)?;
+        match &operation.action {
+            OperationKind::Create { attributes, .. } => {
+                request::accept(schema, attributes).map_err(Failure::Refused)?;
+            }
+            // What others made may hold what nobody could ask for; it stays.
+            OperationKind::Update { attributes, changed, .. } => {
+                let given = request::without_none(attributes);
+                for path in changed.iter().map(AttrPath::names) {
+                    request::accept_change(schema, &path, given.at(&path))
+                        .map_err(Failure::Refused)?;
+                }
+            }
+            _ => {}
         }
         Ok(class)
     }

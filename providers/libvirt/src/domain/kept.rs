@@ -135,7 +135,11 @@ impl Kept {
         if features.find("acpi").is_none() {
             self.0.push("no ACPI".to_owned());
         }
-        self.rest("feature ", features, &["acpi", "apic", "smm"]);
+        let plain = ["acpi", "apic", "smm"];
+        self.rest("feature ", features, &plain);
+        for own in features.all().filter(|own| plain.contains(&own.name.as_str())) {
+            self.words(&format!("feature {} ", own.name), own, &["state"]);
+        }
     }
 
     fn cpu(&mut self, domain: &Element) {
@@ -204,7 +208,11 @@ impl Kept {
             "input" if of("bus") == "ps2" => {}
             "audio" if of("type") == "none" => {}
             "watchdog" if of("model") == "itco" && of("action") == "reset" => {}
-            "memballoon" if of("model") == "virtio" => {}
+            "memballoon" if of("model") == "virtio" => {
+                self.words("memballoon ", device, &["model"]);
+                // How often it tells is ours to choose.
+                self.rest("memballoon ", device, &["address", "alias", "stats"]);
+            }
             "memory" if of("model") == "dimm" => {}
             "tpm" => {
                 let backend = device.find("backend");
