@@ -147,7 +147,7 @@ impl Task {
     }
 
     async fn after_error(&self, error: ProviderError) -> Attempt {
-        let ProviderError { message, retry, object: _ } = error;
+        let ProviderError { message, retry, object: _, lacks: _ } = error;
         match retry {
             Retry::Later => Attempt::Again(message),
             Retry::Never | Retry::Unready => Attempt::End(self.refused(message).await),

@@ -12,6 +12,9 @@ pub struct ProviderError {
     pub retry: Retry,
     /// The newest known object, if there is one.
     pub object: Option<Box<ObservedObject>>,
+    /// The attribute that this host cannot make real, whatever its value: `max_rate`. Without it, the
+    /// same call may succeed.
+    pub lacks: Option<String>,
 }
 
 /// Whether trying again can help.
@@ -28,29 +31,40 @@ pub enum Retry {
 }
 
 impl ProviderError {
+    fn new(message: impl Into<String>, retry: Retry) -> ProviderError {
+        ProviderError { message: message.into(), retry, object: None, lacks: None }
+    }
+
     /// A failure for good.
     pub fn permanent(message: impl Into<String>) -> ProviderError {
-        ProviderError { message: message.into(), retry: Retry::Never, object: None }
+        ProviderError::new(message, Retry::Never)
     }
 
     /// A failure that may pass.
     pub fn transient(message: impl Into<String>) -> ProviderError {
-        ProviderError { message: message.into(), retry: Retry::Later, object: None }
+        ProviderError::new(message, Retry::Later)
     }
 
     /// A failure whose effect is not known.
     pub fn unknown(message: impl Into<String>) -> ProviderError {
-        ProviderError { message: message.into(), retry: Retry::Unknown, object: None }
+        ProviderError::new(message, Retry::Unknown)
     }
 
     /// What was done, and has not led to what it was for.
     pub fn unready(message: impl Into<String>) -> ProviderError {
-        ProviderError { message: message.into(), retry: Retry::Unready, object: None }
+        ProviderError::new(message, Retry::Unready)
     }
 
     /// Adds the newest known object.
     pub fn with_object(mut self, object: ObservedObject) -> ProviderError {
         self.object = Some(Box::new(object));
+        self
+    }
+
+    /// Says which attribute the host cannot make real.
+    #[must_use]
+    pub fn lacking(mut self, attribute: &str) -> ProviderError {
+        self.lacks = Some(attribute.to_owned());
         self
     }
 }

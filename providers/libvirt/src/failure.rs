@@ -49,6 +49,9 @@ impl Failure {
                         ProviderError::transient(message)
                     }
                     _ if is_busy(&error) => ProviderError::transient(message),
+                    _ if cannot_limit(&error) => {
+                        ProviderError::permanent(message).lacking("max_rate")
+                    }
                     _ => ProviderError::permanent(message),
                 }
             }
@@ -67,6 +70,13 @@ pub(crate) fn is_busy(error: &Error) -> bool {
     error.message().contains("asynchronous jobs running")
 }
 
+/// Whether the host's kernel lacks a part of traffic control; libvirt has no code for it.
+fn cannot_limit(error: &Error) -> bool {
+    let words = error.message();
+    let part = ["kind is unknown", "Failed to load TC action module"];
+    words.contains("Child process (tc ") && part.iter().any(|part| words.contains(part))
+}
+
 /// libvirt's words, with a word of ours where they do not say what is meant.
 fn said(error: &Error) -> String {
     let words = error.message().trim().escape_debug().to_string().replace("\\'", "'");
@@ -75,6 +85,10 @@ fn said(error: &Error) -> String {
         ErrorNumber::OperationDenied => {
             format!("the connection may only read, and this needs one that may write: {words}")
         }
+        _ if cannot_limit(error) => format!(
+            "the host's kernel cannot limit what is sent (max_rate): it needs sch_htb, sch_sfq, \
+             cls_u32 and act_police: {words}"
+        ),
         ErrorNumber::AccessDenied => format!("the account lacks a right for this: {words}"),
         _ => words,
     }

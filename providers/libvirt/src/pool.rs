@@ -299,11 +299,7 @@ fn check_same(definition: &Element, attributes: &Fields) -> Result<(), Failure> 
     let now = read(definition);
     for name in ["type", "path", "source"] {
         let asked = attributes.get(name).filter(|value| **value != Value::None);
-        let same = match (asked, now.get(name)) {
-            (None, _) => true,
-            (asked, own) => asked == own,
-        };
-        if !same {
+        if asked != now.get(name) {
             return Failure::refused(format!("the {name} of a pool cannot change"));
         }
     }

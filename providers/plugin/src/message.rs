@@ -147,6 +147,9 @@ pub struct ErrorData {
     /// The newest known object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<Box<Object>>,
+    /// The attribute that this host cannot make real, whatever its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
 }
 
 /// Whether trying again can help.
@@ -390,12 +393,12 @@ impl From<WireRetry> for Retry {
 
 impl From<ProviderError> for ErrorObject {
     fn from(error: ProviderError) -> ErrorObject {
-        let ProviderError { message, retry, object } = error;
+        let ProviderError { message, retry, object, lacks } = error;
         let object = object.map(|object| Box::new(Object::from(*object)));
         ErrorObject {
             code: code::FAILED,
             message,
-            data: Some(ErrorData { retry: retry.into(), object }),
+            data: Some(ErrorData { retry: retry.into(), object, lacks }),
         }
     }
 }
@@ -405,14 +408,17 @@ impl From<ErrorObject> for ProviderError {
     /// of anything else nobody knows.
     fn from(error: ErrorObject) -> ProviderError {
         let ErrorObject { code, message, data } = error;
-        let (retry, object) = match data {
-            Some(ErrorData { retry, object }) => (retry.into(), object),
+        let (retry, object, lacks) = match data {
+            Some(ErrorData { retry, object, lacks }) => (retry.into(), object, lacks),
             None => match code {
-                code::PARSE | code::REQUEST | code::METHOD | code::PARAMS => (Retry::Never, None),
-                _ => (Retry::Unknown, None),
+                code::PARSE | code::REQUEST | code::METHOD | code::PARAMS => {
+                    (Retry::Never, None, None)
+                }
+                _ => (Retry::Unknown, None, None),
             },
         };
-        ProviderError { message, retry, object: object.map(|own| Box::new((*own).into())) }
+        let object = object.map(|own| Box::new((*own).into()));
+        ProviderError { message, retry, object, lacks }
     }
 }
 

@@ -20,6 +20,10 @@ impl Suite<'_> {
             let Some(schema) = self.client.catalog.get(address.kind()).cloned() else { continue };
             for variation in variations(&schema, &base, &world) {
                 let name = format!("{} costs {}", describe(&address, &variation), variation.impact);
+                if let Some(why) = self.hindrance(&variation) {
+                    self.not_run(name, &why);
+                    continue;
+                }
                 let checked = self.change(&address, &base, &variation).await;
                 self.note(name, checked);
                 if let Err(trouble) = self.restore(&address, &base, &variation).await {
@@ -71,15 +75,17 @@ impl Suite<'_> {
     }
 
     async fn update(&self, address: &Address, change: &Variation, power_cycle: bool) -> Applied {
-        let path = change.path.to_string();
-        self.client.update(address, &change.attributes, &[&path], power_cycle).await
+        let paths = paths(change);
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        self.client.update(address, &change.attributes, &paths, power_cycle).await
     }
 
     /// Brings an object back to its attributes; where that cannot be done in place, the world is
     /// made anew.
     async fn restore(&self, address: &Address, base: &Fields, change: &Variation) -> Checked {
-        let path = change.path.to_string();
-        if self.client.update(address, base, &[&path], true).await.is_err() {
+        let paths = paths(change);
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        if self.client.update(address, base, &paths, true).await.is_err() {
             self.clear().await?;
             self.build().await?;
         }
@@ -109,6 +115,10 @@ impl Suite<'_> {
         let (guest, _) = self.world.guest();
         self.process_of(&self.client.identity(&guest).name).await
     }
+}
+
+fn paths(change: &Variation) -> Vec<String> {
+    std::iter::once(&change.path).chain(&change.beside).map(AttrPath::to_string).collect()
 }
 
 fn describe(address: &Address, change: &Variation) -> String {

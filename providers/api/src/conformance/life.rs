@@ -10,7 +10,7 @@ use crate::ProviderError;
 impl Suite<'_> {
     /// The checks of this module.
     pub(crate) async fn life(&mut self) {
-        let built = self.build().await;
+        let built = self.build_what_can_be().await;
         self.note("everything can be created", built);
         for (address, attributes) in self.world.objects.clone() {
             let checked = self.create(&address, &attributes).await;

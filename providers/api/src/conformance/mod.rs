@@ -23,11 +23,12 @@ use std::fmt;
 
 use tcloud_model::{Address, Deployment, Fields, Name, Value};
 
-use crate::ConfiguredProvider;
+use crate::{ConfiguredProvider, ProviderError};
 
 pub use client::{Applied, Client, fields, with};
 pub use outsider::Outsider;
 
+use variation::Variation;
 use world::World;
 
 /// A check and what came of it.
@@ -77,9 +78,7 @@ pub async fn run(
 ) -> Vec<Verdict> {
     let client = Client::new(provider, host, deployment);
     let world = World::new(|address, attributes| outsider.fit(address, attributes));
-    let mut suite = Suite { client, outsider: Ok(outsider), world, verdicts: Vec::new() };
-    suite.run().await;
-    suite.verdicts
+    Suite::new(client, Ok(outsider), world).run().await
 }
 
 /// Runs what needs nobody who does things to the host by hand; `why` says why there is nobody. What
@@ -93,9 +92,7 @@ pub async fn run_alone(
 ) -> Vec<Verdict> {
     let client = Client::new(provider, host, deployment);
     let world = World::new(fit);
-    let mut suite = Suite { client, outsider: Err(why), world, verdicts: Vec::new() };
-    suite.run().await;
-    suite.verdicts
+    Suite::new(client, Err(why), world).run().await
 }
 
 /// A run of the suite.
@@ -104,14 +101,25 @@ pub(crate) struct Suite<'a> {
     /// Who does things by hand, or why nobody does.
     pub(crate) outsider: Result<&'a dyn Outsider, &'a str>,
     pub(crate) world: World,
+    /// The attributes that the provider says its host cannot make real, with why.
+    lacks: Vec<(String, String)>,
     verdicts: Vec<Verdict>,
 }
 
-impl Suite<'_> {
-    async fn run(&mut self) {
+impl<'a> Suite<'a> {
+    fn new(
+        client: Client<'a>,
+        outsider: Result<&'a dyn Outsider, &'a str>,
+        world: World,
+    ) -> Suite<'a> {
+        Suite { client, outsider, world, lacks: Vec::new(), verdicts: Vec::new() }
+    }
+
+    async fn run(mut self) -> Vec<Verdict> {
         self.life().await;
         self.strangers().await;
         self.costs().await;
+        self.verdicts
     }
 
     /// The run of a guest; always the same when nobody can tell, which [`Suite::not_run`] has to say.
@@ -139,13 +147,41 @@ impl Suite<'_> {
 
     /// Makes the whole world.
     pub(crate) async fn build(&self) -> Checked {
+        self.try_build().await.map_err(|error| error.message)
+    }
+
+    async fn try_build(&self) -> Result<(), ProviderError> {
         for (address, attributes) in &self.world.objects {
-            self.client
-                .create(address, attributes)
-                .await
-                .map_err(|error| format!("{address} cannot be created: {error}"))?;
+            self.client.create(address, attributes).await.map_err(|mut error| {
+                error.message = format!("{address} cannot be created: {error}");
+                error
+            })?;
         }
         Ok(())
+    }
+
+    /// Makes the whole world, without the attributes of which the provider says that its host cannot
+    /// make them real.
+    pub(crate) async fn build_what_can_be(&mut self) -> Checked {
+        loop {
+            let Err(error) = self.try_build().await else { return Ok(()) };
+            match error.lacks {
+                Some(name) if self.world.forget(&name) => self.lacks.push((name, error.message)),
+                _ => return Err(error.message),
+            }
+        }
+    }
+
+    /// Why a change cannot be tried here: the host cannot make the attribute real, or nobody is there
+    /// whose guests would let go of a device.
+    pub(crate) fn hindrance(&self, change: &Variation) -> Option<String> {
+        let names = change.path.names();
+        let lacks = |(name, _): &&(String, String)| names.last().is_some_and(|own| **own == **name);
+        let lack = self.lacks.iter().find(lacks).map(|(_, why)| why.clone());
+        let unplugs = change.value.is_none()
+            && names.len() == 2
+            && ["disk", "nic"].contains(&names[0].as_str());
+        lack.or_else(|| self.outsider.err().filter(|_| unplugs).map(str::to_owned))
     }
 
     /// Takes the whole world away, in the other order.

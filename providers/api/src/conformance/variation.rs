@@ -1,7 +1,9 @@
 //! Every attribute and block of an object, changed in each direction, with what the schema promises
 //! of it.
 
-use tcloud_model::{Address, AttrPath, Attribute, Block, Fields, Impact, Name, Schema, Value};
+use tcloud_model::{
+    Address, AttrPath, Attribute, Block, Cost, Fields, Impact, Name, Schema, Type, Value,
+};
 
 use tcloud_model::kinds::{ATTACHMENT, STOPPED, UNFINISHED};
 
@@ -17,6 +19,8 @@ pub(crate) struct Variation {
     pub(crate) impact: Impact,
     /// All attributes after the change.
     pub(crate) attributes: Fields,
+    /// What has to change with it, so that both can hold.
+    pub(crate) beside: Option<AttrPath>,
 }
 
 /// All variations of an object's attributes.
@@ -67,9 +71,20 @@ impl Walk<'_> {
 
     fn attribute(&mut self, path: &AttrPath, attribute: &Attribute, beside: &Fields) {
         let now = beside.get(&attribute.name);
-        for value in self.targets.others(&attribute.ty, now) {
+        // A number whose changes all cost the same is changed once, and a choice to each other one.
+        let few = matches!((&attribute.cost, &attribute.ty), (Cost::Always(_), own) if !matches!(own, Type::OneOf(_)));
+        let most = if few { 1 } else { usize::MAX };
+        for value in self.targets.others(&attribute.ty, now).into_iter().take(most) {
             let impact = attribute.cost.of(now, Some(&value), beside);
+            let with = companion(attribute, &value, beside);
             self.change(path, Some(value), impact);
+            if let (Some((name, value)), Some(made)) = (with, self.found.last_mut()) {
+                let mut own = path.clone();
+                own.0.pop();
+                let own = own.field(name);
+                made.attributes.put(&own.names(), Some(value));
+                made.beside = Some(own);
+            }
         }
         let is_needed = attribute.required || attribute.default.is_some() || attribute.assigned;
         let is_size = ["vcpus", "memory", "size"].contains(&attribute.name.as_str());
@@ -97,7 +112,7 @@ impl Walk<'_> {
     fn sample(&self, block: &Block) -> Fields {
         let mut fields = Fields::new();
         for attribute in block.attributes.iter().filter(|attribute| !attribute.steering) {
-            let refers = matches!(attribute.ty, tcloud_model::Type::Ref(_));
+            let refers = matches!(attribute.ty, Type::Ref(_));
             let value = match &attribute.default {
                 Some(default) => Some(default.clone()),
                 None if attribute.required || refers => self.targets.sample(&attribute.ty),
@@ -113,6 +128,20 @@ impl Walk<'_> {
     fn change(&mut self, path: &AttrPath, value: Option<Value>, impact: Impact) {
         let mut attributes = self.base.clone();
         attributes.put(&path.names(), value.clone());
-        self.found.push(Variation { path: path.clone(), value, impact, attributes });
+        self.found.push(Variation { path: path.clone(), value, impact, attributes, beside: None });
+    }
+}
+
+/// What has to change beside an attribute: a ceiling rises with what is to be above it.
+fn companion(attribute: &Attribute, value: &Value, beside: &Fields) -> Option<(Name, Value)> {
+    match &attribute.cost {
+        Cost::Ceiling { ceiling, .. } => {
+            let is_above = beside.number(ceiling).is_some_and(|most| value.number() > Some(most));
+            is_above.then(|| (ceiling.clone(), value.clone()))
+        }
+        _ if attribute.name == *"secure_boot" && *value == Value::Bool(true) => {
+            Some((Name::new("firmware"), Value::text("uefi")))
+        }
+        _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! A small world with every managed kind in it, and a second one of what others refer to.
 
-use tcloud_model::{Address, Fields};
+use tcloud_model::{Address, Fields, Value};
 
 /// What the suite asks for, each object after those that it needs.
 pub(crate) struct World {
@@ -32,7 +32,7 @@ const OBJECTS: [(&str, &str); 11] = [
     ),
     (
         "tenant.conformance.network.office",
-        r#"{"cidr":{"$cidr":"10.213.0.0/24"},"mode":"nat","gateway":{"$ip":"10.213.0.1"},
+        r#"{"cidr":{"$cidr":"10.213.0.0/24"},"mode":"nat","gateway":{"$ip":"10.213.0.254"},
         "mtu":1500,
         "dhcp":{"range":{"$ip_range":["10.213.0.100","10.213.0.150"]},
         "lease":{"$duration":3600000}},
@@ -105,6 +105,17 @@ impl World {
         World { objects: objects.collect() }
     }
 
+    /// Asks for an attribute nowhere any more; says whether it was asked for.
+    pub(crate) fn forget(&mut self, name: &str) -> bool {
+        let mut found = false;
+        for (_, attributes) in &mut self.objects {
+            let (kept, gone) = without(attributes, name);
+            *attributes = kept;
+            found |= gone;
+        }
+        found
+    }
+
     /// The guest that runs, with its attributes.
     pub(crate) fn guest(&self) -> (Address, Fields) {
         let guest = self.objects.iter().find(|(address, _)| address.to_string() == GUEST);
@@ -124,4 +135,23 @@ impl World {
         }
         all
     }
+}
+
+/// Fields without those of a name, however deep, and whether there were any.
+fn without(fields: &Fields, name: &str) -> (Fields, bool) {
+    let mut gone = false;
+    let kept = fields.iter().filter_map(|(own, value)| match value {
+        _ if **own == *name => {
+            gone = true;
+            None
+        }
+        Value::Map(inner) => {
+            let (inner, found) = without(inner, name);
+            gone |= found;
+            Some((own.clone(), Value::map(inner)))
+        }
+        _ => Some((own.clone(), value.clone())),
+    });
+    let kept = kept.collect();
+    (kept, gone)
 }

@@ -191,6 +191,15 @@ fn one(nic: &Element, asked: &Fields, directory: &super::Directory) -> Fields {
     }
     let filter = nic.find("filterref").filter(|own| is_ours(own));
     fields.insert("filter", Value::Bool(filter.is_some()));
+    // The rules of a NIC without a filter wait until it has one.
+    if filter.is_none() {
+        for name in ["admits", "reaches"] {
+            if let Some(value) = asked.get(name) {
+                fields.insert(name, value.clone());
+            }
+        }
+        return fields;
+    }
     let own = filter.and_then(|own| directory.filter(own.get("filter")?));
     for (name, value) in firewall::read_nic(own).iter().filter(|(_, v)| **v != Value::None) {
         fields.insert(name.clone(), value.clone());

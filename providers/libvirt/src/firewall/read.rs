@@ -19,12 +19,6 @@ pub fn read_network(filter: Option<&Element>, network: &Fields) -> Fields {
         }
         return fields;
     };
-    let admits = match is_whole(filter, network) {
-        true => value_of(opened(filter, ADMITS), "from"),
-        false => value_of(everything(), "from"),
-    };
-    fields.insert("admits", admits);
-    fields.insert("reaches", value_of(opened(filter, REACHES), "to"));
     let mut guarded: Vec<Cidr> =
         rules(filter, GUARDED).filter_map(|rule| Some(opening(rule)?.space)).collect();
     guarded.sort_unstable();
@@ -32,6 +26,15 @@ pub fn read_network(filter: Option<&Element>, network: &Fields) -> Fields {
         true => Value::None,
         false => Value::list(guarded.into_iter().map(Value::Cidr).collect()),
     };
+    // What is guarded decides about other rules, and only the filter knows it.
+    let mut network = network.clone();
+    network.insert("guarded", guarded.clone());
+    let admits = match is_whole(filter, &network) {
+        true => value_of(opened(filter, ADMITS), "from"),
+        false => value_of(everything(), "from"),
+    };
+    fields.insert("admits", admits);
+    fields.insert("reaches", value_of(opened(filter, REACHES), "to"));
     fields.insert("guarded", guarded);
     fields
 }
