@@ -1,7 +1,7 @@
 //! Who an object is on a hypervisor. Identity is derived from the text's addresses, never drawn at
 //! random: an object can be found without any state, and creating it twice is creating it once.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -63,19 +63,28 @@ impl Identity {
     /// The identity of an object that is created. `per_host` objects (networks, images, pools) get
     /// a UUID per host; a VM or volume keeps its own when it moves to another host.
     pub fn derive(deployment: &Deployment, object: &ObjectId, per_host: bool) -> Identity {
-        let mut text = format!("{}#{}", object.address, object.incarnation);
+        let uuid = Identity::uuid(deployment, object, per_host);
+        Identity { uuid, name: hypervisor_name(object) }
+    }
+
+    /// The UUID of an object that is created, see [`Identity::derive`].
+    pub fn uuid(deployment: &Deployment, object: &ObjectId, per_host: bool) -> Uuid {
+        let mut text = object.address.to_text();
+        let _ = write!(text, "#{}", object.incarnation);
         if per_host {
             text.push('@');
-            text.push_str(&object.host.to_string());
+            object.host.push_to(&mut text);
         }
-        let uuid = Uuid::new_v5(&deployment.id, text.as_bytes());
-        Identity { uuid, name: hypervisor_name(object) }
+        Uuid::new_v5(&deployment.id, text.as_bytes())
     }
 
     /// The MAC address of a NIC: QEMU's prefix 52:54:00 and three bytes of the same hash. `attempt`
     /// is 0, and is raised when two NICs of one network would get the same.
     pub fn mac(deployment: &Deployment, nic: &Address, attempt: u32) -> [u8; 6] {
-        let text = format!("mac:{nic}#{attempt}");
+        let mut text = String::with_capacity(80);
+        text.push_str("mac:");
+        nic.push_to(&mut text);
+        let _ = write!(text, "#{attempt}");
         let hash = Uuid::new_v5(&deployment.id, text.as_bytes());
         let [a, b, c, ..] = *hash.as_bytes();
         [0x52, 0x54, 0x00, a, b, c]
@@ -88,17 +97,8 @@ const LONGEST_NAME: usize = 120;
 /// The readable name: the names of the path without the kinds of scopes, joined by dots. What is
 /// not unique or too long that way is made so with a part of the address's hash by the kind prefix.
 fn hypervisor_name(object: &ObjectId) -> Name {
-    let mut text = String::new();
-    for segment in object.address.ancestry() {
-        if !text.is_empty() {
-            text.push('.');
-        }
-        if !matches!(segment.kind().as_str(), "tenant" | "site" | "vm") {
-            text.push_str(segment.kind());
-            text.push('-');
-        }
-        push_plain(&mut text, segment);
-    }
+    let mut text = String::with_capacity(LONGEST_NAME);
+    push_path(&mut text, &object.address);
     if text.len() > LONGEST_NAME {
         let hash = blake3::hash(object.address.to_string().as_bytes());
         let mut end = LONGEST_NAME - 17;
@@ -115,11 +115,23 @@ fn hypervisor_name(object: &ObjectId) -> Name {
     Name::from(text)
 }
 
+fn push_path(text: &mut String, address: &Address) {
+    if let Some(parent) = address.parent() {
+        push_path(text, parent);
+        text.push('.');
+    }
+    if !matches!(address.kind().as_str(), "tenant" | "site" | "vm") {
+        text.push_str(address.kind());
+        text.push('-');
+    }
+    push_plain(text, address);
+}
+
 /// Keys become readable and safe in a file name: `web[1]` is `web-1`. Other characters than
 /// letters, digits, `-`, `_` and `.` are written as their code, so that no two keys become equal.
 fn push_plain(text: &mut String, segment: &Address) {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if segment.key().is_none() && segment.name().chars().all(is_plain) {
+    if segment.key().is_none() && segment.name().bytes().all(|byte| is_plain(byte.into())) {
         text.push_str(segment.name());
         return;
     }

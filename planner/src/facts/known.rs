@@ -68,7 +68,7 @@ impl<'a> Known<'a> {
     pub(crate) fn identity(&self, deployment: &Deployment, per_host: bool) -> Identity {
         match (self.record, self.live) {
             (_, Some(live)) => {
-                let derived = || Identity::derive(deployment, &self.object, per_host).uuid;
+                let derived = || Identity::uuid(deployment, &self.object, per_host);
                 let recorded = self.record.map(|record| record.identity.uuid);
                 let uuid = live.uuid.or(recorded).unwrap_or_else(derived);
                 Identity { uuid, name: live.name.clone() }
@@ -81,8 +81,8 @@ impl<'a> Known<'a> {
     /// Whether it was not made under its address: what was adopted, and what was moved there, keeps
     /// the identity that it had.
     pub(crate) fn is_made_by_others(&self, deployment: &Deployment, per_host: bool) -> bool {
-        let derived = Identity::derive(deployment, &self.object, per_host).uuid;
-        self.live.and_then(|live| live.uuid).is_some_and(|uuid| uuid != derived)
+        let derived = || Identity::uuid(deployment, &self.object, per_host);
+        self.live.and_then(|live| live.uuid).is_some_and(|uuid| uuid != derived())
     }
 
     /// Attributes that it has: what is live, else what was last applied.

@@ -1,6 +1,8 @@
 //! Folding many equal rows into one, so that a plan of thousands of creations can be read.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
+
+use indexmap::IndexMap;
 
 use super::row::{CREATE, Folded, Row};
 use tcloud_model::{Address, Name};
@@ -75,22 +77,32 @@ pub(super) fn merge(rows: &mut Vec<Row<'_>>) {
     });
 }
 
-fn fold_to(rows: Vec<Row<'_>>, reach: Reach, more_than: usize) -> Vec<Row<'_>> {
-    let mut groups: HashMap<Likeness<'_>, Sum<'_>> = HashMap::new();
-    for row in rows.iter().filter(|row| !row.is_alone()) {
-        groups.entry(Likeness::of(row, reach)).or_default().add(row, reach);
-    }
-    groups.retain(|_, sum| sum.rows > more_than);
+fn fold_to<'p>(rows: Vec<Row<'p>>, reach: Reach, more_than: usize) -> Vec<Row<'p>> {
+    let mut groups: IndexMap<Likeness<'p>, Sum<'p>> = IndexMap::new();
+    let mut last = 0;
+    let mut group = |row: &Row<'p>| {
+        let likeness = Likeness::of(row, reach);
+        // What is alike usually stands together, and need not be looked for.
+        if groups.get_index(last).is_none_or(|(known, _)| *known != likeness) {
+            let entry = groups.entry(likeness);
+            last = entry.index();
+            entry.or_default();
+        }
+        groups[last].add(row, reach);
+        last
+    };
+    let groups_of: Vec<Option<usize>> =
+        rows.iter().map(|row| (!row.is_alone()).then(|| group(row))).collect();
     let mut folded = Vec::new();
-    for row in rows {
-        let likeness = (!row.is_alone()).then(|| Likeness::of(&row, reach));
-        match likeness.and_then(|likeness| Some((groups.get_mut(&likeness)?, likeness))) {
-            None => folded.push(row),
-            // The first one stands for all, and takes what is said of them.
-            Some((sum, likeness)) => match std::mem::take(sum) {
-                Sum { rows: 0, .. } => {}
-                sum => folded.push(sum.row(row, likeness)),
-            },
+    for (row, group) in rows.into_iter().zip(groups_of) {
+        match group.and_then(|group| groups.get_index_mut(group)) {
+            Some((likeness, sum)) if sum.rows > more_than => {
+                // The first one stands for all, and takes what is said of them.
+                if !std::mem::replace(&mut sum.told, true) {
+                    folded.push(sum.row(row, likeness));
+                }
+            }
+            _ => folded.push(row),
         }
     }
     folded
@@ -100,6 +112,8 @@ fn fold_to(rows: Vec<Row<'_>>, reach: Reach, more_than: usize) -> Vec<Row<'_>> {
 #[derive(Default)]
 struct Sum<'p> {
     rows: usize,
+    /// Whether its row is among the folded ones already.
+    told: bool,
     kinds: BTreeMap<&'p Name, usize>,
     tenants: HashSet<Option<&'p Address>>,
     /// Where one kind is folded in one tenant there is room for names.
@@ -125,7 +139,7 @@ impl<'p> Sum<'p> {
         }
     }
 
-    fn row(self, first: Row<'p>, likeness: Likeness<'p>) -> Row<'p> {
+    fn row(&self, first: Row<'p>, likeness: &Likeness<'p>) -> Row<'p> {
         let Likeness { rank: _, kind, tenant, phrases } = likeness;
         let name = match tenant {
             Some(Some(tenant)) => tenant.to_string(),
@@ -141,9 +155,10 @@ impl<'p> Sum<'p> {
                 said[0].push_str(&format!(": {one}"));
                 said.extend(others.iter().cloned());
             }
-            _ => said.extend(phrases),
+            _ => said.extend(phrases.iter().cloned()),
         }
-        let folded = Some(Box::new(Folded { name, phrases: said, kinds: self.kinds }));
+        let folded = Folded { name, phrases: said, kinds: self.kinds.clone() };
+        let folded = Some(Box::new(folded));
         Row { tenant: tenant.flatten(), hosts: Vec::new(), folded, ..first }
     }
 }
