@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
-use crate::{Address, AttrPath, Diagnostic, Digest, Fields, Name, Span, Value};
+use crate::{Address, AttrPath, ByAddress, Diagnostic, Digest, Fields, Name, Span, Value};
 
 /// All resources and statements of a configuration, after evaluation.
 #[derive(Debug, Default)]
 pub struct DesiredGraph {
     /// Everything declared – facts such as hosts and tenants too – sorted by address.
-    pub resources: IndexMap<Address, DesiredResource>,
+    pub resources: ByAddress<Address, DesiredResource>,
     /// `moved A -> B`
     pub moved: Vec<Moved>,
     /// `adopt A from "name" on host.kvm1`
@@ -93,7 +91,7 @@ pub struct Forgotten {
 /// host of a VM. Keys are the resource's or NIC's address and the attribute's name.
 #[derive(Debug, Default)]
 pub struct Assigned {
-    values: IndexMap<Address, Vec<(&'static str, Value)>>,
+    values: ByAddress<Address, Vec<(&'static str, Value)>>,
 }
 
 impl Assigned {

@@ -22,6 +22,7 @@
 //! * [`operation`] – one thing asked of a provider ([`Operation`]).
 
 pub mod address;
+pub mod by_address;
 pub mod codes;
 pub mod desired;
 pub mod diagnostic;
@@ -42,6 +43,7 @@ pub mod value;
 pub mod wire;
 
 pub use address::{Address, AddressError, AttrPath, Key, PathStep};
+pub use by_address::ByAddress;
 pub use desired::{
     Adoption, Assigned, Check, DesiredGraph, DesiredResource, Evaluator, Forgotten, Lifecycle,
     Moved, Output,

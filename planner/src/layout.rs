@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use tcloud_model::{
-    Address, Assigned, AttrPath, DesiredResource, Diagnostic, Fields, Schema, Value,
+    Address, Assigned, AttrPath, ByAddress, DesiredResource, Diagnostic, Fields, Schema, Value,
 };
 
 use crate::allocate::{AllocateInput, Allocation, allocate};
@@ -38,7 +37,7 @@ pub(crate) struct Wanted<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Layout<'a> {
     /// Sorted by address.
-    pub wanted: IndexMap<Address, Wanted<'a>>,
+    pub wanted: ByAddress<Address, Wanted<'a>>,
     /// What the planner gave out.
     pub assigned: Assigned,
     /// What the rules of the text open.
@@ -134,7 +133,7 @@ fn complete<'a>(
             allocation,
         }),
     };
-    let mut wanted = IndexMap::with_capacity(managed.len());
+    let mut wanted = ByAddress::with_capacity_and_hasher(managed.len(), Default::default());
     for (address, Managed { resource, schema, attributes }) in managed {
         let place = placement.hosts.get(address);
         let hosts = match place {
@@ -175,9 +174,9 @@ struct Managed<'a> {
 fn evaluated<'a>(
     input: &Input<'a>,
     assigned: &Assigned,
-) -> Result<IndexMap<&'a Address, Managed<'a>>, Vec<Diagnostic>> {
+) -> Result<ByAddress<&'a Address, Managed<'a>>, Vec<Diagnostic>> {
     let desired = input.evaluator.desired();
-    let mut all = IndexMap::with_capacity(desired.resources.len());
+    let mut all = ByAddress::with_capacity_and_hasher(desired.resources.len(), Default::default());
     let mut problems = Vec::new();
     for (address, resource) in &desired.resources {
         let Some(schema) = managed_schema(input, resource) else { continue };

@@ -3,17 +3,16 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use tcloud_model::value::{SIZES, parse_mac};
 use tcloud_model::{
-    Address, Assigned, AttrPath, Check, DesiredGraph, DesiredResource, Diagnostic, Evaluator,
-    Fields, FileId, HostFacts, HostObservation, Lifecycle, Name, ObservedState, Output, Span,
-    Value,
+    Address, Assigned, AttrPath, ByAddress, Check, DesiredGraph, DesiredResource, Diagnostic,
+    Evaluator, Fields, FileId, HostFacts, HostObservation, Lifecycle, Name, ObservedState, Output,
+    Span, Value,
 };
 
 /// Reads a sketch. `existing` as an attribute marks somebody else's resource.
 pub(crate) fn desired(text: &str) -> DesiredGraph {
-    let mut resources = IndexMap::new();
+    let mut resources = ByAddress::default();
     for (number, line) in text.lines().enumerate() {
         let mut words = line.split_whitespace();
         let Some(address) = words.next().map(address) else { continue };

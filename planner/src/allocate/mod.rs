@@ -8,10 +8,10 @@ mod tests;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 use tcloud_model::{
-    Address, Deployment, DesiredGraph, DesiredResource, Diagnostic, Evaluator, Fields, Identity,
-    Name, Value,
+    Address, ByAddress, Deployment, DesiredGraph, DesiredResource, Diagnostic, Evaluator, Fields,
+    Identity, Name, Value,
 };
 
 use network::Network;
@@ -36,7 +36,7 @@ pub(crate) struct AllocateInput<'a> {
 pub(crate) struct Allocation {
     /// By the address of the NIC: its address in the network, unless nobody gives it one, and its
     /// MAC.
-    pub nics: IndexMap<Address, (Option<IpAddr>, [u8; 6])>,
+    pub nics: ByAddress<Address, (Option<IpAddr>, [u8; 6])>,
 }
 
 /// Gives an address and a MAC to each NIC of a managed VM. What the text says wins; what a NIC has
@@ -109,7 +109,7 @@ struct Seat<'a> {
 
 fn seats<'a>(
     input: &AllocateInput<'a>,
-    networks: &IndexMap<&'a Address, Network<'a>>,
+    networks: &ByAddress<&'a Address, Network<'a>>,
 ) -> Vec<Seat<'a>> {
     let kind = Name::new("nic");
     let mut seats = Vec::new();
@@ -144,7 +144,7 @@ fn finish(seats: &[Seat<'_>], deployment: &Deployment) -> Allocation {
         .iter()
         .map(|seat| seat.wanted.mac.or(seat.had.mac.filter(|mac| macs.insert(*mac))))
         .collect();
-    let mut nics = IndexMap::with_capacity(seats.len());
+    let mut nics = ByAddress::with_capacity_and_hasher(seats.len(), Default::default());
     for (seat, kept) in seats.iter().zip(kept).filter(|(seat, _)| seat.managed) {
         let mac = kept.unwrap_or_else(|| fresh_mac(deployment, &seat.nic, &mut macs));
         nics.insert(seat.nic.clone(), (seat.address, mac));
@@ -157,9 +157,9 @@ fn fresh_mac(deployment: &Deployment, nic: &Address, macs: &mut IndexSet<[u8; 6]
     attempts.find(|mac| macs.insert(*mac)).expect("BUG: there are fewer NICs than MAC addresses")
 }
 
-fn networks<'a>(input: &AllocateInput<'a>) -> IndexMap<&'a Address, Network<'a>> {
+fn networks<'a>(input: &AllocateInput<'a>) -> ByAddress<&'a Address, Network<'a>> {
     let declared = input.desired.resources.values().filter(|r| r.address.kind() == "network");
-    let mut networks: IndexMap<&Address, Network<'_>> =
+    let mut networks: ByAddress<&Address, Network<'_>> =
         declared.filter_map(|network| Some((&network.address, Network::new(network)?))).collect();
     for vm in input.leaving {
         for (_, nic) in vm.map("nic").into_iter().flat_map(|nics| nics.iter()) {

@@ -7,7 +7,7 @@ mod names;
 mod rename;
 
 use indexmap::{IndexMap, IndexSet};
-use tcloud_model::{Address, Deployment, Identity, Name, ObjectId, ObservedObject};
+use tcloud_model::{Address, ByAddress, Deployment, Identity, Name, ObjectId, ObservedObject};
 use uuid::Uuid;
 
 pub(crate) use known::Known;
@@ -23,7 +23,7 @@ pub(crate) struct Facts<'a> {
     /// Sorted by object.
     pub known: Vec<Known<'a>>,
     /// Which of [`Facts::known`] belong to an address.
-    index: IndexMap<Address, std::ops::Range<usize>>,
+    index: ByAddress<Address, std::ops::Range<usize>>,
     /// The statements of the text.
     pub moves: Moves,
     /// Addresses that change in this run: references to the left mean the right.

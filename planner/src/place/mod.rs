@@ -13,9 +13,8 @@ mod wide;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use tcloud_model::{
-    Address, Deployment, DesiredGraph, Diagnostic, Evaluator, Fields, ObservedState,
+    Address, ByAddress, Deployment, DesiredGraph, Diagnostic, Evaluator, Fields, ObservedState,
 };
 
 use board::Board;
@@ -46,9 +45,9 @@ pub(crate) struct PlaceInput<'a> {
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Placement {
     /// VMs, volumes and disks: each on one host.
-    pub hosts: IndexMap<Address, Place>,
+    pub hosts: ByAddress<Address, Place>,
     /// Networks, images and pools: the hosts that have them, sorted.
-    pub spread: IndexMap<Address, Vec<Address>>,
+    pub spread: ByAddress<Address, Vec<Address>>,
 }
 
 /// Where one object is.
@@ -146,7 +145,7 @@ fn pin<'a>(board: &Board<'a>, group: &Group<'a>, candidates: usize) -> Pin {
 
 fn finish(board: &Board<'_>, input: &PlaceInput<'_>) -> Placement {
     let inventory = &board.inventory;
-    let mut hosts = IndexMap::new();
+    let mut hosts = ByAddress::default();
     for (address, spot) in input.desired.resources.keys().zip(&board.places) {
         if let Some(spot) = spot {
             let host = inventory.hosts[spot.host].address.clone();

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use indexmap::IndexMap;
-use tcloud_model::{Address, DesiredGraph, DesiredResource};
+use tcloud_model::{Address, ByAddress, DesiredGraph, DesiredResource};
 
 use super::Place;
 use super::board::Spot;
@@ -17,13 +16,13 @@ pub(crate) fn wide(
     inventory: &Inventory<'_>,
     places: &[Option<Spot>],
     current: &dyn Fn(&Address) -> Option<Place>,
-) -> IndexMap<Address, Vec<Address>> {
+) -> ByAddress<Address, Vec<Address>> {
     let used = used(desired, places);
     let name = |hosts: &mut dyn Iterator<Item = usize>| -> Vec<Address> {
         hosts.map(|host| inventory.hosts[host].address.clone()).collect()
     };
     let managed = desired.resources.values().filter(|resource| !resource.lifecycle.existing);
-    let mut wide = IndexMap::new();
+    let mut wide = ByAddress::default();
     for resource in managed {
         let address = &resource.address;
         let hosts = match (address.kind().as_str(), used.get(address)) {
@@ -50,7 +49,7 @@ pub(crate) fn wide(
 fn keep_adopted(
     desired: &DesiredGraph,
     inventory: &Inventory<'_>,
-    wide: &mut IndexMap<Address, Vec<Address>>,
+    wide: &mut ByAddress<Address, Vec<Address>>,
 ) {
     for adoption in &desired.adopted {
         let known = inventory.host(&adoption.host).is_some();
@@ -66,8 +65,8 @@ fn keep_adopted(
 fn used<'a>(
     desired: &'a DesiredGraph,
     places: &[Option<Spot>],
-) -> IndexMap<&'a Address, BTreeSet<usize>> {
-    let mut used: IndexMap<&Address, BTreeSet<usize>> = IndexMap::new();
+) -> ByAddress<&'a Address, BTreeSet<usize>> {
+    let mut used: ByAddress<&Address, BTreeSet<usize>> = ByAddress::default();
     for ((address, resource), spot) in desired.resources.iter().zip(places) {
         let Some(spot) = spot else { continue };
         if address.kind() == "vm" {

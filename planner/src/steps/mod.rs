@@ -6,7 +6,7 @@ mod room;
 use std::ops::Range;
 
 use indexmap::{IndexMap, IndexSet};
-use tcloud_model::{Address, Diagnostic, ObjectId};
+use tcloud_model::{Address, ByAddress, Diagnostic, ObjectId};
 
 use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
@@ -81,7 +81,7 @@ pub(crate) fn steps(
         drafts,
         nodes: Vec::new(),
         parts: vec![Parts::default(); drafts.len()],
-        drafts_of: IndexMap::with_capacity(drafts.len()),
+        drafts_of: ByAddress::with_capacity_and_hasher(drafts.len(), Default::default()),
         carried: IndexMap::new(),
         restamps: Vec::new(),
         problems: Vec::new(),
@@ -126,7 +126,7 @@ struct Builder<'b, 'a> {
     nodes: Vec<Node>,
     parts: Vec<Parts>,
     /// Which drafts an address has; they are neighbours.
-    drafts_of: IndexMap<&'b Address, Range<usize>>,
+    drafts_of: ByAddress<&'b Address, Range<usize>>,
     /// Volumes that a guest takes along, by its address.
     carried: IndexMap<&'b Address, Vec<usize>>,
     /// Drafts of moves, with the nodes that tell others of them.

@@ -8,12 +8,11 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use tcloud_model::value::{SIZES, parse_mac};
 use tcloud_model::{
-    Address, Adoption, Assigned, AttrPath, Catalog, Check, DesiredGraph, DesiredResource,
-    Diagnostic, Digest, Evaluator, Fields, FileId, Forgotten, Lifecycle, Moved, Output, Sources,
-    Span, Value,
+    Address, Adoption, Assigned, AttrPath, ByAddress, Catalog, Check, DesiredGraph,
+    DesiredResource, Diagnostic, Digest, Evaluator, Fields, FileId, Forgotten, Lifecycle, Moved,
+    Output, Sources, Span, Value,
 };
 
 /// A configuration with its text.
@@ -34,7 +33,7 @@ impl Text {
             digest: Some(Digest::of_bytes(text.as_bytes())),
             ..DesiredGraph::default()
         };
-        let mut resources = IndexMap::new();
+        let mut resources = ByAddress::default();
         let mut start = 0;
         for line in text.lines() {
             let end = start + line.len() as u32;

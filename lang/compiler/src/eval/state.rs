@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use tcloud_model::{Address, Fields, Name, Type, Value};
+use tcloud_model::{Address, ByAddress, Fields, Name, Type, Value};
 
 use crate::tree::{BlockId, BodyId, DefId, Tree};
 
@@ -18,7 +17,7 @@ pub(crate) struct InstanceId(u32);
 #[derive(Debug)]
 pub(crate) struct State {
     instances: Vec<Instance>,
-    by_address: IndexMap<Address, InstanceId>,
+    by_address: ByAddress<Address, InstanceId>,
     /// Definitions in `defaults` blocks, by the scope that these stand in: all objects of the scope
     /// share one value.
     layered: BTreeMap<(InstanceId, DefId), Slot>,
@@ -98,7 +97,7 @@ impl State {
         let root = Instance::new(None, None, Tree::ROOT, None, None, Box::default());
         State {
             instances: vec![root],
-            by_address: IndexMap::new(),
+            by_address: ByAddress::default(),
             layered: BTreeMap::new(),
             files: BTreeMap::new(),
             types: BTreeMap::new(),

@@ -1,11 +1,11 @@
 //! Volumes and disks that two disk blocks attach.
 
-use tcloud_model::{Address, DesiredResource, Diagnostic, Name, Value, codes};
+use tcloud_model::{Address, ByAddress, DesiredResource, Diagnostic, Name, Value, codes};
 
-use super::facts::{ByAddress, Facts};
+use super::facts::Facts;
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
-    let mut attached: ByAddress<'_, (&DesiredResource, &Name)> = ByAddress::default();
+    let mut attached: ByAddress<&Address, (&DesiredResource, &Name)> = ByAddress::default();
     attached.reserve(facts.storage.len());
     for vm in facts.vms.iter().map(|member| member.resource) {
         for (label, disk) in vm.attributes.map("disk").iter().flat_map(|disks| disks.iter()) {

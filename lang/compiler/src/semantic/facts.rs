@@ -1,35 +1,12 @@
 //! The graph, sorted by what the checks ask for.
 
-use std::hash::{BuildHasherDefault, Hasher};
 use std::net::IpAddr;
 
-use indexmap::IndexMap;
 use tcloud_model::{
-    Address, Catalog, Cidr, DesiredGraph, DesiredResource, Fields, Name, Span, Value,
+    Address, ByAddress, Catalog, Cidr, DesiredGraph, DesiredResource, Fields, Name, Span, Value,
 };
 
 use super::Places;
-
-/// A map whose keys bring their hash along.
-pub(super) type ByAddress<'a, T> = IndexMap<&'a Address, T, BuildHasherDefault<Precomputed>>;
-
-/// Takes the hash that an [`Address`] was built with as it is.
-#[derive(Default)]
-pub(super) struct Precomputed(u64);
-
-impl Hasher for Precomputed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write_u64(&mut self, hash: u64) {
-        self.0 ^= hash;
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-}
 
 /// A resource and whose it is.
 #[derive(Clone, Copy)]
@@ -46,8 +23,8 @@ pub(super) struct Facts<'a> {
     pub(super) places: &'a dyn Places,
     /// Everything that stands in a tenant, tenants too.
     pub(super) owned: Vec<(&'a DesiredResource, usize)>,
-    pub(super) tenants: ByAddress<'a, Tenant<'a>>,
-    pub(super) networks: ByAddress<'a, Network<'a>>,
+    pub(super) tenants: ByAddress<&'a Address, Tenant<'a>>,
+    pub(super) networks: ByAddress<&'a Address, Network<'a>>,
     pub(super) vms: Vec<Member<'a>>,
     /// Volumes and disks.
     pub(super) storage: Vec<Member<'a>>,

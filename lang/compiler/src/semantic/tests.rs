@@ -1,12 +1,13 @@
 //! The checks on graphs made by hand. What the text looks like is shown by the pages of the codes,
 //! whose examples are compiled in `tests/pages.rs`.
 
-use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 use tcloud_model::{
-    Address, Catalog, DesiredGraph, DesiredResource, Fields, FileId, Key, Lifecycle, Span, Value,
+    Address, ByAddress, Catalog, DesiredGraph, DesiredResource, Fields, FileId, Key, Lifecycle,
+    Span, Value,
 };
 
 use super::{Places, check};
@@ -14,8 +15,8 @@ use super::{Places, check};
 /// A graph, and the order of its resources as the text would have it.
 #[derive(Default)]
 struct Text {
-    resources: IndexMap<Address, DesiredResource>,
-    places: RefCell<IndexSet<(usize, String)>>,
+    resources: ByAddress<Address, DesiredResource>,
+    places: Mutex<IndexSet<(usize, String)>>,
 }
 
 const NOWHERE: Span = Span { file: FileId(0), start: 0, end: 0 };
@@ -59,7 +60,7 @@ impl Text {
     fn messages(&self) -> Vec<String> {
         let graph = self.graph();
         let place = |span: Span| {
-            let places = self.places.borrow();
+            let places = self.places.lock().expect("no panic");
             let (_, path) = &places[span.end as usize];
             path.clone()
         };
@@ -93,7 +94,7 @@ impl Places for Text {
         let order = self.resources.get_index_of(address).expect("a declared resource");
         let dot = if path.is_empty() { "" } else { "." };
         let place = (order, format!("{address}{dot}{path}"));
-        let (index, _) = self.places.borrow_mut().insert_full(place);
+        let (index, _) = self.places.lock().expect("no panic").insert_full(place);
         Span { file: FileId(0), start: order as u32, end: index as u32 }
     }
 }
@@ -539,9 +540,9 @@ fn a_mac_is_used_once() {
 #[test]
 fn places_are_only_asked_for_when_something_is_wrong() {
     let graph = large(50);
-    let visits = RefCell::new(0);
+    let visits = AtomicUsize::new(0);
     assert!(check(&graph, &Catalog::core(), &Counted { visits: &visits }).is_empty());
-    assert_eq!(*visits.borrow(), 0);
+    assert_eq!(visits.into_inner(), 0);
 }
 
 /// So many tenants, each with a network and twenty guests.
@@ -573,12 +574,12 @@ fn large(tenants: u32) -> DesiredGraph {
 }
 
 struct Counted<'a> {
-    visits: &'a RefCell<usize>,
+    visits: &'a AtomicUsize,
 }
 
 impl Places for Counted<'_> {
     fn span(&self, _: &Address, _: &str) -> Span {
-        *self.visits.borrow_mut() += 1;
+        self.visits.fetch_add(1, Ordering::Relaxed);
         NOWHERE
     }
 }
