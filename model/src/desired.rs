@@ -139,8 +139,8 @@ pub struct Check {
 }
 
 /// What the planner may ask of a configuration; the compiler's `Program` implements it. Everything
-/// is pure: the same questions give the same answers.
-pub trait Evaluator {
+/// is pure: the same questions give the same answers, whoever asks at the same time.
+pub trait Evaluator: Sync {
     /// What the text asks for.
     fn desired(&self) -> &DesiredGraph;
 

@@ -14,6 +14,12 @@ const MOST: usize = 8;
 /// The stack of each thread. Only what is used of it is taken; deeply nested texts need much of it.
 const STACK: usize = 64 << 20;
 
+/// Fewer items than this are not worth a thread.
+const FEW: usize = 512;
+
+/// How many items a thread takes at once.
+const RUN: usize = 128;
+
 /// How many threads the machine has for us.
 pub fn threads() -> NonZero<usize> {
     static THREADS: OnceLock<NonZero<usize>> = OnceLock::new();
@@ -21,6 +27,53 @@ pub fn threads() -> NonZero<usize> {
         let available = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         available.min(NonZero::new(MOST).unwrap_or(NonZero::<usize>::MIN))
     })
+}
+
+/// How many threads so many items are worth, when each takes microseconds. Few are done before
+/// another thread has begun.
+pub fn threads_for(items: usize) -> NonZero<usize> {
+    if items < FEW { NonZero::<usize>::MIN } else { threads() }
+}
+
+/// Does two things at the same time, if there is a second thread. The answers are `there`'s, which
+/// another thread does, and `here`'s.
+pub fn both<A: Send, B>(
+    threads: NonZero<usize>,
+    there: impl FnOnce() -> A + Send,
+    here: impl FnOnce() -> B,
+) -> (A, B) {
+    if threads.get() == 1 {
+        return (there(), here());
+    }
+    let waiting = Mutex::new(Some(there));
+    let take = || waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let toil = || take().map(|there| there());
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().stack_size(STACK);
+        let other = builder.spawn_scoped(scope, || sharing(toil)).ok();
+        let here = here();
+        let there = match other {
+            Some(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            // Without a thread to help, this one does both.
+            None => toil(),
+        };
+        let there = there.unwrap_or_else(|| unreachable!("BUG: work was taken twice"));
+        (there, here)
+    })
+}
+
+/// Does the work on every item, on as many threads as the items are worth.
+pub fn each<'i, T: Sync, R: Send>(items: &'i [T], work: impl Fn(&'i T) -> R + Sync) -> Vec<R> {
+    let runs = items.chunks(RUN).collect();
+    let done =
+        map(threads_for(items.len()), runs, |run| -> Vec<R> { run.iter().map(&work).collect() });
+    done.into_iter().flatten().collect()
+}
+
+/// Changes every item, on as many threads as the items are worth.
+pub fn change<T: Send>(items: &mut [T], work: impl Fn(&mut T) + Sync) {
+    let threads = threads_for(items.len());
+    map(threads, items.chunks_mut(RUN).collect(), |run: &mut [T]| run.iter_mut().for_each(&work));
 }
 
 /// Does the work on every piece, on at most so many threads, of which this is one.
@@ -65,6 +118,26 @@ mod tests {
             let threads = NonZero::new(threads).expect("not zero");
             let squares = map(threads, (0..20_u64).collect(), |n| n * n);
             assert_eq!(squares, (0..20).map(|n| n * n).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn items_are_shared_out_and_keep_their_order() {
+        for count in [0, FEW - 1, FEW, 10 * FEW + 1] {
+            let mut items: Vec<usize> = (0..count).collect();
+            assert_eq!(each(&items, |n| n + 1), (1..=count).collect::<Vec<_>>());
+            change(&mut items, |n| *n += 1);
+            assert_eq!(items, (1..=count).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn two_things_are_done_with_and_without_another_thread() {
+        for threads in [1, 2] {
+            let threads = NonZero::new(threads).expect("not zero");
+            let mut here = 0;
+            assert_eq!(both(threads, || "there", || here += 1), ("there", ()));
+            assert_eq!(here, 1);
         }
     }
 

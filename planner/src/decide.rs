@@ -1,19 +1,21 @@
 //! What happens to each object: the table of engine.md, applied to the facts.
 
+mod compared;
+
 use std::sync::Arc;
 
 use tcloud_model::{
     Address, AttrPath, Diagnostic, Digest, Fields, Identity, Impact, ObjectId, Role, Value, codes,
+    parallel,
 };
 
-use crate::diff::{Context, Difference, Sides, Unread, diff, keep_ignored};
+use crate::diff::{Difference, keep_ignored};
 use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
 use crate::input::{Goal, Input};
 use crate::layout::{Layout, Wanted, causes};
 use crate::lifecycle::{lifecycle, power};
 use crate::plan::{Action, AttributeChange, Drift, Pending, Reason};
-use crate::release::Released;
 use crate::remember::{keeping, record, triggers};
 use crate::same::Existing;
 use crate::select::Selection;
@@ -50,15 +52,18 @@ pub(crate) fn decide<'a>(
         layout,
         selection,
         existing,
+        differences: Vec::new(),
         decided: Decided::default(),
         problems: Vec::new(),
         silence: Silence::default(),
     };
+    table.differences = parallel::each(&facts.known, |known| table.compared(facts, known));
     let addresses: Vec<Address> = merged(facts.addresses(), layout.wanted.keys());
     for address in &addresses {
         table.address(facts, address);
     }
     facts.settle();
+    table.remember_new();
     table.decided.unchecked = table.silence.explain(input);
     if table.problems.is_empty() { Ok(table.decided) } else { Err(table.problems) }
 }
@@ -93,6 +98,8 @@ struct Table<'t, 'a> {
     layout: &'t Layout<'a>,
     selection: &'t Selection,
     existing: &'t Existing,
+    /// By the position of what is known: how it differs, until it is decided what follows from that.
+    differences: Vec<Option<Difference>>,
     decided: Decided,
     problems: Vec<Diagnostic>,
     silence: Silence,
@@ -194,8 +201,19 @@ impl<'a> Table<'_, 'a> {
         }
         let mut draft = Draft::new(object, identity, Action::Create, Reason::New);
         draft.causes = causes(self.input, address, None);
-        self.remember(&mut draft, wanted, Arc::clone(&wanted.attributes), None);
         self.decided.drafts.push(draft);
+    }
+
+    /// Writes the records of what is new: digests take longest of all where there are many.
+    fn remember_new(&mut self) {
+        let mut drafts = std::mem::take(&mut self.decided.drafts);
+        parallel::change(&mut drafts, |draft| {
+            let new = draft.action == Action::Create && draft.record.is_none();
+            if let Some(wanted) = self.layout.wanted.get(&draft.object.address).filter(|_| new) {
+                self.remember(draft, wanted, Arc::clone(&wanted.attributes), None);
+            }
+        });
+        self.decided.drafts = drafts;
     }
 
     /// Whether the host has something else of this name that is not ours; then it says so.
@@ -259,8 +277,9 @@ impl<'a> Table<'_, 'a> {
         host: &Address,
     ) {
         let known = &facts.known[index];
-        let difference = self.difference(facts, wanted, known);
-        let Difference { changes, drift, pending, stale } = difference;
+        let difference = self.differences.get_mut(index).and_then(Option::take);
+        let Difference { changes, drift, pending, stale } =
+            difference.unwrap_or_else(|| self.difference(facts, wanted, known));
         self.note(known, drift, pending);
         let lifecycle = lifecycle(wanted, known, !changes.is_empty());
         let per_host = wanted.schema.role == Role::PerHost;
@@ -328,46 +347,6 @@ impl<'a> Table<'_, 'a> {
             draft.work = Work::Record;
         }
         self.decided.drafts.push(draft);
-    }
-
-    fn difference(&self, facts: &Facts<'a>, wanted: &Wanted<'a>, known: &Known<'a>) -> Difference {
-        let released = Released::of((facts, self.layout, self.selection), wanted, known);
-        let restart = wanted.resource.attributes.text("restart");
-        let mut context = Context {
-            existing: self.existing,
-            ignore: &wanted.resource.lifecycle.ignore,
-            unread: Unread::Unset,
-            restart_now: restart == Some("now") && known.runs(),
-            adopted: known
-                .is_made_by_others(self.input.deployment, wanted.schema.role == Role::PerHost),
-            released: &|address| released.holds(address),
-        };
-        let mut sides = Sides {
-            wanted: Some(&wanted.attributes),
-            applied: known.applied.as_deref(),
-            found: known.found.as_deref(),
-            pending: known.pending.as_deref(),
-        };
-        let quick = diff(wanted.schema, sides, &context);
-        if quick.changes.is_empty() && sides.applied.is_some() {
-            return quick;
-        }
-        // Now it pays to know what the stamp vouches for, and how complete the record is.
-        let complete = known
-            .record
-            .is_some_and(|record| record.stamp.digest == Digest::of_fields(&record.attributes));
-        if complete {
-            return quick;
-        }
-        let vouched = known.stamp().map(|stamp| stamp.digest);
-        if known.adopted {
-            context.unread = Unread::AsWanted;
-        } else if vouched == Some(Digest::of_fields(&wanted.attributes)) {
-            sides.applied = Some(&wanted.attributes);
-        } else {
-            context.unread = Unread::AsWantedIfCostly;
-        }
-        diff(wanted.schema, sides, &context)
     }
 
     fn note(

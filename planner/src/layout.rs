@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tcloud_model::{
     Address, Assigned, AttrPath, ByAddress, DesiredResource, Diagnostic, Fields, Schema, Value,
+    parallel,
 };
 
 use crate::allocate::{AllocateInput, Allocation, allocate};
@@ -57,33 +58,19 @@ pub(crate) fn lay_out<'a>(
         return complete(input, facts, &Placement::default(), &Allocation::default());
     }
     let desired = input.evaluator.desired();
-    let applied = |address: &Address| {
-        facts.current(address, None).and_then(|known| known.attributes()).cloned()
-    };
-    let placement = place(&PlaceInput {
-        desired,
-        observed: input.observed,
-        deployment: input.deployment,
-        adopted: &facts.adopted,
-        current: &|address| current_place(facts, address),
-        applied: &applied,
-        evaluator: input.evaluator,
-    });
-    let leaving: Vec<Arc<Fields>> = facts
-        .known
-        .iter()
-        .filter(|known| {
-            known.kind() == "vm" && !desired.resources.contains_key(&known.object.address)
+    let place = || {
+        place(&PlaceInput {
+            desired,
+            observed: input.observed,
+            deployment: input.deployment,
+            adopted: &facts.adopted,
+            current: &|address| current_place(facts, address),
+            applied: &|address| applied(facts, address),
+            evaluator: input.evaluator,
         })
-        .filter_map(|known| known.attributes().cloned())
-        .collect();
-    let allocation = allocate(&AllocateInput {
-        desired,
-        deployment: input.deployment,
-        evaluator: input.evaluator,
-        current: &applied,
-        leaving: &leaving,
-    });
+    };
+    let threads = parallel::threads_for(desired.resources.len());
+    let (placement, allocation) = parallel::both(threads, place, || allocation(input, facts));
     let (placement, allocation) = match (placement, allocation) {
         (Ok(placement), Ok(allocation)) => (placement, allocation),
         (placement, allocation) => {
@@ -92,6 +79,28 @@ pub(crate) fn lay_out<'a>(
         }
     };
     complete(input, facts, &placement, &allocation)
+}
+
+/// The addresses of all NICs.
+fn allocation(input: &Input<'_>, facts: &Facts<'_>) -> Result<Allocation, Vec<Diagnostic>> {
+    let desired = input.evaluator.desired();
+    let leaving = facts.known.iter().filter(|known| {
+        known.kind() == "vm" && !desired.resources.contains_key(&known.object.address)
+    });
+    let leaving: Vec<Arc<Fields>> =
+        leaving.filter_map(|known| known.attributes().cloned()).collect();
+    allocate(&AllocateInput {
+        desired,
+        deployment: input.deployment,
+        evaluator: input.evaluator,
+        current: &|address| applied(facts, address),
+        leaving: &leaving,
+    })
+}
+
+/// The attributes that what is at an address has now.
+fn applied(facts: &Facts<'_>, address: &Address) -> Option<Arc<Fields>> {
+    facts.current(address, None).and_then(|known| known.attributes()).cloned()
 }
 
 fn current_place(facts: &Facts<'_>, address: &Address) -> Option<Place> {
@@ -133,29 +142,27 @@ fn complete<'a>(
             allocation,
         }),
     };
-    let mut wanted = ByAddress::with_capacity_and_hasher(managed.len(), Default::default());
-    for (address, Managed { resource, schema, attributes }) in managed {
-        let place = placement.hosts.get(address);
+    let managed: Vec<(&Address, Managed<'a>)> = managed.into_iter().collect();
+    let wanted = parallel::each(&managed, |(address, Managed { resource, schema, attributes })| {
+        let place = placement.hosts.get(*address);
         let hosts = match place {
             Some(place) => vec![place.host.clone()],
-            None => placement.spread.get(address).cloned().unwrap_or_default(),
+            None => placement.spread.get(*address).cloned().unwrap_or_default(),
         };
         let given = Given { place, allocation, firewall: &firewall };
-        wanted.insert(
-            address.clone(),
-            Wanted {
-                resource,
-                schema,
-                attributes: shared(facts, address, finished(schema, address, &attributes, &given)),
-                dependencies: dependencies(input, resource, place),
-                protect: resource.lifecycle.protect.unwrap_or_else(|| protects(schema)),
-                create_first: resource.lifecycle.create_first,
-                create_first_now: resource.lifecycle.create_first,
-                hosts,
-            },
-        );
-    }
-    Ok(Layout { wanted, assigned, firewall })
+        let wanted = Wanted {
+            resource,
+            schema,
+            attributes: shared(facts, address, finished(schema, address, attributes, &given)),
+            dependencies: dependencies(input, resource, place),
+            protect: resource.lifecycle.protect.unwrap_or_else(|| protects(schema)),
+            create_first: resource.lifecycle.create_first,
+            create_first_now: resource.lifecycle.create_first,
+            hosts,
+        };
+        (Address::clone(address), wanted)
+    });
+    Ok(Layout { wanted: wanted.into_iter().collect(), assigned, firewall })
 }
 
 /// What stays as it is remembered is kept once: most of a large plan does.

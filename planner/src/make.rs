@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tcloud_model::{
     Address, Assigned, AttrPath, Cidr, DesiredGraph, DesiredResource, Diagnostic, Fields, Name,
-    Output, Position,
+    Output, Position, parallel,
 };
 
 use crate::check::check;
@@ -54,12 +54,18 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut decided = decide(input, &mut facts, &layout, &selection, &existing)?;
     follow(input, &facts, &layout, &mut decided);
     let mut decisions = decisions(input, &facts, &layout, &decided.drafts);
-    let mut exposure = exposed(input, &facts, &layout, &selection, &decided.drafts);
-    decide_exposure(input, &mut exposure, &mut decisions);
     let outputs = outputs(input, &layout);
     layout.assigned = Assigned::default();
-    let steps = steps(input, &facts, &layout, &existing, &decided.drafts)?;
-    let usage = fill_levels(input, &facts, &layout, &selection);
+    let (steps, (mut exposure, usage)) = parallel::both(
+        parallel::threads_for(decided.drafts.len()),
+        || steps(input, &facts, &layout, &existing, &decided.drafts),
+        || {
+            let exposure = exposed(input, &facts, &layout, &selection, &decided.drafts);
+            (exposure, fill_levels(input, &facts, &layout, &selection))
+        },
+    );
+    let steps = steps?;
+    decide_exposure(input, &mut exposure, &mut decisions);
     let reserves = reserves(&usage, desired, input.observed);
     let outputs = outputs?;
     let foreign = facts.foreign.len();

@@ -8,6 +8,7 @@ mod bad_input;
 mod canary;
 mod ci;
 mod console;
+mod cores;
 mod crash;
 mod diff;
 mod drift;

@@ -108,8 +108,7 @@ pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
         state: Mutex::new(State::new()),
     };
     if sound {
-        diagnostics.extend(check::expressions::check(&program.tree, &program.shapes));
-        program.evaluate(world, &mut diagnostics);
+        program.check_and_evaluate(world, &mut diagnostics);
         program.graph.digest = Some(digest(&sources, settings));
         let found = semantic::check(&program.graph, &settings.catalog, &program);
         diagnostics.extend(found);
@@ -234,14 +233,15 @@ fn tidy(sources: &Sources, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 impl Program {
-    fn evaluate(&mut self, world: &dyn World, diagnostics: &mut Vec<Diagnostic>) {
-        let mut state = State::new();
-        let mut eval =
-            Eval::new(&self.tree, &self.shapes, &mut state, &self.variables, self.bounds());
-        eval.world = Some(world);
-        let mut found = Collected::default();
-        eval.walk(State::ROOT, &mut found);
-        diagnostics.append(&mut eval.sink.diagnostics);
+    /// Checks every expression, and evaluates meanwhile: neither needs the other.
+    fn check_and_evaluate(&mut self, world: &dyn World, diagnostics: &mut Vec<Diagnostic>) {
+        let (checked, (found, state, reported)) = parallel::both(
+            parallel::threads_for(self.tree.blocks.len()),
+            || check::expressions::check(&self.tree, &self.shapes),
+            || self.evaluate(world),
+        );
+        diagnostics.extend(checked);
+        diagnostics.extend(reported);
         let Collected { mut resources, moved, adopted, forgotten, mut outputs, mut checks } = found;
         resources.sort_by(|a, b| a.address.cmp(&b.address));
         self.graph = DesiredGraph {
@@ -256,6 +256,17 @@ impl Program {
         (self.outputs, self.checks) = (outputs, checks);
         self.state = Mutex::new(state);
         diagnostics.extend(check::order::check(&self.graph, self));
+    }
+
+    fn evaluate(&self, world: &dyn World) -> (Collected, State, Vec<Diagnostic>) {
+        let mut state = State::new();
+        let mut eval =
+            Eval::new(&self.tree, &self.shapes, &mut state, &self.variables, self.bounds());
+        eval.world = Some(world);
+        let mut found = Collected::default();
+        eval.walk(State::ROOT, &mut found);
+        let reported = eval.sink.diagnostics;
+        (found, state, reported)
     }
 
     fn bounds(&self) -> Bounds {

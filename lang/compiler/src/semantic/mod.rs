@@ -14,12 +14,12 @@ mod sites;
 mod tenancy;
 mod vlan;
 
-use tcloud_model::{Address, Catalog, DesiredGraph, Diagnostic, Span};
+use tcloud_model::{Address, Catalog, DesiredGraph, Diagnostic, Span, parallel};
 
 use facts::Facts;
 
 /// Where in the text the values of resources stand.
-pub(crate) trait Places {
+pub(crate) trait Places: Sync {
     /// The range of the value that the text gives an attribute: `nic.office[1].address`, with the
     /// label and key of a nested block as one step. Falls back to the head of the resource's block,
     /// also for an empty path.
@@ -33,8 +33,7 @@ pub(crate) fn check(
     places: &dyn Places,
 ) -> Vec<Diagnostic> {
     let facts = Facts::collect(graph, catalog, places);
-    let mut found = Vec::new();
-    for check in [
+    let checks: Vec<fn(&Facts<'_>, &mut Vec<Diagnostic>)> = vec![
         tenancy::check,
         openings::check,
         sites::check,
@@ -46,9 +45,14 @@ pub(crate) fn check(
         machine::check,
         attachment::check,
         quota::check,
-    ] {
+    ];
+    let threads = parallel::threads_for(graph.resources.len());
+    let found = parallel::map(threads, checks, |check| {
+        let mut found = Vec::new();
         check(&facts, &mut found);
-    }
+        found
+    });
+    let mut found: Vec<Diagnostic> = found.into_iter().flatten().collect();
     found.sort_by_key(|diagnostic| (diagnostic.primary.span, diagnostic.code));
     found
 }

@@ -1,0 +1,67 @@
+//! How what is known differs from what the text wants: the part of a decision that needs no other.
+
+use tcloud_model::{Digest, Role};
+
+use super::Table;
+use crate::diff::{Context, Difference, Sides, Unread, diff};
+use crate::facts::{Facts, Known};
+use crate::input::Goal;
+use crate::layout::Wanted;
+use crate::release::Released;
+
+impl<'a> Table<'_, 'a> {
+    /// How what is known differs from what the text wants, when it is there and selected.
+    pub(super) fn compared(&self, facts: &Facts<'a>, known: &Known<'a>) -> Option<Difference> {
+        let address = &known.object.address;
+        let lives = known.answered && known.live.is_some();
+        if !lives || self.input.wishes.goal == Goal::Destroy || !self.selection.selects(address) {
+            return None;
+        }
+        Some(self.difference(facts, self.layout.wanted.get(address)?, known))
+    }
+
+    pub(super) fn difference(
+        &self,
+        facts: &Facts<'a>,
+        wanted: &Wanted<'a>,
+        known: &Known<'a>,
+    ) -> Difference {
+        let released = Released::of((facts, self.layout, self.selection), wanted, known);
+        let restart = wanted.resource.attributes.text("restart");
+        let mut context = Context {
+            existing: self.existing,
+            ignore: &wanted.resource.lifecycle.ignore,
+            unread: Unread::Unset,
+            restart_now: restart == Some("now") && known.runs(),
+            adopted: known
+                .is_made_by_others(self.input.deployment, wanted.schema.role == Role::PerHost),
+            released: &|address| released.holds(address),
+        };
+        let mut sides = Sides {
+            wanted: Some(&wanted.attributes),
+            applied: known.applied.as_deref(),
+            found: known.found.as_deref(),
+            pending: known.pending.as_deref(),
+        };
+        let quick = diff(wanted.schema, sides, &context);
+        if quick.changes.is_empty() && sides.applied.is_some() {
+            return quick;
+        }
+        // Now it pays to know what the stamp vouches for, and how complete the record is.
+        let complete = known
+            .record
+            .is_some_and(|record| record.stamp.digest == Digest::of_fields(&record.attributes));
+        if complete {
+            return quick;
+        }
+        let vouched = known.stamp().map(|stamp| stamp.digest);
+        if known.adopted {
+            context.unread = Unread::AsWanted;
+        } else if vouched == Some(Digest::of_fields(&wanted.attributes)) {
+            sides.applied = Some(&wanted.attributes);
+        } else {
+            context.unread = Unread::AsWantedIfCostly;
+        }
+        diff(wanted.schema, sides, &context)
+    }
+}
