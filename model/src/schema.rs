@@ -111,7 +111,7 @@ pub struct Block {
     pub adding: Impact,
     /// What removing one does.
     pub removing: Impact,
-    /// Sorts of it that cost more to add and to remove.
+    /// The sorts of it that cost no more to add and to remove.
     #[serde(default)]
     pub unless: Vec<Unless>,
     /// Its attributes.
@@ -125,13 +125,13 @@ pub struct Block {
     pub steering: bool,
 }
 
-/// A sort of a block that costs more to add and to remove: no running guest can be given a disk on
-/// a SATA bus.
+/// Other sorts of a block cost more to add and to remove: a running guest can be given a disk on a virtio
+/// bus, and on no IDE or SATA bus. What others made may be of any sort.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unless {
     /// The attribute that says of which sort it is; it holds a text.
     pub attribute: Name,
-    /// What it holds then.
+    /// What it holds otherwise.
     pub values: Vec<Name>,
     /// What adding or removing it does.
     pub impact: Impact,
@@ -312,7 +312,7 @@ impl Block {
         self
     }
 
-    /// Adding and removing one costs more when an attribute has one of these values.
+    /// Adding and removing one costs so much unless an attribute has one of these values.
     pub fn unless(mut self, attribute: &str, values: &[&str], impact: Impact) -> Block {
         let values = values.iter().map(|value| Name::new(value)).collect();
         self.unless.push(Unless { attribute: Name::new(attribute), values, impact });
@@ -331,7 +331,7 @@ impl Block {
         let Some(Value::Map(fields)) = after.or(before) else { return usual };
         let is_such = |own: &&Unless| {
             let value = fields.get(&own.attribute).and_then(Value::as_text);
-            value.is_some_and(|value| own.values.iter().any(|own| *own == *value))
+            value.is_some_and(|value| !own.values.iter().any(|own| *own == *value))
         };
         let dearer = self.unless.iter().filter(is_such).map(|own| own.impact);
         dearer.max().map_or(usual, |dearer| dearer.max(usual))
@@ -393,7 +393,7 @@ mod tests {
     fn some_sorts_of_a_block_cost_more() {
         let block = Block::labelled("disk", "A disk.", Vec::new())
             .cost(Impact::Live, Impact::LiveGuest)
-            .unless("bus", &["sata"], Impact::PowerCycle);
+            .unless("bus", &["virtio"], Impact::PowerCycle);
         let disk = |bus| {
             let fields: Fields = [(Name::new("bus"), Value::text(bus))].into_iter().collect();
             Value::map(fields)

@@ -220,7 +220,11 @@ fn write_block(text: &mut String, block: &Block, marks: &str, around: &str) {
             format!(" Adding one: `{}`; removing one: `{}`.", block.adding, block.removing);
         for Unless { attribute, values, impact } in &block.unless {
             let values: Vec<String> = values.iter().map(|value| format!("`\"{value}\"`")).collect();
-            let _ = write!(costs, " With `{attribute}` {}: `{impact}`.", values.join(" or "));
+            let _ = write!(
+                costs,
+                " With `{attribute}` other than {}: `{impact}`.",
+                values.join(" or ")
+            );
         }
         costs
     };

@@ -47,10 +47,10 @@ pub(super) fn vm() -> Schema {
             Block::labelled("disk", "A disk: one of its own, or a volume. See `disk`.",
                 attachment_attributes())
                 .cost(Impact::Live, Impact::Live)
-                .unless("bus", &["sata"], Impact::PowerCycle),
+                .unless("bus", &["virtio", "scsi", "usb"], Impact::PowerCycle),
             Block::labelled("nic", "A network card. See `nic`.", nic_attributes())
                 .cost(Impact::Live, Impact::Live)
-                .unless("model", &["rtl8139"], Impact::PowerCycle),
+                .unless("model", &["virtio", "virtio-net", "e1000e"], Impact::PowerCycle),
             boot(),
             allow("for this guest"),
         ])
