@@ -52,7 +52,7 @@ pub use diagnostic::{Code, Diagnostic, Fix, Label, Severity};
 pub use identity::{Deployment, Digest, Identity, ObjectId, Stamp};
 pub use impact::Impact;
 pub use name::Name;
-pub use observed::{HostFacts, HostObservation, ObservedObject, ObservedState, PoolFacts};
+pub use observed::{Hold, HostFacts, HostObservation, ObservedObject, ObservedState, PoolFacts};
 pub use operation::{HostTarget, Operation, OperationKind};
 pub use record::{Record, State};
 pub use schema::{Attribute, Block, Catalog, Cost, Role, Schema, Unless};

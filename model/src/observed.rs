@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Address, Digest, Fields, Identity, Name, Stamp};
+use crate::{Address, AttrPath, Digest, Fields, Identity, Name, Stamp};
 
 /// The answer of every host that was asked, sorted by the host's address.
 #[derive(Clone, Debug, Default)]
@@ -93,6 +93,31 @@ pub struct ObservedObject {
     /// `floppy drive fda`. It stays as it is, whatever a plan does; adoption tells of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,
+    /// What must not change now, since data would be lost or a change would not be what it seems.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Hold>,
+}
+
+/// Something on a host that has to end before an object may change: a snapshot, a saved memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    /// The attribute that must not change; without one, nothing may but that a guest is started.
+    pub path: Option<AttrPath>,
+    /// Whether the object, and what is attached to it there, must not be removed either.
+    pub stays: bool,
+    /// What holds it, as the end of a sentence: "its disk root is on a snapshot".
+    pub because: String,
+    /// What to do, with the command.
+    pub help: String,
+}
+
+impl Hold {
+    /// Whether a change of the attribute at a path, or of something around or below it, is held up.
+    pub fn covers(&self, path: &AttrPath) -> bool {
+        let Some(own) = &self.path else { return true };
+        own.0.iter().zip(&path.0).all(|(own, other)| own == other)
+    }
 }
 
 impl ObservedObject {
@@ -125,9 +150,14 @@ impl ObservedObject {
     }
 
     /// What a plan expects to find when it is applied: changes with the stamp, the attributes, what
-    /// is pending, and with the first byte of data that is written; not with every byte after it.
+    /// is pending, with what holds it, and with the first byte of data that is written; not with every
+    /// byte after it.
     pub fn digest(&self) -> Digest {
         let may_hold_data = self.written != Some(0);
-        Digest::of_json(&(&self.stamp, &*self.attributes, &*self.pending, may_hold_data))
+        let seen = (&self.stamp, &*self.attributes, &*self.pending, may_hold_data);
+        match self.holds.as_slice() {
+            [] => Digest::of_json(&seen),
+            holds => Digest::of_json(&(seen, holds)),
+        }
     }
 }

@@ -191,6 +191,7 @@ fn made(operation: Operation) -> Option<ObservedObject> {
         written: None,
         running,
         kept: Vec::new(),
+        holds: Vec::new(),
     })
 }
 
@@ -207,6 +208,7 @@ fn existing(desired: &DesiredGraph) -> impl Iterator<Item = (Place, ObservedObje
         written: None,
         running: None,
         kept: Vec::new(),
+        holds: Vec::new(),
     };
     declared.map(object).flat_map(|object| {
         let hosts = desired.resources.keys().filter(|address| address.kind() == "host");

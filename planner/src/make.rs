@@ -15,6 +15,7 @@ use crate::exposure::{Places, exposure};
 use crate::facts::{Facts, Known};
 use crate::follow::{follow, spread_create_first};
 use crate::guest::guests;
+use crate::held::refuse_held;
 use crate::input::{Goal, Input};
 use crate::layout::{Layout, causes, lay_out};
 use crate::plan::{Change, Exposure, Pending, Plan, Usage};
@@ -53,6 +54,7 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let existing = existing(desired);
     let mut decided = decide(input, &mut facts, &layout, &selection, &existing)?;
     follow(input, &facts, &layout, &mut decided);
+    refuse_held(input, &facts, &decided)?;
     let mut decisions = decisions(input, &facts, &layout, &decided.drafts);
     let outputs = outputs(input, &layout);
     layout.assigned = Assigned::default();

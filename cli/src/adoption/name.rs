@@ -114,6 +114,7 @@ mod tests {
                 written: None,
                 running: None,
                 kept: Vec::new(),
+                holds: Vec::new(),
             };
             let all: BTreeSet<Address> =
                 (0..12).map(|_| words.address(&scope, &object)).collect();

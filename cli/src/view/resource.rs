@@ -171,6 +171,10 @@ impl Object<'_> {
         for kept in self.observed.iter().flat_map(|object| &object.kept) {
             let _ = writeln!(text, "  kept as it is: {}", escape(kept));
         }
+        for hold in self.observed.iter().flat_map(|object| &object.holds) {
+            let told = format!("held: {}; {}", hold.because, hold.help);
+            let _ = writeln!(text, "  {}", palette.paint(Tone::Warning, &escape(&told)));
+        }
     }
 
     fn json(&self) -> serde_json::Value {
@@ -241,6 +245,7 @@ mod tests {
             written: None,
             running: Some(true),
             kept: vec!["floppy drive \u{1b}fda".to_owned()],
+            holds: Vec::new(),
         };
         let desired = memory(4);
         let id = ObjectId {

@@ -445,6 +445,7 @@ impl Connected {
             written: Some(0),
             running: None,
             kept: Vec::new(),
+            holds: Vec::new(),
         };
         if let OperationKind::Create { attributes, .. } = &operation.action
             && let Some(secret) = attributes.get("password")

@@ -227,6 +227,7 @@ fn guest(gib: u64, ours: Option<&str>) -> ObservedObject {
         written: None,
         running: Some(true),
         kept: Vec::new(),
+        holds: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ mod file;
 mod guards;
 mod guests;
 mod held;
+mod holds;
 mod moves;
 mod order;
 mod rules;

@@ -224,6 +224,7 @@ impl World {
                     written: matches!(kind.as_str(), "volume" | "disk").then_some(0),
                     running: guest.then(|| attributes.flag("running").unwrap_or(true)),
                     kept: Vec::new(),
+                    holds: Vec::new(),
                 };
                 self.objects.insert(place.clone(), object);
                 self.attach(operation, place);

@@ -108,6 +108,7 @@ mod tests {
             written: None,
             running: None,
             kept: Vec::new(),
+            holds: Vec::new(),
         };
         let harmless = object(guest(vec![packages.clone()]));
         assert_eq!(discretion.object(harmless.clone()), harmless);

@@ -6,7 +6,9 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use tcloud_model::{Address, HostFacts, HostObservation, Name, ObservedObject, PoolFacts, Stamp};
+use tcloud_model::{
+    Address, Hold, HostFacts, HostObservation, Name, ObservedObject, PoolFacts, Stamp,
+};
 use uuid::Uuid;
 use virt::connect::Connect;
 use virt::error::ErrorNumber;
@@ -17,7 +19,7 @@ use virt_sys::{
 
 use crate::connection::{QUICK, dotted};
 use crate::domain::{Backing, Census, Directory, observed_domain};
-use crate::failure::{Absent, Failure};
+use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
 use crate::image;
 use crate::network::{self, Definitions};
@@ -25,6 +27,7 @@ use crate::pool::{self, Power};
 use crate::provider::LibvirtHost;
 use crate::site::Site;
 use crate::stamp::{self, Place, Sealed};
+use crate::users::User;
 use crate::volume::{self, Home};
 use crate::xml::Element;
 
@@ -96,13 +99,20 @@ impl LibvirtHost {
             }
         }
         let mut found = HashSet::new();
-        for (pool, xml) in volumes? {
-            let Some(home) = homes.get(&pool) else { continue };
+        let volumes = volumes?;
+        let on_top = on_top(&volumes);
+        for (pool, xml) in &volumes {
+            let Some(home) = homes.get(pool) else { continue };
             let name = xml.content_at("name").unwrap_or_default();
             let sealed = seals.get(&Place::Volume(pool.clone(), name.clone()));
             found.extend(sealed.map(|sealed| sealed.place.clone()));
             let address = own_address(sealed.map(|sealed| &sealed.note.stamp), deployment);
-            for backing in backings(&pool, &name, xml.content_at("target/path")) {
+            let path = xml.content_at("target/path");
+            if let (Some(path), Some(base)) = (&path, xml.content_at("backingStore/path")) {
+                directory.add_layer(path.clone(), base);
+            }
+            let hold = path.as_ref().and_then(|path| on_top.get(path));
+            for backing in backings(pool, &name, path) {
                 match &address {
                     Some(address) => directory.add_backing(backing, address.clone()),
                     None => directory.add_foreign(backing, &name),
@@ -110,7 +120,11 @@ impl LibvirtHost {
             }
             // Seeds belong to their guests.
             if sealed.is_some() || pool != SEEDS {
-                objects.extend(volume::observed(&xml, home, sealed, self.site.deployment));
+                let mut seen = volume::observed(xml, home, sealed, self.site.deployment);
+                if let Some(object) = &mut seen {
+                    object.holds.extend(hold.cloned());
+                }
+                objects.extend(seen);
             }
         }
         objects.extend(stamps_alone(&seals, &found, &closed, &homes, deployment));
@@ -144,6 +158,27 @@ fn each<O: Send, T: Send>(
         }
         Ok(seen)
     })
+}
+
+/// What is held by volumes that are made on top of it, by its path.
+fn on_top(volumes: &[(String, Element)]) -> HashMap<String, Hold> {
+    let made = volumes.iter().filter_map(|(pool, xml)| {
+        let (base, name) = (xml.content_at("backingStore/path")?, xml.content_at("name")?);
+        let user = User::Volume { pool: pool.clone(), name: name.clone() };
+        let hold = Hold {
+            path: None,
+            stays: true,
+            because: format!("it is used by {}", user.told()),
+            help: format!(
+                "commit what is in it (virsh blockcommit GUEST TARGET --active --pivot), and remove \
+                 it: virsh vol-delete {} --pool {}",
+                quoted(&name),
+                quoted(pool)
+            ),
+        };
+        Some((base, hold))
+    });
+    made.collect()
 }
 
 /// The address of what is ours.

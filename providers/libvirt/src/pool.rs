@@ -10,7 +10,7 @@ use virt_sys::{VIR_STORAGE_POOL_CREATE_NORMAL, VIR_STORAGE_XML_INACTIVE};
 use crate::failure::{Absent, Failure, quoted};
 use crate::kept::Kept;
 use crate::site::{Call, shown_kind};
-use crate::stamp::{self, Note, Place};
+use crate::stamp::{self, Note, Place, Sealed};
 use crate::xml::Element;
 
 /// Whether a pool runs.
@@ -195,9 +195,30 @@ impl Call<'_> {
                 }
             }
             pool.destroy()?;
+        } else if let Some(sealed) = self.sealed_in(&name)? {
+            return Failure::refused(format!(
+                "pool {} does not run, and {} lies in it: start it (virsh pool-start {0}) and remove \
+                 that first",
+                quoted(&name),
+                sealed.note.stamp.address
+            ));
         }
         pool.undefine()?;
         stamp::unseal(self.connect, &Place::Pool(name))
+    }
+}
+
+impl Call<'_> {
+    /// A volume that is stamped as lying in a pool.
+    fn sealed_in(&self, pool: &str) -> Result<Option<Sealed>, Failure> {
+        for secret in self.connect.list_all_secrets(0)? {
+            let sealed = stamp::read(&secret)?;
+            let lies = |own: &Sealed| matches!(&own.place, Place::Volume(of, _) if of == pool);
+            if let Some(sealed) = sealed.filter(lies) {
+                return Ok(Some(sealed));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -410,6 +431,7 @@ pub(crate) fn observed(
         written: None,
         running: None,
         kept: self::kept(definition),
+        holds: Vec::new(),
     }
 }
 

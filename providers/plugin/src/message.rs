@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
-use tcloud_model::{Address, Fields, HostFacts, Name, ObservedObject, Operation, Stamp};
+use tcloud_model::{Address, Fields, Hold, HostFacts, Name, ObservedObject, Operation, Stamp};
 use tcloud_provider::{HostConfig, ProviderError, Retry};
 use uuid::Uuid;
 
@@ -351,21 +351,44 @@ pub struct Object {
     pub running: Option<bool>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Hold>,
 }
 
 impl From<ObservedObject> for Object {
     fn from(object: ObservedObject) -> Object {
-        let ObservedObject { kind, name, uuid, stamp, attributes, pending, written, running, kept } =
-            object;
-        Object { kind, name, uuid, stamp, attributes, pending, written, running, kept }
+        let ObservedObject {
+            kind,
+            name,
+            uuid,
+            stamp,
+            attributes,
+            pending,
+            written,
+            running,
+            kept,
+            holds,
+        } = object;
+        Object { kind, name, uuid, stamp, attributes, pending, written, running, kept, holds }
     }
 }
 
 impl From<Object> for ObservedObject {
     fn from(object: Object) -> ObservedObject {
-        let Object { kind, name, uuid, stamp, attributes, pending, written, running, kept } =
+        let Object { kind, name, uuid, stamp, attributes, pending, written, running, kept, holds } =
             object;
-        ObservedObject { kind, name, uuid, stamp, attributes, pending, written, running, kept }
+        ObservedObject {
+            kind,
+            name,
+            uuid,
+            stamp,
+            attributes,
+            pending,
+            written,
+            running,
+            kept,
+            holds,
+        }
     }
 }
 

@@ -83,6 +83,7 @@ impl Host<'_> {
             stamp: object.stamp,
             written: object.written,
             running: object.running,
+            holds: Vec::new(),
         })
     }
 

@@ -177,6 +177,7 @@ impl View<'_> {
             uuid: Some(object.uuid),
             written: object.written,
             running: object.running,
+            holds: Vec::new(),
         }
     }
 

@@ -180,6 +180,7 @@ impl Hypervisors {
             written: written.or(holds.then_some(0)),
             running: guest.then_some(runs),
             kept: Vec::new(),
+            holds: Vec::new(),
         };
         own.insert(key.clone(), object.clone());
         self.made.insert((host.clone(), identity.uuid));

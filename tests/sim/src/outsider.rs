@@ -56,6 +56,7 @@ pub(crate) fn make_network(world: &World, host: &Address) -> Option<(String, u64
         written: None,
         running: None,
         kept: Vec::new(),
+        holds: Vec::new(),
     };
     let key = (Name::new("network"), Name::new(&name));
     let own = inner.hosts.hosts.get_mut(host)?;

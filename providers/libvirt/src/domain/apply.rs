@@ -21,7 +21,7 @@ use super::guest::{Guest, observed};
 use super::power::{self, Stubborn};
 use super::wait::Wait;
 use super::{
-    Context, Directory, addresses, define, definition, label, machine, mark, paths, words,
+    Context, Directory, addresses, define, definition, held, label, machine, mark, paths, words,
 };
 use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
@@ -190,6 +190,12 @@ impl Call<'_> {
         let context = self.context(&identity, &directory)?;
         let next = asked.definition(persistent, asked.changed, &context)?;
         let wanted = asked.wanted(persistent, asked.changed, &directory);
+        held::check(
+            guest,
+            asked.changed,
+            (&asked.now(persistent, &directory), &wanted),
+            &directory,
+        )?;
         if asked.names("nic") {
             self.define_filters(&identity, &wanted, &directory)?;
         }
@@ -210,6 +216,8 @@ impl Call<'_> {
                 if partly != *persistent {
                     self.write(&partly)?;
                 }
+                let reached = asked.wanted(persistent, &done, &directory);
+                mark::put_live_words(&guest.domain, live, &words_in_force(live, &reached))?;
                 return Err(failure);
             }
             mark::put_live(&guest.domain, live, &words_in_force(live, &wanted), &note(stamp))?;
@@ -351,10 +359,15 @@ impl Asked<'_> {
 
     /// The attributes after some of the changes, complete.
     fn wanted(&self, persistent: &Element, changed: &[AttrPath], directory: &Directory) -> Fields {
+        paths::changed(&self.now(persistent, directory), self.attributes, changed)
+    }
+
+    /// The attributes before any change.
+    fn now(&self, persistent: &Element, directory: &Directory) -> Fields {
         let mut now = definition(persistent, directory);
         let runs = words::read(persistent).flag("running").unwrap_or(true);
         now.insert("running", Value::Bool(runs));
-        paths::changed(&now, self.attributes, changed)
+        now
     }
 
     /// The persistent definition after some of the changes.

@@ -7,6 +7,7 @@ use tcloud_model::{Fields, Identity, Name};
 
 use super::directory::{Directory, Source};
 use super::{Accel, boot, disk, extension, fixture, machine, nic, read, size, words};
+use crate::failure::quoted;
 use crate::xml::{Element, Node};
 
 /// What a definition needs to know besides the attributes.
@@ -50,6 +51,19 @@ pub enum DefineError {
         disk: Name,
         /// What it refers to.
         volume: String,
+    },
+    /// Somebody put something else under a disk.
+    #[error(
+        "disk {disk} is on {}, which is no volume of ours: with another one, what is written there \
+         would be missing. Copy it back (virsh blockcopy GUEST TARGET --dest PATH --pivot), or \
+         detach it (virsh detach-disk GUEST TARGET --config)",
+        quoted(path)
+    )]
+    Elsewhere {
+        /// The disk.
+        disk: Name,
+        /// What it is on.
+        path: String,
     },
     /// A NIC's network is not on the host.
     #[error("nic {nic}: there is no network {network} on the host")]

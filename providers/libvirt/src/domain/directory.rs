@@ -59,6 +59,8 @@ pub struct Directory {
     by_backing: HashMap<Backing, Address>,
     /// Names of volumes that are not ours.
     foreign: HashMap<Backing, String>,
+    /// What volumes are made on top of: paths.
+    layers: HashMap<String, String>,
     by_name: HashMap<String, Address>,
     filters: HashMap<String, Element>,
 }
@@ -75,6 +77,17 @@ impl Backing {
         }
         let (pool, volume) = (source.get("pool")?.to_owned(), source.get("volume")?.to_owned());
         Some(Backing::Volume { pool, volume })
+    }
+
+    /// All that a disk's definition names: what it writes to first, and what that lies on.
+    pub(super) fn all_of(disk: &Element) -> Vec<Backing> {
+        let mut all = Vec::new();
+        let mut layer = Some(disk);
+        while let Some(own) = layer {
+            all.extend(Backing::of(own));
+            layer = own.find("backingStore");
+        }
+        all
     }
 
     /// Its path, or the volume's name in its pool.
@@ -113,6 +126,16 @@ impl Directory {
         self.foreign.insert(backing, name.to_owned());
     }
 
+    /// Adds that a volume is made on top of another: their paths.
+    pub(crate) fn add_layer(&mut self, path: String, base: String) {
+        self.layers.insert(path, base);
+    }
+
+    /// Whether it knows what a volume is made on top of.
+    pub(super) fn has_layer(&self, path: &str) -> bool {
+        self.layers.contains_key(path)
+    }
+
     /// Adds a network under its name on the host.
     pub fn add_network(&mut self, address: Address, name: String) {
         self.by_name.insert(name.clone(), address.clone());
@@ -142,14 +165,31 @@ impl Directory {
         }
     }
 
+    /// The volume of ours whose data a disk shows, and how many layers above it the disk writes to: a
+    /// snapshot, for instance, is one. It is still the disk of that volume.
+    pub(super) fn volume_of(&self, disk: &Element) -> Option<(usize, &Address)> {
+        let mut layers = Backing::all_of(disk);
+        // Of a guest that does not run, a definition names the first one only.
+        while let Some(base) = layers.last().and_then(|last| self.layers.get(last.text())) {
+            let base = Backing::File(base.clone());
+            if layers.contains(&base) {
+                break;
+            }
+            layers.push(base);
+        }
+        let known = |(depth, own)| Some((depth, self.by_backing.get(own)?));
+        layers.iter().enumerate().find_map(known)
+    }
+
     /// What attributes say for the volume behind a disk: its address, the name of a volume of
     /// others, or a path that no pool knows.
-    pub(super) fn volume_value(&self, backing: &Backing) -> Value {
-        match (self.by_backing.get(backing), self.foreign.get(backing)) {
-            (Some(address), _) => Value::Ref(address.clone()),
-            (None, Some(name)) => Value::text(name),
-            (None, None) => Value::text(backing.text()),
+    pub(super) fn volume_value(&self, disk: &Element) -> Option<Value> {
+        if let Some((_, address)) = self.volume_of(disk) {
+            return Some(Value::Ref(address.clone()));
         }
+        let backing = Backing::of(disk)?;
+        let name = self.foreign.get(&backing);
+        Some(Value::text(name.map_or(backing.text(), String::as_str)))
     }
 
     /// What attributes say for a network: its address, or its name.

@@ -102,6 +102,9 @@ fn change(
     taken: &mut HashSet<String>,
 ) -> Result<(), DefineError> {
     if before.get("volume") != after.get("volume") {
+        if let Some(Value::Text(path)) = before.get("volume") {
+            return Err(DefineError::Elsewhere { disk: label.clone(), path: path.to_string() });
+        }
         let Some(source) = after.get("volume").and_then(|volume| directory.volume(volume)) else {
             let volume = after.get("volume").map(Value::to_string).unwrap_or_default();
             return Err(DefineError::NoVolume { disk: label.clone(), volume });
@@ -200,8 +203,8 @@ pub(super) fn read(domain: &Element, directory: &Directory) -> Fields {
 
 fn one(disk: &Element, directory: &Directory) -> Fields {
     let mut fields = Fields::new();
-    if let Some(backing) = Backing::of(disk) {
-        fields.insert("volume", directory.volume_value(&backing));
+    if let Some(volume) = directory.volume_value(disk) {
+        fields.insert("volume", volume);
     }
     if let Some(bus) = disk.find("target").and_then(|target| target.get("bus")) {
         fields.insert("bus", Value::text(bus));

@@ -7,10 +7,11 @@ use uuid::Uuid;
 use virt::connect::Connect;
 use virt::domain::Domain;
 use virt_sys::{
-    VIR_CONNECT_LIST_DOMAINS_AUTOSTART, VIR_CONNECT_LIST_DOMAINS_TRANSIENT,
-    VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_XML_SECURE,
+    VIR_CONNECT_LIST_DOMAINS_AUTOSTART, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE,
+    VIR_CONNECT_LIST_DOMAINS_TRANSIENT, VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_XML_SECURE,
 };
 
+use super::held::holds;
 use super::kept::kept;
 use super::{Definitions, Directory, power};
 use crate::failure::Failure;
@@ -23,6 +24,8 @@ pub(super) struct Guest {
     pub(super) domain: Domain,
     pub(super) live: Option<Element>,
     pub(super) persistent: Option<Element>,
+    /// Whether its memory is saved on the host, to go on with at its next start.
+    pub(super) saved: bool,
 }
 
 impl Guest {
@@ -38,7 +41,8 @@ impl Guest {
 
     fn read(domain: Domain, flags: u32) -> Result<Guest, Failure> {
         let (persistent, active) = (domain.is_persistent()?, domain.is_active()?);
-        Guest::definitions(domain, flags, persistent, active)
+        let saved = !active && domain.has_managed_save(0)?;
+        Ok(Guest { saved, ..Guest::definitions(domain, flags, persistent, active)? })
     }
 
     fn definitions(
@@ -50,7 +54,7 @@ impl Guest {
         let parsed = |flags| Ok::<_, Failure>(Element::parse(&domain.get_xml_desc(flags)?)?);
         let persistent = persistent.then(|| parsed(VIR_DOMAIN_XML_INACTIVE | flags)).transpose()?;
         let live = active.then(|| parsed(flags)).transpose()?;
-        Ok(Guest { domain, live, persistent })
+        Ok(Guest { domain, live, persistent, saved: false })
     }
 
     /// The stamp; in the running guest and in its persistent definition it is the same.
@@ -60,11 +64,12 @@ impl Guest {
     }
 }
 
-/// What a list of guests does not say: two questions for a host instead of three for each guest.
+/// What a list of guests does not say: three questions for a host instead of four for each guest.
 /// Whether one runs is in the list.
 pub(crate) struct Census {
     transient: HashSet<Uuid>,
     autostart: HashSet<Uuid>,
+    saved: HashSet<Uuid>,
 }
 
 impl Census {
@@ -77,6 +82,7 @@ impl Census {
         Ok(Census {
             transient: those(VIR_CONNECT_LIST_DOMAINS_TRANSIENT)?,
             autostart: those(VIR_CONNECT_LIST_DOMAINS_AUTOSTART)?,
+            saved: those(VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)?,
         })
     }
 }
@@ -91,7 +97,8 @@ pub(crate) fn observed_domain(
     // libvirt numbers what runs.
     let active = domain.get_id().is_some();
     let persistent = !active || !census.transient.contains(&uuid);
-    let guest = Guest::definitions(domain, 0, persistent, active)?;
+    let mut guest = Guest::definitions(domain, 0, persistent, active)?;
+    guest.saved = !active && census.saved.contains(&uuid);
     shown(&guest, persistent && census.autostart.contains(&uuid), directory)
 }
 
@@ -117,5 +124,6 @@ fn shown(guest: &Guest, autostart: bool, directory: &Directory) -> Result<Observ
         written: None,
         running: Some(live.is_some()),
         kept: persistent.or(live).map_or_else(Vec::new, |own| kept(own, foreign)),
+        holds: holds(guest, directory)?,
     })
 }

@@ -55,10 +55,22 @@ pub(super) fn put_live(
     if words.is_empty() && live.find("metadata").is_none() {
         return Ok(());
     }
-    let element = (!words.is_empty()).then(|| words::element(words));
-    set_element(domain, element, "words", words::NAMESPACE, VIR_DOMAIN_AFFECT_LIVE)?;
+    put_live_words(domain, live, words)?;
     let note = Some(note.to_element());
     set_element(domain, note, "stamp", stamp::NAMESPACE, VIR_DOMAIN_AFFECT_LIVE)
+}
+
+/// Puts words alone on a running guest: a change that broke off is done in part.
+pub(super) fn put_live_words(
+    domain: &Domain,
+    live: &Element,
+    words: &Fields,
+) -> Result<(), Failure> {
+    if words.is_empty() && live.find("metadata").is_none() {
+        return Ok(());
+    }
+    let element = (!words.is_empty()).then(|| words::element(words));
+    set_element(domain, element, "words", words::NAMESPACE, VIR_DOMAIN_AFFECT_LIVE)
 }
 
 /// Sets the metadata of one namespace. libvirt adds the namespace and its prefix itself.

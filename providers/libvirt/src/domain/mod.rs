@@ -17,7 +17,8 @@
 //! * `addresses` – the addresses that networks keep for its NICs.
 //! * `power`, `seen`, `wait` – starting, stopping, waiting, and where an address is seen.
 //! * `mark` – stamps and words in its metadata.
-//! * `guest` – a guest as it is read, alone or among all of its host.
+//! * `guest` – a guest as it is read, alone or among all of its host; `held` – what must not change
+//!   on it now.
 //! * `apply`, `migrate` – operations.
 
 mod addresses;
@@ -32,6 +33,7 @@ mod disk;
 mod extension;
 mod fixture;
 mod guest;
+mod held;
 mod kept;
 pub mod label;
 mod machine;

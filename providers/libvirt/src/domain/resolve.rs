@@ -59,7 +59,7 @@ impl Call<'_> {
     ) -> Result<Directory, Failure> {
         for domain in [&guest.live, &guest.persistent].into_iter().flatten() {
             let Some(devices) = domain.find("devices") else { continue };
-            for backing in devices.elements("disk").filter_map(Backing::of) {
+            for backing in devices.elements("disk").flat_map(Backing::all_of) {
                 if !directory.knows_volume(&backing) {
                     self.add_backing(&mut directory, backing)?;
                 }
@@ -80,6 +80,7 @@ impl Call<'_> {
     }
 
     fn add_backing(&self, directory: &mut Directory, backing: Backing) -> Result<(), Failure> {
+        let mut base = None;
         let (pool, volume) = match &backing {
             Backing::Volume { pool, volume } => (pool.clone(), volume.clone()),
             Backing::File(path) | Backing::Block(path) => {
@@ -87,6 +88,8 @@ impl Call<'_> {
                 else {
                     return Ok(());
                 };
+                let xml = Element::parse(&volume.get_xml_desc(0)?)?;
+                base = xml.content_at("backingStore/path").map(|base| (path.clone(), base));
                 (StoragePool::lookup_by_volume(&volume)?.get_name()?, volume.get_name()?)
             }
         };
@@ -96,6 +99,9 @@ impl Call<'_> {
             && let Some(source) = self.source(&sealed)?
         {
             directory.add_volume(sealed.note.stamp.address, Source { backing, ..source });
+        } else if let Some((path, base)) = base.filter(|(_, base)| !directory.has_layer(base)) {
+            directory.add_layer(path, base.clone());
+            self.add_backing(directory, Backing::File(base))?;
         }
         Ok(())
     }

@@ -105,9 +105,6 @@ impl Call<'_> {
         let made =
             self.upload_image(&pool, identity, &file, header.virtual_size, format, &expected);
         if let Err(failure) = made {
-            if let Ok(volume) = StorageVol::lookup_by_name(&pool, &identity.name) {
-                let _ = volume.delete(0);
-            }
             let _ = stamp::unseal(self.connect, &place);
             return Err(failure);
         }
@@ -160,15 +157,25 @@ impl Call<'_> {
         &self,
         pool: &StoragePool,
         identity: &Identity,
-        mut file: &File,
+        file: &File,
         virtual_size: u64,
         format: &str,
         expected: &Expected,
     ) -> Result<(), Failure> {
-        let trouble = |error: std::io::Error| Failure::Away(format!("an image: {error}"));
-        let length = file.metadata().map_err(trouble)?.len();
         let xml = volume::definition(&identity.name, virtual_size, 0, format).write()?;
         let volume = StorageVol::create_xml(pool, &xml, 0)?;
+        // What we made ourselves goes again when it cannot be filled, and nothing else of its name.
+        self.fill_image(&volume, file, expected).inspect_err(|_| drop(volume.delete(0)))
+    }
+
+    fn fill_image(
+        &self,
+        volume: &StorageVol,
+        mut file: &File,
+        expected: &Expected,
+    ) -> Result<(), Failure> {
+        let trouble = |error: std::io::Error| Failure::Away(format!("an image: {error}"));
+        let length = file.metadata().map_err(trouble)?.len();
         let stream = Stream::new(self.connect, 0)?;
         volume.upload(&stream, 0, length, 0)?;
         file.rewind().map_err(trouble)?;

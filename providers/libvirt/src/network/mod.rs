@@ -71,8 +71,9 @@ impl Call<'_> {
             }
             OperationKind::Update { attributes, stamp, changed, .. } => {
                 let (network, _) = self.own_network(operation)?;
-                self.change_network(&network, attributes, stamp)?;
+                // Before the stamp, which says that all is done.
                 self.define_network_filter(&network.get_name()?, identity.uuid, attributes)?;
+                self.change_network(&network, attributes, stamp)?;
                 if changed.contains(&AttrPath::attribute(Name::new(STOPPED))) {
                     self.bring_back(network)?;
                 }
@@ -148,6 +149,7 @@ impl Call<'_> {
         let network = match self.network(identity.uuid)? {
             Some(_) => {
                 let (network, _) = self.own_network(operation)?;
+                self.define_network_filter(&network.get_name()?, identity.uuid, attributes)?;
                 self.change_network(&network, attributes, stamp)?;
                 network
             }
@@ -166,10 +168,10 @@ impl Call<'_> {
                 write(&mut definition, identity.uuid, attributes)?;
                 let note = Note::new(stamp, attributes.clone());
                 stamp::put(&mut definition, Some(&note));
+                self.define_network_filter(&identity.name, identity.uuid, attributes)?;
                 Network::define_xml(self.connect, &definition.write()?)?
             }
         };
-        self.define_network_filter(&network.get_name()?, identity.uuid, attributes)?;
         self.start_network(network)
     }
 
@@ -260,6 +262,15 @@ impl Call<'_> {
             return self.remove_filter(&filter);
         }
         let (network, _) = self.own_network(operation)?;
+        let name = network.get_name()?;
+        if let Some(user) = self.network_users(&name)?.first() {
+            return Failure::refused(format!(
+                "{} has a NIC in network {}: it is not taken away from it. Detach the NIC first \
+                 (virsh detach-interface), or move it into another network",
+                user.told(),
+                quoted(&name)
+            ));
+        }
         if network.is_active()? {
             let live = Element::parse(&network.get_xml_desc(0)?)?;
             if let Some(users) = live.get("connections").filter(|users| *users != "0") {
@@ -371,6 +382,7 @@ pub(crate) fn observed(
         written: None,
         running: None,
         kept,
+        holds: Vec::new(),
     }
 }
 

@@ -2,10 +2,9 @@
 
 use tcloud_model::{AttrPath, Fields, Operation, Stamp, Value};
 use virt::domain::Domain;
-use virt::error::ErrorNumber;
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
-use virt_sys::VIR_DOMAIN_BLOCK_RESIZE_BYTES;
+use virt_sys::{VIR_DOMAIN_BLOCK_RESIZE_BYTES, VIR_DOMAIN_XML_INACTIVE};
 
 use super::Found;
 use super::read::{self, grain};
@@ -13,6 +12,7 @@ use crate::failure::{Absent, Failure, quoted};
 use crate::image;
 use crate::site::Call;
 use crate::stamp::{self, Note, Place, Sealed};
+use crate::users::User;
 use crate::xml::Element;
 
 /// What libvirt cannot remember about a volume, or must not be believed about it.
@@ -51,14 +51,8 @@ impl Call<'_> {
         let mut note = Note::new(stamp, keep(attributes));
         note.unfinished = true;
         stamp::seal(self.connect, identity.uuid, &place, &note)?;
-        let volume = plan.carry_out(&pool, &identity.name).inspect_err(|failure| {
-            // What is left of it is in nobody's way, but should not stay. The first failure is the
-            // one to tell.
-            if !failure.is(ErrorNumber::StorageVolExist)
-                && let Ok(volume) = StorageVol::lookup_by_name(&pool, &identity.name)
-            {
-                let _ = volume.delete(0);
-            }
+        let volume = plan.carry_out(&pool, &identity.name).inspect_err(|_| {
+            // The first failure is the one to tell.
             let _ = stamp::unseal(self.connect, &place);
         })?;
         note.unfinished = false;
@@ -199,19 +193,66 @@ impl Call<'_> {
                 quoted(&found.name)
             ));
         }
-        let path = found.volume.get_path()?;
-        let users = self.users(&path, &found.pool_name, &found.name)?;
-        let running = users.iter().find_map(|user| Some((&user.guest, user.running.as_ref()?)));
-        match running {
-            Some((guest, target)) => {
-                let domain = Domain::lookup_by_name(self.connect, guest)?;
-                domain.block_resize(target, size, VIR_DOMAIN_BLOCK_RESIZE_BYTES)?;
+        if let Some(hold) = read::fixed(&found.xml) {
+            return Failure::refused(format!("{}: {}", hold.because, hold.help));
+        }
+        match self.guest_to_grow(found)? {
+            Some((domain, target)) => {
+                domain.block_resize(&target, size, VIR_DOMAIN_BLOCK_RESIZE_BYTES)?;
             }
             None => {
                 found.volume.resize(size, 0)?;
             }
         }
         Ok(())
+    }
+
+    /// The running guest that has to be told when a volume grows, with the disk's target there.
+    /// Refuses where others would notice, or it would not be this volume that grows.
+    fn guest_to_grow(&self, found: &Found) -> Result<Option<(Domain, String)>, Failure> {
+        let refuse = |why: String| {
+            Failure::refused(format!("volume {} does not grow: {why}", quoted(&found.name)))
+        };
+        let mut grows: Option<(Domain, String)> = None;
+        self.site.users.forget();
+        for user in self.users(&found.volume.get_path()?, &found.pool_name, &found.name)? {
+            let told = user.told();
+            let User::Guest { name, running, beneath } = user else {
+                return refuse(format!("it is used by {told}"));
+            };
+            if beneath {
+                return refuse(format!(
+                    "{told} has a snapshot or a copy of it. Commit the snapshot first: virsh \
+                     blockcommit {} TARGET --active --pivot",
+                    quoted(&name)
+                ));
+            }
+            let Some(domain) = Domain::lookup_by_name(self.connect, &name).or_absent()? else {
+                continue;
+            };
+            let Some(target) = running else {
+                if !domain.is_active()? && domain.has_managed_save(0)? {
+                    return refuse(format!(
+                        "the memory of {told} is saved. Start it (virsh start {name}), or give its \
+                         memory up (virsh managedsave-remove {name})",
+                        name = quoted(&name)
+                    ));
+                }
+                continue;
+            };
+            let persistent = domain.is_persistent()?;
+            let flags = if persistent { VIR_DOMAIN_XML_INACTIVE } else { 0 };
+            let note = Note::of(&Element::parse(&domain.get_xml_desc(flags)?)?);
+            self.site.check_ours("vm", &name, note.as_ref().map(|note| &note.stamp))?;
+            if let Some((other, _)) = &grows {
+                return refuse(format!(
+                    "{told} and guest {} run with it, and only one of them can be told: stop one",
+                    quoted(&other.get_name()?)
+                ));
+            }
+            grows = Some((domain, target));
+        }
+        Ok(grows)
     }
 }
 
@@ -236,9 +277,16 @@ impl Plan {
             None => StorageVol::create_xml(pool, &xml, 0)?,
         };
         // A copy is as large as what it was made from.
-        if source.is_some() && volume.get_info()?.capacity < *size {
-            volume.resize(*size, 0)?;
-        }
+        let grown = match source {
+            Some(_) => volume.get_info().and_then(|info| match info.capacity < *size {
+                true => volume.resize(*size, 0).map(|_| ()),
+                false => Ok(()),
+            }),
+            None => Ok(()),
+        };
+        // What is left of it is in nobody's way, but should not stay. It is this one, whatever else
+        // may have its name by now.
+        grown.inspect_err(|_| drop(volume.delete(0)))?;
         Ok(volume)
     }
 }

@@ -112,10 +112,10 @@ impl Call<'_> {
         let path = found.volume.get_path()?;
         if let Some(user) = self.users(&path, &found.pool_name, &found.name)?.first() {
             return Failure::refused(format!(
-                "{} {} is used by guest {}: it is not deleted under it",
+                "{} {} is used by {}: it is not deleted under it",
                 operation.kind,
                 quoted(&found.name),
-                quoted(&user.guest)
+                user.told()
             ));
         }
         let _guard = self.site.guards.shared(&format!("pool/{}", found.pool_name));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tcloud_model::kinds::UNFINISHED;
-use tcloud_model::{Fields, ObservedObject, Stamp, Value};
+use tcloud_model::{AttrPath, Fields, Hold, ObservedObject, Stamp, Value};
 use uuid::Uuid;
 
 use super::{Found, of_key};
@@ -75,6 +75,20 @@ pub(crate) fn observed(
         pending: Fields::new().into(),
         running: None,
         kept: Vec::new(),
+        holds: if is_image { Vec::new() } else { fixed(xml).into_iter().collect() },
+    })
+}
+
+/// Why a volume cannot grow, if it cannot: libvirt knows how to enlarge files and what Ceph keeps, and
+/// no block devices.
+pub(super) fn fixed(xml: &Element) -> Option<Hold> {
+    (xml.get("type") == Some("block")).then(|| Hold {
+        path: Some(AttrPath::attribute("size")),
+        stays: false,
+        because: "libvirt cannot enlarge volumes that are block devices".to_owned(),
+        help: "enlarge it on its host (lvextend, virsh pool-refresh, and virsh blockresize for a guest \
+               that runs), and then write its new size"
+            .to_owned(),
     })
 }
 
@@ -96,6 +110,7 @@ pub(crate) fn left(home: &Home, sealed: &Sealed, deployment: Uuid) -> Option<Obs
         pending: Fields::new().into(),
         running: None,
         kept: Vec::new(),
+        holds: Vec::new(),
     })
 }
 
@@ -121,6 +136,7 @@ pub(crate) fn remembered(name: &str, home: &Home, sealed: &Sealed) -> Option<Obs
         pending: Fields::new().into(),
         running: None,
         kept: Vec::new(),
+        holds: Vec::new(),
     })
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn object(name: &str) -> ObservedObject {
         written: None,
         running: None,
         kept: Vec::new(),
+        holds: Vec::new(),
     }
 }
 

@@ -1,0 +1,105 @@
+//! What a host holds: a saved guest, a disk on a snapshot.
+
+use std::collections::BTreeSet;
+
+use tcloud_model::{AttrPath, Hold, Value};
+use tcloud_planner::{Goal, Wishes};
+
+use crate::text::address;
+use crate::world::{World, lines, wishes};
+
+const GUEST: &str = "tenant.t.vm.g";
+const TEXT: &str = "tenant.t.volume.v size=10GiB protect=false
+tenant.t.volume.w size=10GiB protect=false
+tenant.t.vm.g vcpus=1 memory=1GiB title=a disk.d.volume=@tenant.t.volume.v
+";
+
+fn held(path: Option<&str>) -> World {
+    let mut world = World::with(TEXT);
+    world.live(GUEST).holds.push(Hold {
+        path: path.map(AttrPath::parse),
+        stays: true,
+        because: "it is held".to_owned(),
+        help: "let it go".to_owned(),
+    });
+    world
+}
+
+fn loses(names: &[&str], replace: &[&str]) -> Wishes {
+    let all: BTreeSet<_> = names.iter().map(|name| address(name)).collect();
+    let replace = replace.iter().map(|name| (*name).to_owned()).collect();
+    Wishes { allow_data_loss: all.clone(), allow_destroy: all, replace, ..wishes() }
+}
+
+fn refused(world: &World, text: &str, wishes: &Wishes) -> Vec<String> {
+    let problems = world.try_plan(text, wishes).expect_err("it is held");
+    assert!(problems.iter().all(|p| p.help.as_deref() == Some("let it go")), "{problems:?}");
+    problems.iter().map(|p| format!("{} {}", p.code, p.message)).collect()
+}
+
+#[test]
+fn a_saved_guest_only_starts() {
+    let mut world = held(None);
+    assert_eq!(lines(&world.plan(TEXT)), Vec::<String>::new());
+    let other = TEXT.replace("title=a", "title=b");
+    assert_eq!(
+        refused(&world, &other, &wishes()),
+        ["E0914 `title` of tenant.t.vm.g cannot change now: it is held"]
+    );
+    let anew = loses(&["tenant.t.volume.v"], &["tenant.t.volume.v"]);
+    assert_eq!(refused(&world, TEXT, &anew).len(), 2, "the volume and its guest");
+    let grown = TEXT.replace("volume.v size=10GiB", "volume.v size=11GiB");
+    assert_eq!(
+        refused(&world, &grown, &wishes()),
+        ["E0914 tenant.t.volume.v cannot change now: tenant.t.vm.g: it is held"]
+    );
+    let destroy = Wishes { goal: Goal::Destroy, ..loses(&[GUEST, "tenant.t.volume.v"], &[]) };
+    assert!(!refused(&world, TEXT, &destroy).is_empty());
+    // Other volumes do not matter to it, and neither does what only the stamp says.
+    let free = TEXT.replace("volume.w size=10GiB protect=false", "volume.w size=11GiB");
+    assert_eq!(lines(&world.plan(&free)).len(), 1);
+    let object = world.live(GUEST);
+    object.running = Some(false);
+    world.tamper(GUEST, "running", Value::Bool(false));
+    assert_eq!(lines(&world.plan(TEXT)).len(), 1, "it is started");
+}
+
+#[test]
+fn a_disk_on_a_snapshot_stays_and_all_else_changes() {
+    let world = held(Some("disk.d.volume"));
+    let other = TEXT.replace("title=a", "title=b");
+    assert_eq!(lines(&world.plan(&other)).len(), 1);
+    let moved =
+        TEXT.replace("disk.d.volume=@tenant.t.volume.v", "disk.d.volume=@tenant.t.volume.w");
+    assert_eq!(
+        refused(&world, &moved, &wishes()),
+        ["E0914 `disk.d.volume` of tenant.t.vm.g cannot change now: it is held"]
+    );
+    let without = TEXT.replace(" disk.d.volume=@tenant.t.volume.v", "");
+    assert_eq!(
+        refused(&world, &without, &wishes()),
+        ["E0914 `disk.d` of tenant.t.vm.g cannot change now: it is held"]
+    );
+    let gone = "tenant.t.volume.w size=10GiB protect=false\n";
+    let gone = refused(&world, gone, &loses(&[GUEST, "tenant.t.volume.v"], &[]));
+    assert_eq!(gone.len(), 2, "{gone:?}");
+}
+
+#[test]
+fn a_disk_that_somebody_else_swapped_is_not_swapped_back() {
+    let mut world = World::with(TEXT);
+    let mut disk = (*world.live(GUEST).attributes).clone();
+    let copied = [("volume".into(), Value::text("/srv/copy"))].into_iter().collect();
+    disk.insert("disk", Value::map([("d".into(), Value::map(copied))].into_iter().collect()));
+    world.live(GUEST).attributes = disk.into();
+    let refused = |text: &str| world.refuses(text).join("; ");
+    for text in [
+        TEXT.to_owned(),
+        TEXT.replace("disk.d.volume=@tenant.t.volume.v", "disk.d.volume=@tenant.t.volume.w"),
+    ] {
+        let told = refused(&text);
+        assert!(told.starts_with("E0914 `disk.d") && told.contains("\"/srv/copy\""), "{told}");
+    }
+    let left = TEXT.replace("title=a", "title=b ignore=disk.d.volume");
+    assert_eq!(lines(&world.plan(&left)).len(), 1, "it is left alone");
+}
