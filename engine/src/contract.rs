@@ -218,6 +218,7 @@ mod tests {
             written: None,
             running: Some(true),
             kept: Vec::new(),
+            holds: Vec::new(),
         };
         let changed = [STOPPED, "vcpus"].map(|name| AttrPath::attribute(Name::new(name))).to_vec();
         let operation = Operation {
