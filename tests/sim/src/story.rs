@@ -321,7 +321,10 @@ impl Story {
         let state = self.loaded().await?.state;
         let observed = self.engine().observe().await;
         let mut wishes = wishes(order);
-        wishes.replace = vec!["tenant.*.vm.*".to_owned()];
+        // A word that names nothing is refused.
+        let mut declared = self.source.program.graph().resources.keys();
+        let guests = declared.any(|address| address.kind() == "vm");
+        wishes.replace = guests.then(|| "tenant.*.vm.*".to_owned()).into_iter().collect();
         let bytes = || -> Result<String, String> {
             let mut wishes = wishes.clone();
             let plan = make_plan(&self.world, &self.source, &state, &observed, &wishes)?;
