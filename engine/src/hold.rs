@@ -56,18 +56,23 @@ pub(crate) struct Held {
 
 /// Whether the leases are surely held. Asked right before every call to a provider.
 #[derive(Clone)]
-pub(crate) struct Gate(watch::Receiver<Option<Instant>>);
+pub(crate) struct Gate {
+    /// Until which uptime of the machine; `None` once they are lost.
+    until: watch::Receiver<Option<Duration>>,
+    clock: Arc<dyn Clock>,
+}
 
 impl Gate {
-    /// Whether the leases were renewed so recently that nobody else can hold them.
+    /// Whether the leases were renewed so recently that nobody else can hold them. A machine that
+    /// slept meanwhile finds it closed.
     pub(crate) fn is_open(&self) -> bool {
-        self.0.borrow().is_some_and(|until| Instant::now() < until)
+        self.until.borrow().is_some_and(|until| self.clock.uptime() < until)
     }
 
     /// Waits until the leases are lost.
     pub(crate) async fn lost(&mut self) {
         // The heartbeat lives as long as the leases, and an error here means that it ended.
-        let _ = self.0.wait_for(Option::is_none).await;
+        let _ = self.until.wait_for(Option::is_none).await;
     }
 }
 
@@ -81,11 +86,14 @@ pub(crate) async fn hold(
     let (leases, asked) = acquire(parts, scopes, run, control).await?;
     let store = Arc::clone(&parts.store);
     let writer = Writer::new(Arc::clone(&store), run.id, &leases);
-    let (renewed, gate) = watch::channel(Some(asked + TTL));
-    let mut heartbeat = JoinSet::new();
-    heartbeat.spawn(beat(Arc::clone(&store), run.id, leases.len() as u64, renewed));
+    let (renewed, until) = watch::channel(Some(asked + TTL));
     let clock = Arc::clone(&parts.clock);
-    let mut held = Held { writer, store, clock, gate: Gate(gate), _heartbeat: heartbeat };
+    let heart =
+        Heart { store: Arc::clone(&store), clock: Arc::clone(&clock), run: run.id, renewed };
+    let mut heartbeat = JoinSet::new();
+    heartbeat.spawn(heart.beat(leases.len() as u64));
+    let gate = Gate { until, clock: Arc::clone(&clock) };
+    let mut held = Held { writer, store, clock, gate, _heartbeat: heartbeat };
     held.begin(&leases, run).await?;
     Ok(held)
 }
@@ -95,14 +103,14 @@ async fn acquire(
     scopes: BTreeSet<Scope>,
     run: &RunInfo,
     control: &Control,
-) -> Result<(Vec<Lease>, Instant), HoldError> {
+) -> Result<(Vec<Lease>, Duration), HoldError> {
     let holder = run.holder(&*parts.processes);
     let scopes = scopes.into_iter().collect();
     let mut request = LeaseRequest { scopes, holder, ttl: TTL, ended: Vec::new() };
     let mut control = control.clone();
     let deadline = Instant::now() + parts.limits.lease_wait;
     loop {
-        let asked = Instant::now();
+        let asked = parts.clock.uptime();
         let (scope, holder, remaining) = match parts.store.acquire(&request).await? {
             Acquired::Granted(leases) => return Ok((leases, asked)),
             Acquired::Held { scope, holder, remaining } => (scope, holder, remaining),
@@ -127,35 +135,40 @@ async fn acquire(
     }
 }
 
-/// Renews the leases until one is lost, or until the store has not answered for so long that one
-/// may be.
-async fn beat(
+/// What keeps the leases of a run.
+struct Heart {
     store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
     run: Uuid,
-    leases: u64,
-    renewed: watch::Sender<Option<Instant>>,
-) {
-    let mut pause = HEARTBEAT;
-    loop {
-        sleep(pause).await;
-        let asked = Instant::now();
-        match store.renew(run, TTL).await {
-            Ok(count) if count == leases => {
-                pause = HEARTBEAT;
-                renewed.send_replace(Some(asked + TTL));
-            }
-            Ok(_) => break,
-            Err(error) => {
-                tracing::warn!(%error, "the leases could not be renewed");
-                pause = Duration::from_secs(1);
-                let until = *renewed.borrow();
-                if until.is_none_or(|until| Instant::now() >= until) {
-                    break;
+    renewed: watch::Sender<Option<Duration>>,
+}
+
+impl Heart {
+    /// Renews the leases until one is lost, or until the store has not answered for so long that
+    /// one may be.
+    async fn beat(self, leases: u64) {
+        let mut pause = HEARTBEAT;
+        loop {
+            sleep(pause).await;
+            let asked = self.clock.uptime();
+            match self.store.renew(self.run, TTL).await {
+                Ok(count) if count == leases => {
+                    pause = HEARTBEAT;
+                    self.renewed.send_replace(Some(asked + TTL));
+                }
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "the leases could not be renewed");
+                    pause = Duration::from_secs(1);
+                    let until = *self.renewed.borrow();
+                    if until.is_none_or(|until| self.clock.uptime() >= until) {
+                        break;
+                    }
                 }
             }
         }
+        self.renewed.send_replace(None);
     }
-    renewed.send_replace(None);
 }
 
 impl Held {

@@ -2,14 +2,20 @@
 //! through tokio's clock, which a test can stop and turn.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
-/// Tells the time that is written into the journal, for people. Nothing is decided by it.
+/// Tells the time.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// Now, as it is written into the journal, for people. Nothing is decided by it.
     fn now(&self) -> Timestamp;
+
+    /// How long the machine has been up, also while it slept: by this a run knows for how long its
+    /// leases are surely its own.
+    fn uptime(&self) -> Duration;
 }
 
 /// The clock of the machine.
@@ -19,6 +25,16 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn uptime(&self) -> Duration {
+        // Elsewhere the monotonic clock does not stand still either.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        const CLOCK: ClockId = ClockId::Boottime;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        const CLOCK: ClockId = ClockId::Monotonic;
+        let Timespec { tv_sec, tv_nsec } = clock_gettime(CLOCK);
+        Duration::new(tv_sec.unsigned_abs(), tv_nsec.unsigned_abs() as u32)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Two runs at once.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tcloud_engine::{ApplyError, ApplyEvent, Control, HoldError, Limits, Stop};
@@ -96,6 +97,21 @@ async fn a_run_that_stood_still_is_fenced(store: Arc<dyn Store>) {
     assert!(world.apply(&rest).await.expect("applied").is_success());
     let creates = world.log().iter().filter(|line| *line == "create t.volume-a ended").count();
     assert_eq!(creates, 1, "nothing was made twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_slept_asks_no_host_before_it_has_asked_the_store() {
+    let world = World::with(Arc::new(MemoryStore::default()), Duration::from_secs(2));
+    let plan = Arc::new(from_nothing("a 1\nb 1 after a"));
+    let (engine, info, silent) = (world.engine(), run("apply"), Control::silent());
+    let sleep = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.slept.store(60, Ordering::SeqCst);
+    };
+    let (account, ()) = tokio::join!(engine.apply(&plan, &info, &silent), sleep);
+    let account = account.expect("it ran");
+    assert_eq!((account.done, account.unknown.len()), (1, 1), "{account:?}");
+    assert!(!world.log().iter().any(|line| line.contains("volume-b")));
 }
 
 #[tokio::test(start_paused = true)]

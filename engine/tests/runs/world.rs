@@ -2,7 +2,7 @@
 //! it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use tcloud_provider::{
 };
 use tcloud_state::{MemoryStore, Process, Processes, Store};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// What goes wrong in a call.
@@ -82,6 +83,9 @@ pub(crate) struct World {
     pub(crate) points: Points,
     pub(crate) delay: Duration,
     process: AtomicU32,
+    begun: Instant,
+    /// For how many seconds the machine has slept.
+    pub(crate) slept: AtomicU64,
 }
 
 /// The moments at which a run may be cut off: before and after everything that leaves a trace.
@@ -127,7 +131,8 @@ impl World {
             inner.hosts.insert(host(number), Objects::new());
         }
         let (inner, points) = (Mutex::new(inner), Points::default());
-        Arc::new(World { inner, store, points, delay, process: AtomicU32::new(1) })
+        let (process, slept) = (AtomicU32::new(1), AtomicU64::new(0));
+        Arc::new(World { inner, store, points, delay, process, begun: Instant::now(), slept })
     }
 
     pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -191,7 +196,7 @@ impl World {
             providers,
             hosts: vec![spec(2), spec(1)],
             limits,
-            clock: Arc::new(Epoch),
+            clock: Arc::new(MachineClock(Arc::clone(self))),
             processes: Arc::new(OneLives { own: pid }),
             secrets: Arc::new(Known::default()),
         })
@@ -232,11 +237,15 @@ pub(crate) fn listening() -> (Control, watch::Sender<Stop>, mpsc::Receiver<Apply
     (Control { events, stop }, stopper, heard)
 }
 
-struct Epoch;
+struct MachineClock(Arc<World>);
 
-impl Clock for Epoch {
+impl Clock for MachineClock {
     fn now(&self) -> Timestamp {
         Timestamp::UNIX_EPOCH
+    }
+
+    fn uptime(&self) -> Duration {
+        self.0.begun.elapsed() + Duration::from_secs(self.0.slept.load(Ordering::SeqCst))
     }
 }
 

@@ -218,6 +218,10 @@ impl Clock for ProcessClock {
         let true_time = epoch(self.0.begun.elapsed());
         true_time.saturating_add(seconds(&self.0.clock)).unwrap_or(Timestamp::MAX)
     }
+
+    fn uptime(&self) -> Duration {
+        self.0.begun.elapsed()
+    }
 }
 
 fn epoch(after: Duration) -> Timestamp {
