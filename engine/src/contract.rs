@@ -233,15 +233,15 @@ mod tests {
 
     #[test]
     fn what_is_defined_has_to_be_in_force_where_that_was_planned() {
-        let (two, four) = (("vcpus", Value::Int(2)), ("vcpus", Value::Int(4)));
+        let (two, four) = ([("vcpus", Value::Int(2))], [("vcpus", Value::Int(4))]);
         let yes = |name| (name, Value::Bool(true));
-        assert_eq!(judged(true, &[four.clone()], &[]), None);
-        assert_eq!(judged(false, &[two.clone()], &[four.clone()]), None, "it may wait");
-        let told = judged(true, &[two], &[four.clone()]);
+        assert_eq!(judged(true, &four, &[]), None);
+        assert_eq!(judged(false, &two, &four), None, "it may wait");
+        let told = judged(true, &two, &four);
         assert_eq!(told.as_deref(), Some("vcpus still waits for a stop and start"));
-        let told = judged(false, &[four.clone(), yes(STOPPED)], &[]);
+        let told = judged(false, &[four[0].clone(), yes(STOPPED)], &[]);
         assert_eq!(told.as_deref(), Some("it is not started"));
-        let told = judged(false, &[four, yes(UNFINISHED)], &[]);
+        let told = judged(false, &[four[0].clone(), yes(UNFINISHED)], &[]);
         assert_eq!(told.as_deref(), Some("it is not complete"));
     }
 }
