@@ -238,9 +238,10 @@ impl Walk<'_> {
         let now = item.now();
         let next = item.pending.over(now);
         let cost = |before: Option<&Value>, after: Option<&Value>| {
-            let old = [sides.found, sides.applied].into_iter().flatten();
-            let old = old.max_by_key(|fields| usize::from(has_ceiling(attribute, fields)));
-            attribute.cost.of(before, after, old.unwrap_or(&Fields::new()))
+            // The ceiling in force counts: one that was applied may still wait for the next start.
+            let mut old = [sides.found, sides.applied].into_iter().flatten();
+            let old = old.find(|fields| has_ceiling(attribute, fields));
+            attribute.cost.of(before, after, old.unwrap_or(&EMPTY))
         };
         self.drifts(&item, attribute.computed && item.recorded, (now, next));
         // What tcloud works out holds also where it comes to nothing: a rule that was opened by

@@ -77,6 +77,17 @@ fn growth_within_the_ceiling_is_live() {
     assert_eq!(lines(&plan), ["update a: live vcpus"]);
 }
 
+/// The running guest has the old ceiling until its next start.
+#[test]
+fn a_ceiling_that_waits_lets_nothing_grow_live() {
+    let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1 max_vcpus=2")));
+    world.up(&(NET.to_owned() + &vm("vcpus=1 max_vcpus=8")));
+    let plan = world.up(&(NET.to_owned() + &vm("vcpus=6 max_vcpus=8")));
+    assert_eq!(lines(&plan), ["update a: power-cycle waits vcpus"]);
+    let plan = world.up(&(NET.to_owned() + &vm("vcpus=2 max_vcpus=8")));
+    assert_eq!(lines(&plan), ["update a: live vcpus"]);
+}
+
 #[test]
 fn a_guest_that_does_not_run_changes_without_waiting() {
     let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1 running=false")));
