@@ -58,6 +58,7 @@ pub(crate) fn follow<'a>(
     decided: &mut Decided,
 ) {
     weigh_deletions(input, facts, &mut decided.drafts);
+    go_with_what_is_needed(facts, layout, &mut decided.drafts);
     let remade = remade(facts, &decided.drafts);
     let users = Users::of(facts, &decided.drafts);
     drag_guests(input, facts, layout, decided, &remade, &users);
@@ -65,6 +66,33 @@ pub(crate) fn follow<'a>(
     carry_volumes(facts, &mut decided.drafts);
     for draft in &mut decided.drafts {
         draft.guests = users.guests(facts, draft);
+    }
+}
+
+/// What needs something that is gone for a while, before and after, goes before it and comes after
+/// it, whatever the text says of its order.
+fn go_with_what_is_needed(facts: &Facts<'_>, layout: &Layout<'_>, drafts: &mut [Draft]) {
+    let mut users: IndexMap<&Address, Vec<usize>> = IndexMap::new();
+    for (at, draft) in drafts.iter().enumerate() {
+        let old = draft.old.and_then(|old| facts.known.get(old));
+        let new = layout.wanted.get(&draft.object.address);
+        if draft.action == Action::ReplaceCreateFirst
+            && let (Some(old), Some(new)) = (old, new)
+        {
+            let both = old.dependencies.iter().filter(|own| new.dependencies.contains(own));
+            both.for_each(|needed| users.entry(needed).or_default().push(at));
+        }
+    }
+    if users.is_empty() {
+        return;
+    }
+    let gone = drafts.iter().filter(|draft| draft.action == Action::ReplaceDeleteFirst);
+    let mut gone: Vec<Address> = gone.map(|draft| draft.object.address.clone()).collect();
+    while let Some(needed) = gone.pop() {
+        for at in users.swap_remove(&needed).unwrap_or_default() {
+            drafts[at].action = Action::ReplaceDeleteFirst;
+            gone.push(drafts[at].object.address.clone());
+        }
     }
 }
 

@@ -102,6 +102,23 @@ fn s09_only_the_middle_create_first() {
     assert_order(&plan, "create a < create b");
 }
 
+/// A guest with disks is there once, whatever the text says; so is what needs it.
+#[test]
+fn who_needs_a_guest_that_is_made_anew_goes_before_it() {
+    let text = |rest: &str| {
+        format!(
+            "tenant.t.vm.g.disk.root size=10GiB
+            tenant.t.vm.g vcpus=1 memory=1GiB disk.root.volume=@tenant.t.vm.g.disk.root
+            tenant.t.network.a cidr=10.0.1.0/24 create_first after=[@tenant.t.vm.g] {rest}
+            tenant.t.network.b cidr=10.0.2.0/24 create_first after=[@tenant.t.network.a] {rest}\n"
+        )
+    };
+    let anew = tcloud_planner::Wishes { replace: vec!["tenant.t.vm.g".to_owned()], ..wishes() };
+    let mut world = World::with(&text(""));
+    let plan = world.up_with(&text(NEW), &anew);
+    assert_order(&plan, "delete b < delete a < delete g < create g < create a < create b");
+}
+
 /// Others destroy A and then update B. Nothing may refer to what is gone here, so B lets go first.
 #[test]
 fn s10_who_loses_a_reference_lets_go_first() {
