@@ -304,7 +304,8 @@ fn longest(steps: &[&Step], history: &History) -> Option<Interruption> {
         let took = history.of(&operation.kind, &operation.action)?;
         runs = runs.min(took.len());
         let (least, most) = (took.iter().min()?, took.iter().max()?);
-        ends.insert(step.id, (begin.0 + least, begin.1 + most));
+        let end = (begin.0.saturating_add(*least), begin.1.saturating_add(*most));
+        ends.insert(step.id, end);
     }
     let end = ends.values().fold((0, 0), |far, end| (far.0.max(end.0), far.1.max(end.1)));
     let runs = u32::try_from(runs).ok().filter(|_| runs != usize::MAX)?;

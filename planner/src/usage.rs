@@ -30,11 +30,16 @@ pub(crate) fn usage<'a>(
     after: impl Iterator<Item = Holding<'a>>,
 ) -> Vec<Usage> {
     let mut table = Table::default();
-    before.for_each(|holding| table.add(holding, |line, amount| line.before += amount));
-    after.for_each(|holding| table.add(holding, |line, amount| line.after += amount));
+    before.for_each(|holding| table.add(holding, |line, amount| add(&mut line.before, amount)));
+    after.for_each(|holding| table.add(holding, |line, amount| add(&mut line.after, amount)));
     table.add_quotas(desired);
     table.add_capacities(&Inventory::new(desired, observed, deployment, adopted));
     table.finish()
+}
+
+/// Sums end at the largest amount: whoever asks for more than that gets no quota by going round.
+fn add(sum: &mut u64, amount: u64) {
+    *sum = sum.saturating_add(amount);
 }
 
 /// A tenant, a host or a pool, and for pools the host.
@@ -107,17 +112,17 @@ impl<'a> Table<'a> {
     }
 
     fn add_capacities(&mut self, inventory: &Inventory<'a>) {
-        let add = |line: &mut Line, room: &Room| {
-            line.before += room.used;
-            line.after += room.used;
+        let put = |line: &mut Line, room: &Room| {
+            add(&mut line.before, room.used);
+            add(&mut line.after, room.used);
             line.limit = room.limit;
         };
         for host in &inventory.hosts {
-            add(self.line((host.address, None), VCPUS), &host.vcpus);
-            add(self.line((host.address, None), MEMORY), &host.memory);
+            put(self.line((host.address, None), VCPUS), &host.vcpus);
+            put(self.line((host.address, None), MEMORY), &host.memory);
             for (pool, room) in &host.stores {
                 let pool = inventory.pools[*pool].address;
-                add(self.line((pool, Some(host.address)), STORAGE), room);
+                put(self.line((pool, Some(host.address)), STORAGE), room);
             }
         }
     }
@@ -172,6 +177,22 @@ mod tests {
             host,
             attributes: &resource.attributes,
         })
+    }
+
+    #[test]
+    fn what_is_too_much_to_count_is_too_much_for_any_quota() {
+        let graph = desired("tenant.t quota.storage=50GiB");
+        let much = desired("tenant.t.volume.a size=8EiB\ntenant.t.volume.b size=8EiB");
+        let host = address("site.m.host.h");
+        let table = usage(
+            &graph,
+            &observed(&graph, &[]),
+            &Deployment::new("t"),
+            &IndexMap::new(),
+            holdings(&much, &host),
+            holdings(&much, &host),
+        );
+        assert_eq!((table[0].before, table[0].after), (u64::MAX, u64::MAX));
     }
 
     #[test]

@@ -219,7 +219,7 @@ impl<'a> Board<'a> {
         let admitted = stores.filter(|(pool, _)| disk.store.admits(&self.inventory, *pool));
         let with_room = admitted.map(|(pool, room)| {
             let coming = planned.iter().filter(|(other, _)| other == pool).map(|(_, size)| size);
-            let coming: u64 = coming.sum();
+            let coming = coming.fold(0_u64, |sum, size| sum.saturating_add(*size));
             let late = !room.fits_now(disk.size.saturating_add(coming));
             (*pool, room.free().saturating_sub(coming), late)
         });

@@ -175,7 +175,8 @@ fn over(
         let span = facts.span(contributor.first, what.cause());
         diagnostic = diagnostic.also(span, contributor.describe(what));
     }
-    let rest: u64 = contributors.iter().skip(SHOWN).map(Contributor::total).sum();
+    let rest = contributors.iter().skip(SHOWN).map(Contributor::total);
+    let rest = rest.fold(0_u64, u64::saturating_add);
     let others = if rest == 0 {
         String::new()
     } else {
