@@ -18,9 +18,25 @@ pub(super) async fn run(arguments: &Watch, context: &Context) -> Outcome {
     let every = Duration::from_secs(arguments.every.get());
     let mut before: Vec<Drift> = Vec::new();
     let mut silent: Vec<String> = Vec::new();
+    let mut looked = false;
     loop {
         let root = context.path(arguments.path.as_ref());
-        let known = look::look(root, &arguments.inputs, context).await?;
+        let known = match look::look(root, &arguments.inputs, context).await {
+            Ok(known) => known,
+            // Where nothing could ever be seen there is nothing to wait for.
+            Err(failure) if !looked => return Err(failure),
+            Err(failure) => {
+                let text = failure.render(context.terminal.error_palette);
+                if !text.is_empty() {
+                    context.terminal.complain(&text);
+                }
+                match pause(every, &mut signals).await {
+                    true => continue,
+                    false => return Ok(Exit::Done),
+                }
+            }
+        };
+        looked = true;
         let now = known.plan.drift;
         for own in now.iter().filter(|own| !before.contains(own)) {
             tell("drift", own, arguments.json, context);
@@ -33,10 +49,17 @@ pub(super) async fn run(arguments: &Watch, context: &Context) -> Outcome {
             context.terminal.note(&format!("not checked: {}", escape(gap)));
         }
         (before, silent) = (now, known.plan.unchecked);
-        tokio::select! {
-            () = tokio::time::sleep(every) => {}
-            true = signals.next() => return Ok(Exit::Done),
+        if !pause(every, &mut signals).await {
+            return Ok(Exit::Done);
         }
+    }
+}
+
+/// Waits until the next look. False when somebody ends it.
+async fn pause(every: Duration, signals: &mut Signals) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(every) => true,
+        true = signals.next() => false,
     }
 }
 

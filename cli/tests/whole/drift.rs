@@ -64,6 +64,13 @@ fn a_watch_tells_of_a_change_and_of_its_end() {
         (&told["event"], &told["drift"]["object"]["address"]),
         (&"right".into(), &GUEST.into())
     );
+    // A look that fails is not the last one.
+    project.edit("main.tcloud", "tenant rhoenblick {", "tenant rhoenblick { wrong = 1");
+    let mut said = BufReader::new(watch.stderr.take().expect("a pipe")).lines();
+    assert!(said.any(|line| line.expect("a line").contains("E0")), "it says what is wrong");
+    project.edit("main.tcloud", "tenant rhoenblick { wrong = 1", "tenant rhoenblick {");
+    project.run(&["sim", "drift", GUEST, "memory=7GiB"], 0);
+    assert_eq!(next()["event"], "drift");
     let pid = rustix::process::Pid::from_child(&watch);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it is asked to end");
     assert_eq!(watch.wait().expect("it ends").code(), Some(0));
