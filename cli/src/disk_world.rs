@@ -28,19 +28,6 @@ impl DiskWorld {
         DiskWorld { root: root.to_owned(), limits }
     }
 
-    /// Opens a file below the root, one directory after the other.
-    fn open(&self, path: &str) -> io::Result<OwnedFd> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let mut at = openat(CWD, &self.root, flags | OFlags::DIRECTORY, Mode::empty())?;
-        let mut parts = path.split('/').peekable();
-        while let Some(part) = parts.next() {
-            let last = parts.peek().is_none();
-            let kind = if last { OFlags::empty() } else { OFlags::DIRECTORY };
-            at = openat(&at, part, flags | kind | OFlags::NOFOLLOW, Mode::empty())?;
-        }
-        Ok(at)
-    }
-
     fn walk(
         &self,
         below: &str,
@@ -94,6 +81,20 @@ impl DiskWorld {
     }
 }
 
+/// Opens a file below a directory, one directory after the other. No link is followed, and nothing is
+/// waited for: what is no file has to be told from it afterwards.
+pub(crate) fn open(root: &Path, path: &str) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let mut at = openat(CWD, root, flags | OFlags::DIRECTORY, Mode::empty())?;
+    let mut parts = path.split('/').peekable();
+    while let Some(part) = parts.next() {
+        let last = parts.peek().is_none();
+        let kind = if last { OFlags::empty() } else { OFlags::DIRECTORY };
+        at = openat(&at, part, flags | kind | OFlags::NOFOLLOW, Mode::empty())?;
+    }
+    Ok(at)
+}
+
 impl World for DiskWorld {
     fn files(&self) -> Result<Vec<String>, WorldError> {
         let mut found = BTreeSet::new();
@@ -107,7 +108,7 @@ impl World for DiskWorld {
             return Err(WorldError("the path leads out of the project".to_owned()));
         }
         let failed = |error: io::Error| WorldError(words(&error));
-        let mut file = File::from(self.open(path).map_err(failed)?);
+        let mut file = File::from(open(&self.root, path).map_err(failed)?);
         if !file.metadata().map_err(failed)?.is_file() {
             return Err(WorldError(
                 "it is a directory, a pipe or a device, and no file".to_owned(),
@@ -132,7 +133,7 @@ impl World for DiskWorld {
 }
 
 /// The usual failures in the user's words.
-fn words(error: &io::Error) -> String {
+pub(crate) fn words(error: &io::Error) -> String {
     match (error.kind(), error.raw_os_error().map(rustix::io::Errno::from_raw_os_error)) {
         (io::ErrorKind::NotFound, _) => "there is no such file".to_owned(),
         (io::ErrorKind::PermissionDenied, _) => "it may not be read".to_owned(),

@@ -2,6 +2,8 @@
 //! program. Their values pass through here once and are never printed, logged or kept.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 use std::process::Stdio;
 
@@ -9,10 +11,15 @@ use async_trait::async_trait;
 use tcloud_engine::{SecretError, SecretText, Secrets};
 use tcloud_project::config::Permissions;
 
+use crate::disk_world::{open, words};
 use crate::redact::{self, Redactor};
 
 /// The largest secret, in bytes.
 const LARGEST: usize = 64 << 10;
+const TOO_LARGE: &str = "it is larger than 64 KiB";
+
+/// What is said when nobody waits for an answer any more.
+const ENDING: &str = "the run is ending";
 
 /// The environment variable with the file of private keys for `age:`.
 const IDENTITY: &str = "TCLOUD_AGE_IDENTITY";
@@ -58,7 +65,7 @@ impl LocalSecrets {
         match source.split_once(':') {
             Some(("env", name)) => std::env::var(name)
                 .map_err(|_| "the environment variable is not set, or is not a text".to_owned()),
-            Some(("file", path)) => self.file(Path::new(path)),
+            Some(("file", path)) => self.file(path).await,
             Some(("exec", command)) => self.run(command).await,
             Some(("age", place)) => self.age(place).await,
             _ => {
@@ -68,22 +75,37 @@ impl LocalSecrets {
         }
     }
 
-    fn file(&self, path: &Path) -> Result<String, String> {
-        let text = std::fs::read_to_string(self.permitted(path)?).map_err(|e| e.to_string())?;
+    async fn file(&self, path: &str) -> Result<String, String> {
+        let mut bytes = Vec::new();
+        let file = self.open(path).await?;
+        // A file of the kernel's may be longer than it says.
+        let read = file.take(LARGEST as u64 + 1).read_to_end(&mut bytes);
+        read.map_err(|error| error.to_string())?;
+        if bytes.len() > LARGEST {
+            return Err(TOO_LARGE.to_owned());
+        }
+        let text = String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned())?;
         Ok(without_newline(text))
     }
 
-    /// The file, if it may be read from.
-    fn permitted(&self, path: &Path) -> Result<PathBuf, String> {
-        let climbs = path.components().any(|part| part == Component::ParentDir);
-        let allowed =
-            |path: &Path| self.permissions.directories.iter().any(|d| path.starts_with(d));
-        if climbs || (path.is_absolute() && !allowed(path)) {
-            return Err("the file lies outside of the project; permit its directory in \
-                        tcloud.toml: [secrets] directories = [\"…\"]"
-                .to_owned());
+    /// The file, if it may be read from and is one.
+    async fn open(&self, path: &str) -> Result<File, String> {
+        let (root, path) = (self.root.clone(), PathBuf::from(path));
+        let directories = self.permissions.directories.clone();
+        let open = move || {
+            let (root, path) = permitted(root, path, &directories)?;
+            let path = path.to_str().ok_or("the path is not UTF-8")?;
+            let file = File::from(open(&root, path).map_err(|error| words(&error))?);
+            let metadata = file.metadata().map_err(|error| words(&error))?;
+            match metadata.is_file() {
+                true => Ok(file),
+                false => Err("it is a directory, a pipe or a device, and no file".to_owned()),
+            }
+        };
+        match tokio::task::spawn_blocking(open).await {
+            Ok(file) => file,
+            Err(_) => Err(ENDING.to_owned()),
         }
-        Ok(self.root.join(path))
     }
 
     /// A file that the system's `age` decrypts: whole, or one text of a TOML document.
@@ -92,17 +114,12 @@ impl LocalSecrets {
             Some((path, key)) => (path, Some(key)),
             None => (place, None),
         };
-        let path = std::path::absolute(self.permitted(Path::new(path))?)
-            .map_err(|error| error.to_string())?;
-        if !path.is_file() {
-            return Err(format!("{} is not a file", path.display()));
-        }
+        let file = self.open(path).await?;
         let mut words = vec![OsString::from("age"), OsString::from("--decrypt")];
         for identity in self.identities()? {
             words.extend([OsString::from("--identity"), identity.into_os_string()]);
         }
-        words.push(path.into_os_string());
-        let text = self.output(words).await?;
+        let text = self.output(words, file.into()).await?;
         match key {
             None => Ok(without_newline(text)),
             Some(key) => text_of(&text, key),
@@ -135,11 +152,11 @@ impl LocalSecrets {
                 .to_owned());
         }
         let words = command.split_whitespace().map(OsString::from).collect();
-        self.output(words).await.map(without_newline)
+        self.output(words, Stdio::null()).await.map(without_newline)
     }
 
     /// What a program prints.
-    async fn output(&self, words: Vec<OsString>) -> Result<String, String> {
+    async fn output(&self, words: Vec<OsString>, input: Stdio) -> Result<String, String> {
         let root = self.root.clone();
         let permitted = self.permissions.environment.iter().map(String::as_str);
         let environment: Vec<(String, OsString)> = ENVIRONMENT
@@ -155,7 +172,7 @@ impl LocalSecrets {
                 .current_dir(root)
                 .env_clear()
                 .envs(environment)
-                .stdin(Stdio::null())
+                .stdin(input)
                 .stderr(Stdio::inherit())
                 .output()
                 .map_err(|error| format!("{name} cannot be run: {error}"))?;
@@ -166,9 +183,36 @@ impl LocalSecrets {
         };
         match tokio::task::spawn_blocking(run).await {
             Ok(answer) => answer,
-            Err(_) => Err("the run is ending".to_owned()),
+            Err(_) => Err(ENDING.to_owned()),
         }
     }
+}
+
+/// A directory that may be read from, and what is meant below it. Nobody's link leads out of it: in
+/// the project links are not followed, and elsewhere what counts is where they lead.
+fn permitted(
+    root: PathBuf,
+    path: PathBuf,
+    directories: &[PathBuf],
+) -> Result<(PathBuf, PathBuf), String> {
+    let outside = "the file lies outside of the project; permit its directory in tcloud.toml: \
+                   [secrets] directories = [\"…\"]";
+    if path.components().any(|part| part == Component::ParentDir) {
+        return Err(outside.to_owned());
+    }
+    if path.is_relative() {
+        return Ok((root, path.components().filter(|part| *part != Component::CurDir).collect()));
+    }
+    if !directories.iter().any(|directory| path.starts_with(directory)) {
+        return Err(outside.to_owned());
+    }
+    let path = path.canonicalize().map_err(|error| words(&error))?;
+    let directories = directories.iter().filter_map(|directory| directory.canonicalize().ok());
+    let below = |root: PathBuf| {
+        let rest = path.strip_prefix(&root).ok()?.to_owned();
+        Some((root, rest))
+    };
+    directories.into_iter().find_map(below).ok_or_else(|| outside.to_owned())
 }
 
 /// Programs and editors end texts with a newline that is no part of the secret.
@@ -195,7 +239,7 @@ fn text_of(document: &str, key: &str) -> Result<String, String> {
 impl Secrets for LocalSecrets {
     async fn resolve(&self, source: &str) -> Result<SecretText, SecretError> {
         let found = match self.find(source).await {
-            Ok(text) if text.len() > LARGEST => Err("it is larger than 64 KiB".to_owned()),
+            Ok(text) if text.len() > LARGEST => Err(TOO_LARGE.to_owned()),
             found => found,
         };
         if let Ok(secret) = &found {
@@ -235,6 +279,47 @@ mod tests {
         assert_eq!(find(open.clone(), root.path(), "exec:echo hi").await, Ok("hi".to_owned()));
         assert!(find(open.clone(), root.path(), "file:/etc/hostname").await.is_ok());
         assert!(find(open, root.path(), "file:/etc/../root/x").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn only_files_are_read_and_no_link_leads_to_others() {
+        let root = tempfile::tempdir().expect("a directory");
+        let own = root.path();
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        std::fs::write(elsewhere.path().join("id"), "s3cret").expect("written");
+        std::os::unix::fs::symlink(elsewhere.path().join("id"), own.join("key")).expect("a link");
+        std::os::unix::fs::symlink(elsewhere.path(), own.join("keys")).expect("a link");
+        std::fs::create_dir(own.join("sub")).expect("made");
+        std::fs::write(own.join("sub/key"), "mine").expect("written");
+        std::fs::write(own.join("large"), vec![b'x'; LARGEST + 1]).expect("written");
+        let pipe = std::process::Command::new("mkfifo").arg(own.join("pipe")).status();
+        assert!(pipe.is_ok_and(|status| status.success()), "a pipe");
+        let permissions = || Permissions {
+            directories: vec![own.to_owned(), "/dev".into()],
+            identities: vec!["none".into()],
+            ..Permissions::default()
+        };
+        let in_own = |path: &str| format!("file:{}", own.join(path).display());
+        for (source, said) in [
+            ("file:key".to_owned(), "symbolic link"),
+            ("file:keys/id".to_owned(), "not a directory of the project"),
+            ("age:key".to_owned(), "symbolic link"),
+            ("file:pipe".to_owned(), "no file"),
+            ("age:pipe".to_owned(), "no file"),
+            ("file:sub".to_owned(), "no file"),
+            ("file:/dev/zero".to_owned(), "no file"),
+            ("file:large".to_owned(), "larger than 64 KiB"),
+            (in_own("key"), "outside of the project"),
+            (in_own("keys/id"), "outside of the project"),
+        ] {
+            let error = find(permissions(), own, &source).await.expect_err(&source);
+            assert!(error.contains(said) && !error.contains("s3cret"), "{source}: {error}");
+        }
+        // Where secrets are mounted, links within are how new ones come in.
+        std::os::unix::fs::symlink("sub", own.join("..data")).expect("a link");
+        for source in ["file:sub/key", "file:./sub/key", &in_own("..data/key")] {
+            assert_eq!(find(permissions(), own, source).await, Ok("mine".to_owned()), "{source}");
+        }
     }
 
     #[tokio::test]
