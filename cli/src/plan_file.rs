@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tcloud_model::Deployment;
 use tcloud_planner::{Plan, PlanFile, PlanFileError, planfile};
+use tcloud_project::whole_file;
 use tcloud_state::{Head, Scope};
 
 /// The largest plan file, in bytes.
@@ -69,9 +70,9 @@ pub(crate) fn of(plan: Plan, heads: &BTreeMap<Scope, Head>) -> PlanFile {
     PlanFile { tool: env!("CARGO_PKG_VERSION").to_owned(), heads: heads.collect(), plan }
 }
 
-/// Saves a plan.
+/// Saves a plan, whole or not at all.
 pub(crate) fn save(file: &PlanFile, path: &Path) -> Result<(), SavedPlanError> {
-    std::fs::write(path, planfile::write(file))
+    whole_file::write(path, planfile::write(file).as_bytes())
         .map_err(|source| SavedPlanError::Write { path: path.to_owned(), source })
 }
 

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::whole_file;
+
 /// The name of the file.
 pub const FILE: &str = "tcloud.lock";
 
@@ -104,9 +106,7 @@ impl Lock {
     /// When it cannot be written.
     pub fn write(&self, root: &Path) -> Result<(), LockError> {
         let path = root.join(FILE);
-        let new = root.join(format!("{FILE}.{}", std::process::id()));
-        std::fs::write(&new, self.text())
-            .and_then(|()| std::fs::rename(&new, &path))
+        whole_file::write(&path, self.text().as_bytes())
             .map_err(|source| LockError::File { path, source })
     }
 }
