@@ -16,9 +16,10 @@ use tcloud_state::{LocalProcesses, MemoryStore, PostgresStore, SqliteStore, Stor
 
 use crate::arguments::Inputs;
 use crate::commands::Context;
+use crate::consents::SIGNERS;
 use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure};
-use crate::providers::Providers;
+use crate::providers::{self, Providers};
 use crate::redact;
 use crate::revisions::ask;
 use crate::secrets::LocalSecrets;
@@ -77,7 +78,8 @@ impl Project {
         if !root.is_dir() {
             return Err(SessionError::NoDirectory(root).into());
         }
-        for path in [root.clone(), root.join(config::FILE)] {
+        let own = [config::FILE, SIGNERS, providers::FILE, OWN].map(|name| root.join(name));
+        for path in std::iter::once(root.clone()).chain(own) {
             if path.metadata().is_ok_and(|metadata| trust::is_open_to_all(&metadata)) {
                 let help = format!("chmod -R o-w {}", quote(&root.display().to_string()));
                 return Err(Failure::from(SessionError::OpenToAll(path)).help(help));

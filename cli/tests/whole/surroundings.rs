@@ -68,7 +68,7 @@ fn a_full_disk_is_told_and_with_room_the_next_run_goes_on() {
     for kibibytes in [4, 40, 64, 96, 128, 160, 200, 300] {
         let project = guest("");
         let script = format!(
-            "mkdir .tcloud && mount -t tmpfs -o size={kibibytes}k none .tcloud
+            "mkdir .tcloud && mount -t tmpfs -o mode=755,size={kibibytes}k none .tcloud
             code=0; $tcloud apply --yes || code=$?
             echo \"first: $code\"
             mount -o remount,size=50m .tcloud
@@ -175,6 +175,23 @@ fn what_everybody_may_write_is_not_carried_out() {
     }
     assert!(!project.path().join(".tcloud").exists(), "nothing was done");
     project.run(&["check"], 0);
+}
+
+#[test]
+fn whoever_may_write_who_agrees_and_what_runs_is_not_everybody() {
+    let project = guest("");
+    project.run(&["apply", "--yes"], 0);
+    project.write("allowed_signers", "");
+    project.write("tcloud.lock", "");
+    for path in ["allowed_signers", "tcloud.lock", ".tcloud"] {
+        let path = project.path().join(path);
+        let before = mode(&path);
+        set_mode(&path, before | 0o002);
+        fails(&project, &["plan"], 1, "everybody may write to");
+        fails(&project, &["apply", "--yes"], 1, "o-w");
+        set_mode(&path, before);
+    }
+    project.run(&["plan", "--exit-code"], 0);
 }
 
 #[test]
