@@ -1,10 +1,12 @@
-//! The program of a plugin: a file whose digest is known before it runs. It is run by the open file
-//! that was digested, so that nobody can put another one in its place in between.
+//! The program of a plugin: a file whose digest is known before it runs. What is run is a copy that
+//! was digested and that nobody can change, so that nothing else can take its place in between.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 /// An open program.
@@ -54,17 +56,24 @@ impl Program {
         let failed = |source| ProgramError::Read { path: path.to_owned(), source };
         let path = std::path::absolute(path).map_err(failed)?;
         let failed = |source| ProgramError::Read { path: path.clone(), source };
-        // A FIFO would keep whoever opens it waiting, so that it is looked at first.
-        let metadata = std::fs::metadata(&path).map_err(failed)?;
+        // A FIFO would keep whoever opens it waiting.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = rustix::fs::open(&path, flags, Mode::empty());
+        let mut file = File::from(file.map_err(|error| match error {
+            // A socket, or a device that is not there.
+            Errno::NXIO => ProgramError::NoFile(path.clone()),
+            error => failed(error.into()),
+        })?);
+        let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
             return Err(ProgramError::NoFile(path));
         }
         if !is_executable(&metadata) {
             return Err(ProgramError::NotExecutable(path));
         }
-        let mut file = File::open(&path).map_err(failed)?;
-        let digest = digest(&mut file).map_err(failed)?;
-        Ok(Program { path, file, digest })
+        let mut copy = copy_of(&mut file).map_err(failed)?;
+        let digest = digest(&mut copy).map_err(failed)?;
+        Ok(Program { path, file: copy, digest })
     }
 
     /// Opens a program that has to be the pinned one.
@@ -89,7 +98,7 @@ impl Program {
         &self.digest
     }
 
-    /// A path to the open file itself, for as long as this is kept. A script is read by its
+    /// A path to what was digested, for as long as this is kept. A script is read by its
     /// interpreter through it, so that it leads through this process and not through the new one.
     pub(crate) fn by_descriptor(&self) -> PathBuf {
         #[cfg(target_os = "linux")]
@@ -104,6 +113,27 @@ impl Program {
         let Program { path, file: _, digest: _ } = self;
         path.clone()
     }
+}
+
+/// A copy in memory that nobody can change any more, so that what is run is what is digested: the
+/// file itself may be written to in between. Where there is no such copy, the file.
+#[cfg(target_os = "linux")]
+fn copy_of(file: &mut File) -> io::Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // Older systems do not know the flag, and let it be run without.
+    let made = rustix::fs::memfd_create("tcloud-provider", flags | MemfdFlags::EXEC);
+    let made = made.or_else(|_| rustix::fs::memfd_create("tcloud-provider", flags))?;
+    let mut copy = File::from(made);
+    io::copy(file, &mut copy)?;
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&copy, seals)?;
+    copy.rewind()?;
+    Ok(copy)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn copy_of(file: &mut File) -> io::Result<File> {
+    file.try_clone()
 }
 
 fn digest(file: &mut File) -> io::Result<String> {
@@ -149,5 +179,33 @@ mod tests {
         assert!(Program::open_pinned(&path, digest).is_ok());
         let error = Program::open_pinned(&path, "sha256:00").expect_err("another one");
         assert!(error.to_string().contains("has changed: it is sha256:ba78"), "{error}");
+    }
+
+    #[test]
+    fn what_is_run_is_what_was_digested() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("program");
+        std::fs::write(&path, "#!/bin/sh\necho first\n").expect("written");
+        let mode = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(&path, mode).expect("a mode");
+        let program = Program::open(&path).expect("a program");
+        // In place: the same file, with other content.
+        std::fs::write(&path, "#!/bin/sh\necho second\n").expect("written");
+        let said = std::process::Command::new(program.by_descriptor()).output().expect("it runs");
+        assert_eq!(String::from_utf8_lossy(&said.stdout), "first\n");
+        let compiled = Program::open(Path::new("/bin/true")).expect("a program");
+        let status = std::process::Command::new(compiled.by_descriptor()).status();
+        assert!(status.expect("it runs").success());
+    }
+
+    #[test]
+    fn nobody_waits_for_a_pipe() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("program");
+        let made = std::process::Command::new("mkfifo").args(["-m", "700"]).arg(&path).status();
+        assert!(made.is_ok_and(|status| status.success()), "a pipe");
+        assert!(matches!(Program::open(&path), Err(ProgramError::NoFile(_))));
+        assert!(matches!(Program::open(Path::new("/dev/null")), Err(ProgramError::NoFile(_))));
     }
 }
