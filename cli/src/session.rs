@@ -307,7 +307,18 @@ impl Text {
         observed: &ObservedState,
         wishes: &Wishes,
     ) -> Result<Plan, Vec<Diagnostic>> {
-        tcloud_planner::plan(&Input {
+        tcloud_planner::plan(&self.input(project, state, observed, wishes))
+    }
+
+    /// What there is to plan from.
+    pub(crate) fn input<'a>(
+        &'a self,
+        project: &'a Project,
+        state: &'a State,
+        observed: &'a ObservedState,
+        wishes: &'a Wishes,
+    ) -> Input<'a> {
+        Input {
             deployment: &project.deployment,
             evaluator: &self.program,
             sources: &self.sources,
@@ -315,7 +326,7 @@ impl Text {
             state,
             observed,
             wishes,
-        })
+        }
     }
 }
 

@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tcloud_model::{Address, Digest, ObjectId};
+use tcloud_model::{Address, Digest, ObjectId, ObservedState, State};
+use tcloud_planner::fit::Crowded;
 use tcloud_planner::plan::{Expectation, Plan, Step, StepId};
 use tcloud_state::{
     Body, End, EndStatus, Entry, Intent, IntentId, Outcome, RecordChange, Remembered, Scope,
-    StepResult, StoreError, Why,
+    Selection, StepResult, StoreError, Why,
 };
 use tokio::sync::Notify;
 use tokio::task::{self, JoinError, JoinSet};
@@ -44,6 +45,13 @@ pub enum ApplyError {
     /// A secret that the plan needs cannot be had. Nothing was changed.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// What the plan makes has no room any more: whose room it is, and who took it. Nothing was
+    /// changed.
+    #[error("the plan is stale: there is no room for it any more")]
+    Crowded(Vec<Crowded>),
+    /// The plan does not bear being looked at again; why, in words. Nothing was changed.
+    #[error("the plan cannot be believed: {}", .0.join("; "))]
+    Doubted(Vec<String>),
     /// The store failed, or another run took over, in the middle of the run.
     #[error("the run was cut off")]
     CutOff {
@@ -61,12 +69,17 @@ fn objects(count: usize) -> String {
     }
 }
 
+/// Looks at the plan again before its first step, when the leases are held and no object is stale:
+/// with what is remembered, and with what the plan's hosts run.
+pub type Judge<'a> = &'a (dyn Fn(&State, &ObservedState) -> Result<(), ApplyError> + Sync);
+
 /// Carries out a plan.
 pub(crate) async fn apply(
     parts: &Arc<Parts>,
     plan: &Arc<Plan>,
     run: &RunInfo,
     control: &Control,
+    judge: Option<Judge<'_>>,
 ) -> Result<Account, ApplyError> {
     if plan.needs_decision() {
         return Err(ApplyError::NeedsDecision);
@@ -81,7 +94,7 @@ pub(crate) async fn apply(
     let prepared = tokio::select! {
         biased;
         _ = stopping.stop_beyond(Stop::Drain) => Err(HoldError::Stopped.into()),
-        prepared = prepare(parts, plan, &mut held, control) => prepared,
+        prepared = prepare(parts, plan, &mut held, control, judge) => prepared,
     };
     let prepared = match prepared {
         Ok(prepared) => prepared,
@@ -129,12 +142,17 @@ async fn prepare(
     plan: &Plan,
     held: &mut Held,
     control: &Control,
+    judge: Option<Judge<'_>>,
 ) -> Result<Prepared, ApplyError> {
     recover::recover(parts, held, control).await.map_err(HoldError::from)?;
     let observed = observe::observe(&parts.hosts, stale::hosts_of(plan), &parts.limits).await;
     let Checked { stale, silent } = stale::check(plan, &observed);
     if !stale.is_empty() {
         return Err(ApplyError::Stale(stale));
+    }
+    if let Some(judge) = judge {
+        let loaded = parts.store.load(&Selection::All).await.map_err(HoldError::from)?;
+        judge(&loaded.state, &observed)?;
     }
     let revealed = reveal::reveal(plan, &parts.secrets, parts.limits.parallelism).await?;
     Ok(Prepared { silent, revealed })

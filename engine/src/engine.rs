@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::hosts::Hosts;
 use crate::recover::{Concerns, RecoverError, Recovered};
-use crate::{Account, ApplyError, ApplyEvent, Clock, HoldError, HostSpec, Limits, Secrets};
+use crate::{Account, ApplyError, ApplyEvent, Clock, HoldError, HostSpec, Judge, Limits, Secrets};
 use crate::{apply, observe, recover, refresh};
 
 /// What an engine works with.
@@ -158,7 +158,21 @@ impl Engine {
         run: &RunInfo,
         control: &Control,
     ) -> Result<Account, ApplyError> {
-        apply::apply(&self.parts, plan, run, control).await
+        apply::apply(&self.parts, plan, run, control, None).await
+    }
+
+    /// Like [`Engine::apply`], and the plan is looked at again under the leases.
+    ///
+    /// # Errors
+    /// As [`Engine::apply`], and what the judge says.
+    pub async fn apply_judged(
+        &self,
+        plan: &Arc<Plan>,
+        run: &RunInfo,
+        control: &Control,
+        judge: Judge<'_>,
+    ) -> Result<Account, ApplyError> {
+        apply::apply(&self.parts, plan, run, control, Some(judge)).await
     }
 
     /// Changes what is remembered without asking a provider for anything.

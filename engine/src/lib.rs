@@ -45,7 +45,7 @@ mod settle;
 mod stale;
 mod step;
 
-pub use apply::ApplyError;
+pub use apply::{ApplyError, Judge};
 pub use engine::{Control, Engine, EngineConfig, RunInfo, Stop};
 pub use event::{Account, ApplyEvent, Finding, SkipReason, Trouble};
 pub use hold::HoldError;

@@ -99,6 +99,11 @@ impl<'c> Checker<'c> {
                 self.fail(format!("step {at} belongs to no change"));
             }
         }
+        for (decision, number) in self.plan.decisions.iter().zip(1..) {
+            if decision.id != format!("D{number}") {
+                self.fail(format!("decision {number} calls itself {}", decision.id));
+            }
+        }
     }
 
     /// Every change is done by a step, its own or its guest's.

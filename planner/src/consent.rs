@@ -30,23 +30,18 @@ pub(crate) fn decisions(
         let address = draft.object.address.clone();
         let owners: Vec<Address> = address.tenant().cloned().into_iter().collect();
         let approvers = approvers(input, &owners);
-        let wishes = input.wishes;
-        let allowed = match kind {
-            DecisionKind::DataLoss => wishes.allow_data_loss.contains(&address),
-            _ => {
-                wishes.allow_destroy.contains(&address) || wishes.allow_data_loss.contains(&address)
-            }
-        };
-        decisions.push(Decision {
+        let mut decision = Decision {
             id: format!("D{}", decisions.len() + 1),
             kind,
             message: message(draft, kind),
             help: help(input, layout, draft, kind),
-            agreed: allowed && approvers.is_empty(),
+            agreed: false,
             owners,
             approvers,
             address,
-        });
+        };
+        decision.agreed = input.wishes.allows(&decision) && decision.approvers.is_empty();
+        decisions.push(decision);
     }
     decisions
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use tcloud_model::{Address, Catalog, Deployment, Evaluator, ObservedState, Sources, State};
 
+use crate::plan::{Decision, DecisionKind};
+
 /// The facts and wishes that a plan is a function of.
 pub struct Input<'a> {
     /// Which deployment.
@@ -50,4 +52,19 @@ pub enum Goal {
     Destroy,
     /// The record matches what runs; nothing is changed on any host.
     Refresh,
+}
+
+impl Wishes {
+    /// Whether the user has named what a decision is about. Who gives up the data of something
+    /// gives it up as a whole.
+    pub fn allows(&self, decision: &Decision) -> bool {
+        let address = &decision.address;
+        match decision.kind {
+            DecisionKind::DataLoss => self.allow_data_loss.contains(address),
+            DecisionKind::Protected => {
+                self.allow_destroy.contains(address) || self.allow_data_loss.contains(address)
+            }
+            DecisionKind::Exposure => self.allow_exposure.contains(address),
+        }
+    }
 }

@@ -212,7 +212,8 @@ fn managed_schema<'a>(input: &Input<'a>, resource: &DesiredResource) -> Option<&
     schema.role.is_managed().then_some(schema)
 }
 
-fn protects(schema: &Schema) -> bool {
+/// Whether objects of a kind are protected when the text is silent.
+pub(crate) fn protects(schema: &Schema) -> bool {
     let default = schema.attribute("protect").and_then(|attribute| attribute.default.as_ref());
     default == Some(&Value::Bool(true))
 }

@@ -15,7 +15,8 @@
 //! * `refresh` – the record brought up to date; `usage`, [`reserve`] – how full everything is,
 //!   also when a host fails.
 //! * [`compare`](mod@compare) – two texts compared, with no host asked.
-//! * [`check`](mod@check) – the finished plan, looked at again; [`planfile`] – the plan as a file.
+//! * [`check`](mod@check) – the finished plan, looked at again; [`planfile`] – the plan as a file; [`due`] – a plan that
+//!   was read from one, doubted; [`fit`] – whether it still fits; `outcome` – what its steps come to.
 
 mod allocate;
 pub mod check;
@@ -24,9 +25,11 @@ mod consent;
 mod decide;
 mod diff;
 mod draft;
+pub mod due;
 mod exposure;
 mod facts;
 mod firewall;
+pub mod fit;
 mod follow;
 mod graph;
 pub mod guest;
@@ -36,6 +39,7 @@ mod layout;
 mod lifecycle;
 mod make;
 mod moves;
+mod outcome;
 mod place;
 pub mod plan;
 pub mod planfile;
@@ -54,6 +58,8 @@ mod usage;
 
 pub use check::check;
 pub use compare::compare;
+pub use due::doubts;
+pub use fit::crowded;
 pub use input::{Goal, Input, Wishes};
 pub use make::plan;
 pub use plan::Plan;

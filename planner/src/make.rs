@@ -235,11 +235,11 @@ fn is_silent(facts: &Facts<'_>, address: &Address) -> bool {
     facts.current(address, None).is_some_and(|known| !known.answered)
 }
 
-fn takes_room(address: &Address) -> bool {
+pub(crate) fn takes_room(address: &Address) -> bool {
     matches!(address.kind().as_str(), "vm" | "volume" | "disk")
 }
 
 /// Whether it has to do with who reaches whom.
-fn reaches(address: &Address) -> bool {
+pub(crate) fn reaches(address: &Address) -> bool {
     matches!(address.kind().as_str(), "vm" | "network")
 }

@@ -11,7 +11,7 @@ use tcloud_engine::{
     RunInfo, Stop, SystemClock,
 };
 use tcloud_model::{Address, Catalog, Deployment, Diagnostic, Name, Sources};
-use tcloud_planner::{Input, Plan, Wishes};
+use tcloud_planner::{Goal, Input, Plan, Wishes};
 use tcloud_provider::{HostConfig, Provider, Registry};
 use tcloud_provider_sim::SimProvider;
 use tcloud_state::{LocalProcesses, SqliteStore};
@@ -123,7 +123,7 @@ impl Lab {
             Ok((loaded.state, observed))
         });
         let (state, observed) = plan.unwrap_or_else(|error| panic!("the lab is broken: {error}"));
-        let plan = tcloud_planner::plan(&Input {
+        let input = Input {
             deployment: &self.deployment,
             evaluator: &program,
             sources: &sources,
@@ -131,7 +131,17 @@ impl Lab {
             state: &state,
             observed: &observed,
             wishes,
-        })?;
+        };
+        let plan = tcloud_planner::plan(&input)?;
+        if wishes.goal != Goal::Refresh {
+            // As when it had been saved: its own steps ask for what it asks.
+            let wishes = Wishes { goal: Goal::Apply, ..wishes.clone() };
+            let input = Input { wishes: &wishes, ..input };
+            let doubts = tcloud_planner::doubts(&plan, &input);
+            assert!(doubts.is_empty(), "a plan is doubted: {doubts:#?}");
+            let crowded = tcloud_planner::crowded(&plan, &input);
+            assert!(crowded.as_ref().is_ok_and(Vec::is_empty), "a plan does not fit: {crowded:#?}");
+        }
         Ok(Planned { plan: Arc::new(plan), program, sources })
     }
 

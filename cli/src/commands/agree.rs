@@ -35,7 +35,9 @@ pub(super) fn run(arguments: &Agree, context: &Context) -> Outcome {
     let statement = Statement::new(&deployment, &plan, &by, &decisions)?;
     for decision in &decisions {
         let id = context.terminal.palette.paint(Tone::Danger, &decision.id);
-        context.terminal.line(&format!("{id} {}", escape(&decision.message)));
+        // The message is the file's; what is signed is about this address.
+        let (message, address) = (escape(&decision.message), &decision.address);
+        context.terminal.line(&format!("{id} {message} ({address})"));
     }
     let signature = sign(&key, &statement.bytes())?;
     let out = arguments.out.clone().unwrap_or_else(|| default_out(&arguments.plan, &by));

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tcloud_engine::{Account, ApplyError, Engine, RunInfo};
-use tcloud_model::{Digest, Evaluator, ObservedState};
+use tcloud_engine::{Account, ApplyError, Engine, Judge, RunInfo, StaleObject};
+use tcloud_model::{Digest, Evaluator, ObservedState, State};
 use tcloud_planner::plan::{Decision, DecisionKind, Plan};
-use tcloud_planner::{Goal, Wishes, planfile};
+use tcloud_planner::{Goal, Input, Wishes, crowded, doubts, planfile};
 use tcloud_state::Scope;
 
 use super::prepare::{Prepared, goal, prepare, wishes};
@@ -71,29 +71,67 @@ async fn fresh(
     let info = project.run(manner.command, None);
     let scopes = concerned(&text, &project, &engine, &wishes).await?;
     recover(&engine, &info, scopes.as_ref(), &interrupts, manner, context).await?;
-    let loaded = engine.load().await?;
-    let observed = engine.observe().await;
-    age::warn(&project, &engine, &loaded, &observed, context).await?;
-    let mut plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
-    estimate::estimate(&mut plan, &engine).await;
-    show(&plan, Some(&observed), manner, context);
-    let unsigned = Situation { plan: "", consents: &[] };
-    let rules = Rules::of(text.program.desired(), &project.root);
-    signed(rules.settle(&plan, &unsigned)?)?;
-    let agreed = !plan.is_empty() && agree(&plan, &mut wishes, manner, context).await?;
-    if agreed {
-        plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
+    let mut rounds = 1;
+    loop {
+        let loaded = engine.load().await?;
+        let observed = engine.observe().await;
+        age::warn(&project, &engine, &loaded, &observed, context).await?;
+        let mut plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
         estimate::estimate(&mut plan, &engine).await;
+        show(&plan, Some(&observed), manner, context);
+        let unsigned = Situation { plan: "", consents: &[] };
+        let rules = Rules::of(text.program.desired(), &project.root);
+        signed(rules.settle(&plan, &unsigned)?)?;
+        let agreed = !plan.is_empty() && agree(&plan, &mut wishes, manner, context).await?;
+        if agreed {
+            plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
+            estimate::estimate(&mut plan, &engine).await;
+        }
+        let file = plan_file::of(plan, &loaded.heads);
+        drop(loaded);
+        if !agreed {
+            confirm(&file.plan, manner, context).await?;
+        }
+        let digest = planfile::digest(&file);
+        let plan = Arc::new(file.plan);
+        let judge = |state: &State, observed: &ObservedState| {
+            fits(&plan, &text.input(&project, state, observed, &wishes))
+        };
+        let run = Carrying { project: &project, engine: &engine, interrupts: &interrupts };
+        match carry_out(&plan, digest, &judge, &run, manner, context).await {
+            Err(ApplyError::Stale(_) | ApplyError::Crowded(_)) if rounds < MOST_ROUNDS => {
+                rounds += 1;
+                context.terminal.note(
+                    "Somebody else changed something meanwhile, and nothing was done yet; planning \
+                     again.",
+                );
+            }
+            Ok(account) => {
+                engine.shutdown().await;
+                let exit = close(account, &plan.outputs, manner, context)?;
+                session::complete(&observed)?;
+                return Ok(exit);
+            }
+            Err(error) => {
+                engine.shutdown().await;
+                return Err(refused(error, context));
+            }
+        }
     }
-    let file = plan_file::of(plan, &loaded.heads);
-    if !agreed {
-        confirm(&file.plan, manner, context).await?;
+}
+
+/// How often a plan is made while others go on changing what it is about.
+const MOST_ROUNDS: usize = 3;
+
+/// Whether there is still room for what a plan makes.
+fn fits(plan: &Plan, input: &Input<'_>) -> Result<(), ApplyError> {
+    let crowded = crowded(plan, input).map_err(|diagnostics| {
+        ApplyError::Doubted(diagnostics.into_iter().map(|own| own.message).collect())
+    })?;
+    match crowded.is_empty() {
+        true => Ok(()),
+        false => Err(ApplyError::Crowded(crowded)),
     }
-    let digest = planfile::digest(&file);
-    let exit =
-        carry_out(file.plan, digest, &project, &engine, &interrupts, manner, context).await?;
-    session::complete(&observed)?;
-    Ok(exit)
 }
 
 /// Applies a saved plan exactly, or not at all.
@@ -104,9 +142,9 @@ async fn saved(
     manner: &Manner,
     context: &Context,
 ) -> Outcome {
-    if !run.scope.is_empty() || !run.consent.allow.is_empty() {
+    if !run.scope.is_empty() {
         return Err(Failure::new("a saved plan is applied exactly as it is")
-            .help("what is wanted and what is allowed is said to `tcloud plan --out`"));
+            .help("what is wanted is said to `tcloud plan --out`"));
     }
     let project = Project::open(context.path(None), context).await?;
     trust::warn_root(&context.terminal);
@@ -119,27 +157,40 @@ async fn saved(
             .note("The text changed since the plan was made; what was planned is applied.");
     }
     let interrupts = Interrupts::listen();
-    show(&file.plan, None, manner, context);
     let situation = Situation { plan: &digest.to_string(), consents };
     let rules = Rules::of(text.program.desired(), &project.root);
-    let signed = signed(rules.settle(&file.plan, &situation)?)?;
+    let settled = rules.settle(&file.plan, &situation)?;
+    let wishes = wishes(run, Goal::Apply);
     for decision in &mut file.plan.decisions {
-        decision.agreed |= signed.contains(&decision.id);
+        // Whatever the file says of itself: who agrees does it here.
+        decision.agreed = settled.signed.contains(&decision.id) || wishes.allows(decision);
     }
-    if file.plan.needs_decision() {
-        return Err(Failure::new("the plan was saved with open decisions")
-            .help("plan again with --allow, or apply without a plan file")
-            .exit(Exit::Decision));
+    show(&file.plan, None, manner, context);
+    signed(settled)?;
+    let open: Vec<&Decision> = file.plan.decisions.iter().filter(|own| !own.agreed).collect();
+    match open.is_empty() {
+        true => confirm(&file.plan, manner, context).await?,
+        false if manner.yes => return Err(consent::refusal(&open)),
+        false => consent::decide(&open, &context.terminal).await?,
     }
-    confirm(&file.plan, manner, context).await?;
-    carry_out(file.plan, digest, &project, &engine, &interrupts, manner, context).await
+    file.plan.decisions.iter_mut().for_each(|decision| decision.agreed = true);
+    let plan = Arc::new(file.plan);
+    let judge = |state: &State, observed: &ObservedState| {
+        let input = text.input(&project, state, observed, &wishes);
+        let doubts = doubts(&plan, &input);
+        if doubts.is_empty() { fits(&plan, &input) } else { Err(ApplyError::Doubted(doubts)) }
+    };
+    let carrying = Carrying { project: &project, engine: &engine, interrupts: &interrupts };
+    let applied = carry_out(&plan, digest, &judge, &carrying, manner, context).await;
+    engine.shutdown().await;
+    close(applied.map_err(|error| refused(error, context))?, &plan.outputs, manner, context)
 }
 
-/// The decisions that were signed, when no signature is missing.
-fn signed(settled: Settled) -> Result<BTreeSet<String>, Failure> {
-    let Settled { signed, missing } = settled;
+/// Whether no signature is missing.
+fn signed(settled: Settled) -> Result<(), Failure> {
+    let Settled { signed: _, missing } = settled;
     if missing.is_empty() {
-        return Ok(signed);
+        return Ok(());
     }
     let missing = missing.join("\n  ");
     Err(Failure::new(format!("signatures are missing; nothing was changed\n  {missing}"))
@@ -241,37 +292,42 @@ async fn recover(
     Ok(())
 }
 
+/// What a plan is carried out with.
+struct Carrying<'a> {
+    project: &'a Project,
+    engine: &'a Engine,
+    interrupts: &'a Interrupts,
+}
+
 async fn carry_out(
-    plan: Plan,
+    plan: &Arc<Plan>,
     digest: Digest,
-    project: &Project,
-    engine: &Engine,
-    interrupts: &Interrupts,
+    judge: Judge<'_>,
+    Carrying { project, engine, interrupts }: &Carrying<'_>,
     manner: &Manner,
     context: &Context,
-) -> Outcome {
+) -> Result<Option<Account>, ApplyError> {
     if plan.is_empty() {
-        engine.shutdown().await;
-        return Ok(Exit::Done);
+        return Ok(None);
     }
     let info = project.run(manner.command, Some(digest));
-    let plan = Arc::new(plan);
     let (control, mut events) = follow::control(interrupts);
     let mut listener =
         follow::Listener::new(context, manner.json, plan.steps.len(), manner.command);
-    let applied = engine.apply(&plan, &info, &control);
+    let applied = engine.apply_judged(plan, &info, &control, judge);
     let account = follow::follow(applied, &mut events, &mut listener).await;
     listener.finish();
-    engine.shutdown().await;
-    close(account.map_err(|error| refused(error, context))?, &plan.outputs, manner, context)
+    account.map(Some)
 }
 
+/// Accounts for what was done, if anything was to be done.
 fn close(
-    account: Account,
+    account: Option<Account>,
     outputs: &[tcloud_model::Output],
     manner: &Manner,
     context: &Context,
 ) -> Outcome {
+    let Some(account) = account else { return Ok(Exit::Done) };
     if !manner.json {
         let text = account::render(&account, context.terminal.palette);
         context.terminal.print(&format!("\n{text}"));
@@ -284,18 +340,29 @@ fn close(
 
 /// Why a plan was not carried out, with the exit code that scripts ask for.
 fn refused(error: ApplyError, context: &Context) -> Failure {
+    let stale = |lines: Vec<String>| {
+        let lines = list_lines(&lines, MOST_STALE);
+        let message = format!("the plan is stale, nothing was changed\n  {lines}");
+        Failure::new(message).help("plan again").exit(Exit::Stale)
+    };
     match error {
         ApplyError::Stale(objects) => {
-            let lines: Vec<String> = objects
-                .iter()
-                .map(|stale| format!("{}: {}", stale.object, escape(&stale.changed)))
-                .collect();
-            Failure::new(format!(
-                "the plan is stale, nothing was changed\n  {}",
-                list_lines(&lines, MOST_STALE)
-            ))
-            .help("plan again")
-            .exit(Exit::Stale)
+            let line = |own: &StaleObject| format!("{}: {}", own.object, escape(&own.changed));
+            stale(objects.iter().map(line).collect())
+        }
+        ApplyError::Crowded(crowded) => stale(
+            crowded.iter().map(|(owner, what)| format!("{owner}: {}", escape(what))).collect(),
+        ),
+        ApplyError::Doubted(doubts) => {
+            let lines: Vec<String> =
+                doubts.iter().map(|doubt| escape(doubt).into_owned()).collect();
+            let lines = list_lines(&lines, MOST_STALE);
+            let message =
+                format!("the plan cannot be believed, and nothing was changed\n  {lines}");
+            Failure::new(message).help(
+                "the file was changed, or the text that lies beside it says otherwise by now; \
+                 plan again",
+            )
         }
         ApplyError::NeedsDecision => Failure::from(error).exit(Exit::Decision),
         ApplyError::CutOff { account, source } => {

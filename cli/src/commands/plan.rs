@@ -81,13 +81,18 @@ fn next(arguments: &arguments::Plan) -> String {
     let shown = |path: &Path| quote(&path.display().to_string());
     if let Some(out) = &arguments.out {
         // The file belongs to the project, and is named from where the project is.
-        return match &arguments.path {
+        let mut apply = match &arguments.path {
             Some(root) => {
                 let out = std::path::absolute(out).unwrap_or_else(|_| out.clone());
                 format!("tcloud apply {} --dir {}", shown(&out), shown(root))
             }
             None => format!("tcloud apply {}", shown(out)),
         };
+        // Whoever applies agrees.
+        for word in allowed(&arguments.run.consent.allow) {
+            apply = format!("{apply} {word}");
+        }
+        return apply;
     }
     let mut words = vec!["tcloud".to_owned()];
     words.push(if arguments.destroy { "destroy" } else { "apply" }.to_owned());
@@ -123,17 +128,18 @@ fn options(run: &arguments::Run) -> Vec<String> {
         words.extend(values.iter().map(|value| option(name, value)));
     }
     words.extend(refresh_only.then(|| "--refresh-only".to_owned()));
-    words.extend(consent.allow.iter().map(|consent| {
-        option(
-            "--allow",
-            &match consent {
-                Consent::DataLoss(address) => format!("data-loss={address}"),
-                Consent::Destroy(address) => format!("destroy={address}"),
-                Consent::Exposure(address) => format!("exposure={address}"),
-            },
-        )
-    }));
+    words.extend(allowed(&consent.allow));
     words
+}
+
+/// What is agreed to, as it was given.
+fn allowed(consents: &[Consent]) -> Vec<String> {
+    let allow = consents.iter().map(|consent| match consent {
+        Consent::DataLoss(address) => format!("data-loss={address}"),
+        Consent::Destroy(address) => format!("destroy={address}"),
+        Consent::Exposure(address) => format!("exposure={address}"),
+    });
+    allow.map(|value| format!("--allow {}", quote(&value))).collect()
 }
 
 #[cfg(test)]
@@ -158,6 +164,10 @@ mod tests {
                 "tcloud apply --state postgres://erika@db/x",
             ),
             ("tcloud plan --out p", "tcloud apply p"),
+            (
+                "tcloud plan --out p --allow destroy=tenant.a.vm.b",
+                "tcloud apply p --allow destroy=tenant.a.vm.b",
+            ),
             ("tcloud plan a --out /p", "tcloud apply /p --dir a"),
         ] {
             let arguments = Arguments::try_parse_from(given.split(' ')).expect(given);

@@ -17,5 +17,6 @@ mod progress;
 mod project;
 mod prompts;
 mod provider;
+mod saved;
 mod surroundings;
 mod terminal;

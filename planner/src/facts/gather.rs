@@ -21,6 +21,28 @@ impl<'a> Facts<'a> {
         input: &Input<'a>,
         desired: &DesiredGraph,
     ) -> Result<Facts<'a>, Vec<Diagnostic>> {
+        let mut problems = abandoned(input, desired);
+        let facts = Facts::gather_beside(input, desired, &mut problems)?;
+        if problems.is_empty() { Ok(facts) } else { Err(problems) }
+    }
+
+    /// The same for a plan that is there already, where only its hosts were asked: what is on others,
+    /// and what cannot be adopted now, is not its business.
+    ///
+    /// # Errors
+    /// Other statements that cannot be followed.
+    pub(crate) fn gather_again(
+        input: &Input<'a>,
+        desired: &DesiredGraph,
+    ) -> Result<Facts<'a>, Vec<Diagnostic>> {
+        Facts::gather_beside(input, desired, &mut Vec::new())
+    }
+
+    fn gather_beside(
+        input: &Input<'a>,
+        desired: &DesiredGraph,
+        beside: &mut Vec<Diagnostic>,
+    ) -> Result<Facts<'a>, Vec<Diagnostic>> {
         let follows_text = input.wishes.goal != Goal::Refresh;
         let mut moves = Moves::default();
         if follows_text {
@@ -30,12 +52,13 @@ impl<'a> Facts<'a> {
         let mut facts = Facts { moves, ..Facts::default() };
         let mut known = facts.records(input);
         facts.stamped(input, desired, &mut known);
-        let mut problems = abandoned(input, desired);
+        let mut problems = Vec::new();
         if input.wishes.goal == Goal::Apply {
-            facts.adoptions(input, desired, &mut known, &mut problems);
+            facts.adoptions(input, desired, &mut known, beside);
         }
         facts.occupied(&mut known, desired, &mut problems);
         if !problems.is_empty() {
+            problems.splice(0..0, beside.drain(..));
             return Err(problems);
         }
         let mut known: Vec<Known<'a>> = known.into_values().map(|found| found.known).collect();

@@ -9,7 +9,7 @@ use tcloud_model::{
     Name, ObservedObject, ObservedState, Operation, OperationKind, PathStep, State, Value,
 };
 use tcloud_planner::plan::{Action, Expectation, Step, StepId};
-use tcloud_planner::{Goal, Input, Plan, Wishes, plan};
+use tcloud_planner::{Goal, Input, Plan, Wishes, crowded, doubts, plan};
 
 use crate::text::{Text, address};
 
@@ -104,7 +104,7 @@ impl World {
     pub(crate) fn try_plan(&self, text: &str, wishes: &Wishes) -> Result<Plan, Vec<Diagnostic>> {
         let text = Text::new(&format!("{}{text}", self.site));
         let observed = self.observed(&text);
-        let plan = plan(&Input {
+        let input = Input {
             deployment: &self.deployment,
             evaluator: &text,
             sources: &text.sources,
@@ -112,8 +112,25 @@ impl World {
             state: &self.state,
             observed: &observed,
             wishes,
-        })?;
+        };
+        let plan = plan(&input)?;
+        if wishes.goal == Goal::Apply {
+            self.is_not_doubted(&plan, &input);
+        }
         Ok(plan)
+    }
+
+    /// What a plan asks is told from its steps too, and none of it can be left out.
+    fn is_not_doubted(&self, plan: &Plan, input: &Input<'_>) {
+        assert_eq!(doubts(plan, input), [""; 0]);
+        assert!(crowded(plan, input).is_ok_and(|crowded| crowded.is_empty()));
+        for at in 0..plan.decisions.len() {
+            let mut other = plan.clone();
+            let gone = other.decisions.remove(at);
+            let doubts = doubts(&other, input);
+            let about = format!("decision `{}` about {}", gone.kind.word(), gone.address);
+            assert!(doubts.iter().any(|doubt| doubt.contains(&about)), "{about}: {doubts:?}");
+        }
     }
 
     pub(crate) fn plan_with(&self, text: &str, wishes: &Wishes) -> Plan {

@@ -1,0 +1,171 @@
+//! Plan files between their making and their apply: what somebody wrote into them, and what others did
+//! meanwhile.
+
+use tcloud_model::Digest;
+use tcloud_planner::{Plan, planfile};
+
+use crate::project::Project;
+
+const TEXT: &str = "site home {
+  host one { provider = \"sim\", capacity { vcpus = 8, memory = 32GiB } }
+  pool local { type = \"dir\", path = \"/srv\", capacity = 100GiB }
+}
+tenant town {
+  quota { vms = 3 }
+  network office { cidr = 10.1.0.0/24, protect = true }
+  volume archive { size = 10GiB }
+  volume other { size = 10GiB }
+  vm files { vcpus = 1, memory = 1GiB, nic office { network = network.office } }
+}
+";
+const ARCHIVE: &str = "  volume archive { size = 10GiB }\n";
+const OFFICE: &str = "network office { cidr = 10.1.0.0/24, protect = true }";
+const LOSS: &str = "data-loss=tenant.town.volume.archive";
+
+fn applied() -> Project {
+    let project = Project::with(TEXT);
+    project.run(&["apply", "--yes"], 0);
+    project
+}
+
+fn read(project: &Project, name: &str) -> String {
+    std::fs::read_to_string(project.path().join(name)).expect("a plan")
+}
+
+/// Writes a plan as somebody does who has the program's sources.
+fn forge(project: &Project, to: &str, edit: impl FnOnce(&mut Plan)) {
+    let mut file = planfile::read(&read(project, "p")).expect("a plan");
+    edit(&mut file.plan);
+    project.write(to, planfile::write(&file));
+}
+
+/// The same, with words in the place of others.
+fn forge_words(project: &Project, to: &str, old: &str, new: &str) {
+    let text = read(project, "p");
+    let (head, content) = text.split_once("\"content\":").expect("a content");
+    let digest = |content: &str| {
+        let content = content.strip_suffix("}\n").expect("an end");
+        serde_json::to_string(&Digest::of_bytes(content.as_bytes())).expect("JSON")
+    };
+    let forged = content.replace(old, new);
+    let head = head.replace(&digest(content), &digest(&forged));
+    assert!(!text.starts_with(&head) && forged != content, "it is another plan");
+    project.write(to, format!("{head}\"content\":{forged}"));
+}
+
+/// An apply that changes nothing; gives what it says.
+fn refused(project: &Project, arguments: &[&str], code: i32) -> String {
+    let before = project.ours();
+    let ended = project.ended(&[&["apply", "--yes"], arguments].concat());
+    assert_eq!(ended.code, Some(code), "{arguments:?}: {}{}", ended.out, ended.err);
+    assert_eq!(project.ours(), before, "{arguments:?}");
+    ended.err
+}
+
+#[test]
+fn consent_cannot_be_written_into_a_plan_file_nor_out_of_it() {
+    let project = applied();
+    project.edit("main.tcloud", ARCHIVE, "");
+    project.run(&["plan", "--out", "p"], 0);
+    refused(&project, &["p"], 4);
+    forge(&project, "none", |plan| plan.decisions.clear());
+    forge(&project, "agreed", |plan| plan.decisions[0].agreed = true);
+    forge(&project, "nobody's", |plan| plan.decisions[0].owners.clear());
+    forge(&project, "another's", |plan| {
+        plan.decisions[0].address = "tenant.town.volume.other".parse().expect("an address");
+    });
+    forge_words(&project, "renamed", "tenant.town.volume.archive", "tenant.town.volume.nothing");
+    forge(&project, "twice", |plan| {
+        let one = plan.decisions[0].clone();
+        plan.decisions.push(one);
+    });
+    refused(&project, &["agreed"], 4);
+    let said = refused(&project, &["none"], 1);
+    assert!(said.contains("`data-loss` about tenant.town.volume.archive"), "{said}");
+    for (name, loss) in [
+        ("nobody's", LOSS),
+        ("twice", LOSS),
+        ("another's", "data-loss=tenant.town.volume.other"),
+        ("renamed", "data-loss=tenant.town.volume.nothing"),
+    ] {
+        let said = refused(&project, &[name, "--allow", loss], 1);
+        assert!(said.contains("cannot be believed"), "{name}: {said}");
+    }
+    // What was agreed to when the plan was made is agreed to by whoever made it.
+    project.run(&["plan", "--out", "p", "--allow", LOSS], 0);
+    refused(&project, &["p"], 4);
+    project.run(&["apply", "p", "--yes", "--allow", LOSS], 0);
+    project.run(&["plan", "--exit-code"], 0);
+}
+
+#[test]
+fn protection_and_exposure_cannot_be_written_out_of_a_plan_file() {
+    let project = applied();
+    project.edit("main.tcloud", OFFICE, "network office { cidr = 10.2.0.0/24, protect = true }");
+    project.run(&["plan", "--out", "p"], 0);
+    refused(&project, &["p"], 4);
+    forge(&project, "none", |plan| plan.decisions.clear());
+    let said = refused(&project, &["none"], 1);
+    assert!(said.contains("`destroy` about tenant.town.network.office"), "{said}");
+
+    let project = applied();
+    let open = "network office {\n cidr = 10.1.0.0/24\n protect = true\n mode = \"routed\"\n \
+                allow web { from = 0.0.0.0/0, ports = [443/tcp] }\n }";
+    project.edit("main.tcloud", OFFICE, open);
+    project.run(&["plan", "--out", "p"], 0);
+    refused(&project, &["p"], 4);
+    forge(&project, "none", |plan| {
+        plan.decisions.clear();
+        plan.exposure.clear();
+    });
+    let said = refused(&project, &["none"], 1);
+    assert!(said.contains("about tenant.town.network.office"), "{said}");
+}
+
+/// Another guest; gives the plan for it alone.
+fn saved_guest(project: &Project, name: &str, memory: &str, rest: &str) {
+    project.write(
+        "main.tcloud",
+        TEXT.replace(
+            "  vm files",
+            &format!("  vm {name} {{ vcpus = 1, memory = {memory}{rest} }}\n  vm files"),
+        ),
+    );
+    project.run(&["plan", "--out", name], 0);
+}
+
+#[test]
+fn two_saved_plans_apply_in_any_order_as_long_as_there_is_room() {
+    let project = applied();
+    for name in ["a", "b", "c"] {
+        saved_guest(&project, name, "1GiB", "");
+    }
+    project.run(&["apply", "--yes", "b"], 0);
+    project.run(&["apply", "--yes", "a"], 0);
+    let said = refused(&project, &["c"], 5);
+    assert!(said.contains("tenant.town: 4 vms of 3 would be in use: 2 more than"), "{said}");
+    assert!(said.contains("tenant.town.vm.a"), "who took it is named: {said}");
+}
+
+#[test]
+fn an_address_that_somebody_has_by_now_is_not_given_again() {
+    let project = applied();
+    for name in ["a", "b"] {
+        saved_guest(&project, name, "1GiB", ", nic office { network = network.office }");
+    }
+    project.run(&["apply", "--yes", "a"], 0);
+    let said = refused(&project, &["b"], 5);
+    assert!(said.contains("tenant.town.vm.b would get 10.1.0."), "{said}");
+    assert!(said.contains("which tenant.town.vm.a has by now"), "{said}");
+}
+
+#[test]
+fn a_host_that_others_have_filled_has_no_room_left() {
+    let project = applied();
+    for name in ["a", "b"] {
+        saved_guest(&project, name, "20GiB", "");
+    }
+    project.run(&["apply", "--yes", "a"], 0);
+    let said = refused(&project, &["b"], 5);
+    assert!(said.contains("memory of 32 GiB would be in use: 20 GiB more"), "{said}");
+}
