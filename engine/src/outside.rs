@@ -38,7 +38,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Finds out what a secret is, just before a provider needs it.
+/// Finds out what a secret is, when a plan that needs it is carried out.
 #[async_trait]
 pub trait Secrets: Send + Sync {
     /// What a source (`env:NAME`, `file:PATH`, …) holds.
