@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn what_is_too_much_to_count_is_too_much_for_any_quota() {
         let graph = desired("tenant.t quota.storage=50GiB");
-        let much = desired("tenant.t.volume.a size=8EiB\ntenant.t.volume.b size=8EiB");
+        let much = desired("tenant.t.volume.a size=8388608TiB\ntenant.t.volume.b size=8388608TiB");
         let host = address("site.m.host.h");
         let table = usage(
             &graph,
