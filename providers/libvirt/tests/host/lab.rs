@@ -11,11 +11,19 @@ use tcloud_provider::{ConfiguredProvider, HostConfig, Provider, ProviderError};
 use tcloud_provider_libvirt::LibvirtProvider;
 use tempfile::TempDir;
 
-/// A host that runs until the process ends.
+/// A host that runs until this is dropped, or the process ends.
 pub(crate) struct Lab {
     directory: TempDir,
     /// The script takes the laboratory down when its standard input ends.
-    _keeper: Child,
+    keeper: Child,
+}
+
+impl Drop for Lab {
+    /// The script needs the directory to find what it has to end.
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
 }
 
 fn script() -> PathBuf {
@@ -50,7 +58,7 @@ impl Lab {
             errors.read_to_string(&mut why).expect("its errors");
             panic!("the laboratory did not start: {said}{why}");
         }
-        Lab { directory, _keeper: keeper }
+        Lab { directory, keeper }
     }
 
     fn path(&self) -> PathBuf {
