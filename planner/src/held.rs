@@ -54,7 +54,7 @@ pub(crate) fn refuse_held(
 fn swapped<'d>(facts: &Facts<'_>, drift: &'d [Drift]) -> IndexMap<&'d ObjectId, Vec<Hold>> {
     let mut swapped: IndexMap<&ObjectId, Vec<Hold>> = IndexMap::new();
     for own in drift.iter().filter(|own| own.kind == "vm") {
-        let known = facts.known.iter().find(|known| known.object == own.object);
+        let known = facts.of(&own.object.address).iter().find(|known| known.object == own.object);
         let name = known.and_then(|known| known.live).map(|live| Value::text(&live.name));
         for AttributeChange { path, after, .. } in &own.attributes {
             let (Some(on @ Value::Text(_)), Some(name)) = (after, &name) else { continue };
