@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tcloud_model::kinds::HOLDS_DATA;
-use tcloud_model::{Digest, Operation, OperationKind, Value};
+use tcloud_model::{Digest, Operation, Value};
 use uuid::Uuid;
 
 /// The limits of a run.
@@ -56,12 +56,7 @@ impl Default for Limits {
 impl Limits {
     /// How long the operation may take: a guest that may need an hour to stop gets it.
     pub(crate) fn patience(&self, operation: &Operation) -> Duration {
-        let (OperationKind::Create { attributes, .. }
-        | OperationKind::Update { attributes, .. }
-        | OperationKind::Migrate { attributes, .. }) = &operation.action
-        else {
-            return self.call;
-        };
+        let Some(attributes) = operation.action.attributes() else { return self.call };
         let transfers = [&["image"][..], &HOLDS_DATA].concat().contains(&&*operation.kind);
         let waits = attributes.iter().filter_map(|(_, value)| match value {
             Value::Duration(milliseconds) => Some(Duration::from_millis(*milliseconds)),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tcloud_model::value::SecretPart;
-use tcloud_model::{Fields, Operation, OperationKind, Value};
+use tcloud_model::{Fields, Operation, Value};
 use tcloud_planner::plan::Plan;
 use tokio::task::JoinSet;
 
@@ -24,7 +24,7 @@ pub(crate) async fn reveal(
 ) -> Result<Revealed, SecretError> {
     let mut sources = BTreeSet::new();
     for step in &plan.steps {
-        if let Some(attributes) = step.operation.as_ref().and_then(|own| attributes(&own.action)) {
+        if let Some(attributes) = step.operation.as_ref().and_then(|own| own.action.attributes()) {
             attributes.iter().for_each(|(_, value)| collect(value, &mut sources));
         }
     }
@@ -47,24 +47,6 @@ pub(crate) async fn reveal(
     let all: Result<_, SecretError> =
         answers.into_iter().map(|(source, answer)| Ok((source, answer?))).collect();
     Ok(Revealed(all?))
-}
-
-fn attributes(action: &OperationKind) -> Option<&Arc<Fields>> {
-    match action {
-        OperationKind::Create { attributes, .. }
-        | OperationKind::Update { attributes, .. }
-        | OperationKind::Migrate { attributes, .. } => Some(attributes),
-        OperationKind::Delete | OperationKind::Stamp { .. } | OperationKind::Unstamp => None,
-    }
-}
-
-fn attributes_mut(action: &mut OperationKind) -> Option<&mut Arc<Fields>> {
-    match action {
-        OperationKind::Create { attributes, .. }
-        | OperationKind::Update { attributes, .. }
-        | OperationKind::Migrate { attributes, .. } => Some(attributes),
-        OperationKind::Delete | OperationKind::Stamp { .. } | OperationKind::Unstamp => None,
-    }
 }
 
 fn collect<'v>(value: &'v Value, sources: &mut BTreeSet<&'v str>) {
@@ -92,7 +74,7 @@ impl Revealed {
     /// The operation with its secrets in place, for the provider only.
     pub(crate) fn put_into(&self, operation: &Operation) -> Operation {
         let mut operation = operation.clone();
-        if let Some(attributes) = attributes_mut(&mut operation.action)
+        if let Some(attributes) = operation.action.attributes_mut()
             && attributes.iter().any(|(_, value)| holds_secret(value))
         {
             *attributes = Arc::new(self.fields(attributes));

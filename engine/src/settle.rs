@@ -96,13 +96,7 @@ fn carries(object: &ObservedObject, stamp: &Stamp) -> bool {
 /// The record of an object that is otherwise than planned: what was planned and found. What could
 /// not be read, or is secret, may not have been applied, and is applied again by the next plan.
 pub(crate) fn as_found(operation: &Operation, object: &ObservedObject) -> RecordChange {
-    let planned = match &operation.action {
-        OperationKind::Create { attributes, .. }
-        | OperationKind::Update { attributes, .. }
-        | OperationKind::Migrate { attributes, .. } => Some(attributes),
-        OperationKind::Delete | OperationKind::Stamp { .. } | OperationKind::Unstamp => None,
-    };
-    let attributes = match planned {
+    let attributes = match operation.action.attributes() {
         Some(planned) => Arc::new(found_of(planned, &object.persistent())),
         None => object.persistent(),
     };

@@ -82,6 +82,26 @@ pub struct HostTarget {
 }
 
 impl OperationKind {
+    /// The attributes that the object has afterwards; none where nothing is written to it but a stamp.
+    pub fn attributes(&self) -> Option<&Arc<Fields>> {
+        match self {
+            OperationKind::Create { attributes, .. }
+            | OperationKind::Update { attributes, .. }
+            | OperationKind::Migrate { attributes, .. } => Some(attributes),
+            OperationKind::Delete | OperationKind::Stamp { .. } | OperationKind::Unstamp => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn attributes_mut(&mut self) -> Option<&mut Arc<Fields>> {
+        match self {
+            OperationKind::Create { attributes, .. }
+            | OperationKind::Update { attributes, .. }
+            | OperationKind::Migrate { attributes, .. } => Some(attributes),
+            OperationKind::Delete | OperationKind::Stamp { .. } | OperationKind::Unstamp => None,
+        }
+    }
+
     /// The word for it in messages and events.
     pub fn word(&self) -> &'static str {
         match self {

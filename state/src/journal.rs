@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use tcloud_model::{Address, Digest, Fields, Identity, Name, ObjectId, Operation, OperationKind};
+use tcloud_model::{Address, Digest, Fields, Identity, Name, ObjectId, Operation};
 use tcloud_model::{Record, Stamp};
 use uuid::Uuid;
 
@@ -281,19 +281,10 @@ struct WireRecord {
     stamp: Stamp,
 }
 
-fn attributes_of(operation: &Operation) -> Option<&Arc<Fields>> {
-    match &operation.action {
-        OperationKind::Create { attributes, .. }
-        | OperationKind::Update { attributes, .. }
-        | OperationKind::Migrate { attributes, .. } => Some(attributes),
-        OperationKind::Delete | OperationKind::Stamp { .. } | OperationKind::Unstamp => None,
-    }
-}
-
 impl Serialize for Intent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Intent { step, operation, records } = self;
-        let known = attributes_of(operation);
+        let known = operation.action.attributes();
         let shorten = |record: &Arc<Record>| {
             let Record { kind, identity, attributes, stamp } = (**record).clone();
             let same = known.is_some_and(|k| Arc::ptr_eq(k, &attributes) || **k == *attributes);
@@ -312,7 +303,7 @@ impl<'de> Deserialize<'de> for Intent {
         let WireIntent { step, operation, records } = WireIntent::deserialize(deserializer)?;
         let lengthen = |record: WireRecord| {
             let WireRecord { kind, identity, attributes, stamp } = record;
-            let attributes = match (attributes, attributes_of(&operation)) {
+            let attributes = match (attributes, operation.action.attributes()) {
                 (Some(attributes), _) => attributes,
                 (None, Some(attributes)) => Arc::clone(attributes),
                 (None, None) => return Err(serde::de::Error::missing_field("attributes")),

@@ -79,13 +79,7 @@ impl<'a> Client<'a> {
 
     /// An operation on the first incarnation of an address.
     pub fn operation(&self, address: &Address, action: OperationKind) -> Operation {
-        let attributes = match &action {
-            OperationKind::Create { attributes, .. }
-            | OperationKind::Update { attributes, .. }
-            | OperationKind::Migrate { attributes, .. } => Some(attributes),
-            OperationKind::Delete | OperationKind::Stamp { .. } | OperationKind::Unstamp => None,
-        };
-        let referenced = attributes.map(|attributes| self.referenced(attributes));
+        let referenced = action.attributes().map(|attributes| self.referenced(attributes));
         let named = |to: Address| (to.clone(), self.identity(&to));
         Operation {
             object: self.object(address),
