@@ -5,13 +5,15 @@ use std::io::Read as _;
 use std::path::Path;
 
 use tcloud_planner::planfile;
+use tcloud_project::config;
 
 use crate::consents::SIGNERS;
 use crate::failure::Failure;
+use crate::providers;
 use crate::session::OWN;
 
 /// Names of files that a project is told by.
-const TOLD_BY: [&str; 3] = ["tcloud.toml", "tcloud.lock", SIGNERS];
+const TOLD_BY: [&str; 3] = [config::FILE, providers::FILE, SIGNERS];
 
 /// Refuses to write a result to a file that is part of a project, or would be: tcloud reads every
 /// `*.tcloud`.
