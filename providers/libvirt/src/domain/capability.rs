@@ -7,7 +7,7 @@ use virt::connect::Connect;
 use virt::domain::Domain;
 use virt_sys::VIR_DOMAIN_START_AUTODESTROY;
 
-use super::Accel;
+use super::{Accel, machine};
 use crate::failure::Failure;
 use crate::xml::Element;
 
@@ -75,21 +75,7 @@ fn domain_capabilities(connect: &Connect, accel: Accel) -> Result<Element, Failu
 /// Whether the processor really runs guests: a machine inside a machine may have `/dev/kvm` and get
 /// nowhere with it. A guest without anything to start comes to rest at once.
 fn starts(connect: &Connect) -> bool {
-    let name = format!("tcloud-trial-{}", uuid::Uuid::new_v4().simple());
-    let none = |kind: &str| Element::new(kind).attr("model", "none");
-    let devices = Element::new("devices")
-        .child(Element::new("controller").attr("type", "usb").attr("model", "none"))
-        .child(none("memballoon"));
-    let kind = Element::new("type").attr("arch", "x86_64").attr("machine", "q35").text("hvm");
-    let trial = Element::new("domain")
-        .attr("type", "kvm")
-        .child(Element::new("name").text(name))
-        .child(Element::new("memory").attr("unit", "MiB").text(64))
-        .child(Element::new("vcpu").text(1))
-        .child(Element::new("os").child(kind))
-        .child(Element::new("features").child(Element::new("acpi")))
-        .child(devices);
-    let Ok(xml) = trial.write() else { return false };
+    let Ok(xml) = trial().write() else { return false };
     let Ok(domain) = Domain::create_xml(connect, &xml, VIR_DOMAIN_START_AUTODESTROY) else {
         return false;
     };
@@ -105,4 +91,25 @@ fn starts(connect: &Connect) -> bool {
     // It goes with the connection at the latest.
     let _ = domain.destroy();
     rests
+}
+
+/// A guest of nothing, with the CPU that guests get: where a machine inside a machine shows features
+/// that it does not let others use, QEMU's own default would run and no guest of ours.
+fn trial() -> Element {
+    let name = format!("tcloud-trial-{}", uuid::Uuid::new_v4().simple());
+    let none = |kind: &str| Element::new(kind).attr("model", "none");
+    let devices = Element::new("devices")
+        .child(Element::new("controller").attr("type", "usb").attr("model", "none"))
+        .child(none("memballoon"));
+    let kind = Element::new("type").attr("arch", "x86_64").attr("machine", "q35").text("hvm");
+    let mut trial = Element::new("domain")
+        .attr("type", "kvm")
+        .child(Element::new("name").text(name))
+        .child(Element::new("memory").attr("unit", "MiB").text(64))
+        .child(Element::new("vcpu").text(1))
+        .child(Element::new("os").child(kind))
+        .child(Element::new("features").child(Element::new("acpi")))
+        .child(devices);
+    machine::write_cpu(&mut trial, machine::CPU_MODE);
+    trial
 }

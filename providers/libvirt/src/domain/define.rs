@@ -139,7 +139,7 @@ pub fn define(
         machine::write_tpm(&mut domain, wanted.flag("tpm").unwrap_or(false), context)?;
     }
     if differs("cpu_mode") {
-        machine::write_cpu(&mut domain, wanted.text("cpu_mode").unwrap_or("host-model"));
+        machine::write_cpu(&mut domain, wanted.text("cpu_mode").unwrap_or(machine::CPU_MODE));
     }
     if ["vcpus", "max_vcpus", "memory", "max_memory"].iter().any(|name| differs(name)) {
         size::write(&mut domain, wanted)?;
@@ -171,7 +171,7 @@ fn fresh(wanted: &Fields, context: &Context<'_>) -> Result<Element, DefineError>
     let machine = wanted.text("machine").unwrap_or("q35");
     machine::write_machine(&mut domain, machine, devices("disk") + devices("nic"));
     fixture::write(&mut domain, &context.console_log);
-    machine::write_cpu(&mut domain, wanted.text("cpu_mode").unwrap_or("host-model"));
+    machine::write_cpu(&mut domain, wanted.text("cpu_mode").unwrap_or(machine::CPU_MODE));
     machine::write_firmware(&mut domain, wanted, context)?;
     if let Some(seed) = context.seed {
         fixture::write_seed(&mut domain, seed);

@@ -146,6 +146,9 @@ pub(super) fn write_tpm(
     Ok(())
 }
 
+/// How a guest that says nothing sees its CPU.
+pub(super) const CPU_MODE: &str = "host-model";
+
 /// Writes which CPU the guest sees. Without KVM there is no CPU of the host to show: the guest sees
 /// everything that the program can imitate.
 pub(super) fn write_cpu(domain: &mut Element, mode: &str) {
