@@ -44,6 +44,18 @@ pub enum DefineError {
          vcpus and memory in libvirt, and then in the text"
     )]
     Cells,
+    /// Sockets, cores and threads do not give so many vCPUs.
+    #[error(
+        "its vCPUs are arranged in sockets, cores and threads that do not make {0}: choose another \
+         number, or change the topology in libvirt (virsh edit)"
+    )]
+    Topology(u64),
+    /// Memory modules that somebody arranged are as large.
+    #[error(
+        "its memory modules have {0} bytes and it needs more memory than them: take modules out in \
+         libvirt first (virsh detach-device --config)"
+    )]
+    Modules(u64),
     /// A disk's volume is not on the host.
     #[error("disk {disk}: there is no volume {volume} on the host")]
     NoVolume {
@@ -141,9 +153,7 @@ pub fn define(
     if differs("cpu_mode") {
         machine::write_cpu(&mut domain, wanted.text("cpu_mode").unwrap_or(machine::CPU_MODE));
     }
-    if ["vcpus", "max_vcpus", "memory", "max_memory"].iter().any(|name| differs(name)) {
-        size::write(&mut domain, wanted)?;
-    }
+    size::write(&mut domain, &now, wanted)?;
     if differs("boot") {
         boot::write(&mut domain, wanted.map("boot").map(|boot| &**boot));
     }

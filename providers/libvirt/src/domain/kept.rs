@@ -1,6 +1,7 @@
 //! What a definition holds that attributes cannot say: it stays as it is, whatever is planned, and
 //! whoever adopts a guest is told. What libvirt adds to every guest by itself is not worth telling.
 
+use super::size::is_plain_cell;
 use super::{disk, extension, fixture};
 use crate::kept::Kept;
 use crate::xml::Element;
@@ -154,11 +155,12 @@ impl Kept {
             let mode = mode.unwrap_or("custom");
             self.0.push(format!("cpu mode={mode} {model}").trim_end().to_owned());
         }
-        let cells = cpu.find("numa").map_or(0, |numa| numa.elements("cell").count());
+        let cells: Vec<_> = cpu.find("numa").into_iter().flat_map(Element::all).collect();
+        let plain = matches!(cells[..], [] | [_]) && cells.iter().all(|own| is_plain_cell(own));
         for own in cpu.all() {
             match own.name.as_str() {
                 "model" => {}
-                "numa" if cells <= 1 => {}
+                "numa" if plain => {}
                 _ => self.add("cpu ", own),
             }
         }

@@ -179,6 +179,74 @@ fn what_others_wrote_stays() {
     }
 }
 
+/// How memory is shared and dumped, and how vCPUs are arranged, has no word: a size is changed in place.
+#[test]
+fn another_size_leaves_what_has_no_word() {
+    let foreign = r#"<domain type='kvm'><name>old</name>
+        <uuid>00000000-0000-0000-0000-000000000007</uuid>
+        <maxMemory slots='8' unit='GiB'>8</maxMemory><memory unit='GiB' dumpCore='off'>4</memory>
+        <currentMemory unit='GiB'>2</currentMemory>
+        <vcpu placement='static' cpuset='0-1' current='2'>4</vcpu>
+        <vcpus><vcpu id='0' enabled='yes' hotpluggable='no' order='1'/>
+        <vcpu id='1' enabled='yes' hotpluggable='no' order='2'/>
+        <vcpu id='2' enabled='no' hotpluggable='yes'/>
+        <vcpu id='3' enabled='no' hotpluggable='yes'/></vcpus>
+        <os><type arch='x86_64' machine='q35'>hvm</type></os><features><acpi/></features>
+        <cpu mode='host-model'><topology sockets='1' cores='4' threads='1'/>
+        <numa><cell id='0' cpus='0-3' memory='3' unit='GiB' memAccess='shared' discard='yes'/></numa>
+        </cpu><devices><memory model='dimm' discard='yes'><target><size unit='GiB'>1</size>
+        <node>0</node></target></memory></devices></domain>"#;
+    let foreign = Element::parse(foreign).expect("XML");
+    let now = meaning(&foreign);
+    let with_changes = |changes: &[(&str, Value)]| {
+        let mut wanted = now.clone();
+        for (name, value) in changes {
+            wanted.insert(*name, value.clone());
+        }
+        let next = with(Accel::Kvm, |context| define(Some(&foreign), &wanted, context));
+        let next = next.expect("a definition");
+        validate(&next);
+        assert_eq!(meaning(&next), wanted, "{next}");
+        next
+    };
+    let same = |next: &Element, places: &[&str]| {
+        for place in places {
+            assert_eq!(next.find(place), foreign.find(place), "{place}");
+        }
+    };
+    let cell = |next: &Element, name: &str| {
+        next.find("cpu/numa/cell").and_then(|own| own.get(name)).map(str::to_owned)
+    };
+    let grown = with_changes(&[("memory", Value::Bytes(6 << 30))]);
+    same(&grown, &["vcpu", "vcpus", "cpu/topology", "devices/memory", "currentMemory"]);
+    assert_eq!(grown.find("memory").and_then(|own| own.get("dumpCore")), Some("off"));
+    assert_eq!(grown.find("maxMemory").and_then(|own| own.get("slots")), Some("8"));
+    assert_eq!(cell(&grown, "memory").as_deref(), Some("5242880"), "without the module");
+    assert_eq!(cell(&grown, "memAccess").as_deref(), Some("shared"));
+    let full = with_changes(&[("memory", Value::Bytes(8 << 30))]);
+    assert_eq!(cell(&full, "memAccess").as_deref(), Some("shared"));
+    let busy = with_changes(&[("vcpus", Value::Int(3))]);
+    same(&busy, &["memory", "maxMemory", "currentMemory", "cpu", "devices"]);
+    assert_eq!(busy.find("vcpu").and_then(|own| own.get("cpuset")), Some("0-1"));
+    let each = busy.find("vcpus").expect("each").elements("vcpu");
+    let each: Vec<_> = each.map(|own| (own.get("enabled"), own.get("hotpluggable"))).collect();
+    let runs = (Some("yes"), Some("no"));
+    assert_eq!(each, [runs, runs, (Some("yes"), Some("yes")), (Some("no"), Some("yes"))]);
+    let wide = with_changes(&[("max_vcpus", Value::Int(6))]);
+    same(&wide, &["memory", "maxMemory", "currentMemory", "devices"]);
+    let topology = wide.find("cpu/topology").expect("a topology");
+    assert_eq!((topology.get("sockets"), topology.get("cores")), (Some("1"), Some("6")));
+    assert_eq!(cell(&wide, "cpus").as_deref(), Some("0-5"));
+    assert_eq!(wide.find("vcpus").map(|own| own.elements("vcpu").count()), Some(6));
+    let small = Value::Bytes(1 << 30);
+    let mut wanted = now.clone();
+    wanted.insert("memory", small);
+    let refused = with(Accel::Kvm, |context| define(Some(&foreign), &wanted, context));
+    assert_eq!(refused, Err(DefineError::Modules(1 << 30)));
+    let told = kept::kept(&foreign, true);
+    assert!(told.iter().any(|own| own.contains("memAccess")), "{told:?}");
+}
+
 #[test]
 fn every_change_is_read_back() {
     let changes = [
