@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use crate::terminal::{Palette, Tone, escape_lines};
+use crate::escape::escape_lines;
+use crate::terminal::{Palette, Tone};
 
 /// How a command ended; the contract for scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::escape::escape;
 use crate::redact;
-use crate::terminal::escape;
 
 /// Starts to show events: with `-v` what is done, with `-vv` what is asked of hosts.
 pub(crate) fn start(verbose: u8) {

@@ -5,7 +5,9 @@ mod arguments;
 mod blame;
 mod commands;
 mod consents;
+mod context;
 mod disk_world;
+mod escape;
 mod failure;
 mod forge;
 mod interrupt;
@@ -32,7 +34,7 @@ use clap::Parser;
 use tcloud_model::value::is_unsafe_to_print;
 
 use crate::arguments::Arguments;
-use crate::commands::Context;
+use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::terminal::Terminal;
 
@@ -74,7 +76,7 @@ fn work() -> ExitCode {
 fn show(error: &clap::Error) -> io::Result<()> {
     let mut arguments = std::env::args_os();
     if arguments.any(|argument| argument.to_string_lossy().contains(is_unsafe_to_print)) {
-        let text = terminal::escape_lines(&error.render().to_string());
+        let text = escape::escape_lines(&error.render().to_string());
         return write!(io::stderr(), "{text}");
     }
     error.print()

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::panic::PanicHookInfo;
 
+use crate::escape::escape;
 use crate::redact;
-use crate::terminal::escape;
 
 /// The exit code of a bug, the one that Rust programs end with.
 pub(crate) const EXIT: u8 = 101;

@@ -150,7 +150,7 @@ fn escaped(secret: &str) -> impl Iterator<Item = String> {
         inner(format!("{secret:?}")),
         inner(Value::text(secret).to_string()),
         before_brace.strip_suffix('{').unwrap_or_default().to_owned(),
-        crate::terminal::escape(secret).into_owned(),
+        crate::escape::escape(secret).into_owned(),
         secret.replace('\'', "'\\''"),
         secret.replace('\'', "''"),
         secret.replace('\n', "\\n"),

@@ -10,7 +10,7 @@ use tcloud_report::{Origin, Report};
 
 use crate::arguments::{Reports, Wanted};
 use crate::blame;
-use crate::commands::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::overwrite::spare_projects;
 use crate::redact;

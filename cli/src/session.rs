@@ -15,8 +15,8 @@ use tcloud_state::postgres::{self, Opening};
 use tcloud_state::{LocalProcesses, MemoryStore, PostgresStore, SqliteStore, Store};
 
 use crate::arguments::Inputs;
-use crate::commands::Context;
 use crate::consents::SIGNERS;
+use crate::context::Context;
 use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure};
 use crate::providers::{self, Providers};

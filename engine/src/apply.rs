@@ -16,13 +16,13 @@ use tokio::sync::Notify;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::engine::{Control, Parts, RunInfo, Stop};
 use crate::event::{Account, ApplyEvent, SkipReason, Trouble};
 use crate::hold::{self, BATCH, Held, HoldError};
 use crate::mark::marked;
 use crate::outside::SecretError;
 use crate::queue::{Malformed, Queue};
 use crate::reveal::Revealed;
+use crate::run::{Control, Parts, RunInfo, Stop};
 use crate::stale::{self, Checked, StaleObject};
 use crate::step::{StepEnd, Task};
 use crate::{observe, recover, reveal};

@@ -15,9 +15,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use crate::engine::{Control, Parts, RunInfo, Stop};
 use crate::event::ApplyEvent;
 use crate::outside::Clock;
+use crate::run::{Control, Parts, RunInfo, Stop};
 
 /// Entries that are written in one commit at most.
 pub(crate) const BATCH: usize = 1024;

@@ -4,6 +4,7 @@
 //!
 //! * [`limits`] – how much at once, how long, how often ([`Limits`]).
 //! * [`outside`] – time and secrets, so that a simulator can bring its own ([`Clock`]).
+//! * [`run`] – what a run works with, who it is, and how it is stopped ([`RunInfo`]).
 //! * [`hosts`] – the hosts of a run and the connections to them ([`HostSpec`]).
 //! * [`discreet`] – keeps what may be a secret from being read back.
 //! * [`observe`] – asks all hosts at once what they run.
@@ -41,16 +42,18 @@ pub mod rebuild;
 pub mod recover;
 pub mod refresh;
 mod reveal;
+pub mod run;
 mod settle;
 mod stale;
 mod step;
 
 pub use apply::{ApplyError, Judge};
-pub use engine::{Control, Engine, EngineConfig, RunInfo, Stop};
+pub use engine::{Engine, EngineConfig};
 pub use event::{Account, ApplyEvent, Finding, SkipReason, Trouble};
 pub use hold::HoldError;
 pub use hosts::HostSpec;
 pub use limits::Limits;
 pub use outside::{Clock, NoSecrets, SecretError, SecretText, Secrets, SystemClock};
 pub use recover::{Concerns, RecoverError, Recovered};
+pub use run::{Control, RunInfo, Stop};
 pub use stale::StaleObject;

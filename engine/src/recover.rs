@@ -12,10 +12,10 @@ use tcloud_state::{
 };
 use tokio::task::JoinSet;
 
-use crate::engine::{Control, Parts, RunInfo};
 use crate::event::{ApplyEvent, Finding};
 use crate::hold::{self, Held, HoldError};
 use crate::hosts::Hosts;
+use crate::run::{Control, Parts, RunInfo};
 use crate::settle::{Settled, settle};
 
 /// Why a recovery could not be carried out.

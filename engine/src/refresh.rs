@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tcloud_model::{Address, HostObservation, ObservedObject, ObservedState, Record, State, Value};
 use tcloud_state::{Body, End, EndStatus, RecordChange, Scope, Why};
 
-use crate::engine::{Control, Parts, RunInfo};
 use crate::found::Found;
 use crate::hold::{self, HoldError};
+use crate::run::{Control, Parts, RunInfo};
 
 /// What has to be written and removed so that drift counts as applied. Records whose host did not
 /// answer stay as they are; so do attributes that were never applied or could not be read.

@@ -12,10 +12,10 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::contract::{self, About};
-use crate::engine::{Control, Parts, Stop};
 use crate::event::ApplyEvent;
 use crate::hold::Gate;
 use crate::reveal::Revealed;
+use crate::run::{Control, Parts, Stop};
 use crate::settle::{self, Settled, as_found, settle};
 
 /// What became of a step.

@@ -10,6 +10,7 @@
 //! * [`schema`] – what a kind consists of and what changing it costs ([`Schema`], [`Cost`]).
 //! * [`impact`] – what a change does to a running guest ([`Impact`]).
 //! * [`kinds`] – the core kinds, as data ([`kinds::core`]).
+//! * [`catalog`] – the kinds that a run knows ([`Catalog`]).
 //! * [`span`] – a range of a source text ([`Span`], [`Sources`]).
 //! * [`diagnostic`] – something wrong with the text, with its place ([`Diagnostic`]).
 //! * [`codes`] – every stable diagnostic code with its page ([`codes::find`]).
@@ -23,6 +24,7 @@
 
 pub mod address;
 pub mod by_address;
+pub mod catalog;
 pub mod codes;
 pub mod desired;
 pub mod diagnostic;
@@ -44,6 +46,7 @@ pub mod wire;
 
 pub use address::{Address, AddressError, AttrPath, Key, PathStep};
 pub use by_address::ByAddress;
+pub use catalog::Catalog;
 pub use desired::{
     Adoption, Assigned, Check, DesiredGraph, DesiredResource, Evaluator, Forgotten, Lifecycle,
     Moved, Output,
@@ -55,7 +58,7 @@ pub use name::Name;
 pub use observed::{Hold, HostFacts, HostObservation, ObservedObject, ObservedState, PoolFacts};
 pub use operation::{HostTarget, Operation, OperationKind};
 pub use record::{Record, State};
-pub use schema::{Attribute, Block, Catalog, Cost, Role, Schema, Unless};
+pub use schema::{Attribute, Block, Cost, Role, Schema, Unless};
 pub use span::{FileId, Position, SourceFile, Sources, Span};
 pub use types::{Field, Type};
 pub use value::{Cidr, Fields, Money, Port, Protocol, Value};

@@ -1,11 +1,8 @@
 //! What a kind consists of: attributes, nested blocks, and what changing each of them costs. The
 //! checker, the planner, `tcloud explain` and the book's reference all read this one table.
 
-use std::cmp::Ordering;
-use std::sync::Arc;
-
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 use crate::{Fields, Impact, Name, Type, Value};
 
@@ -353,35 +350,6 @@ impl Schema {
     /// The nested block of this name.
     pub fn block(&self, name: &str) -> Option<&Block> {
         self.blocks.iter().find(|block| block.name == name)
-    }
-}
-
-/// Every kind that a run knows: the core kinds and those of its providers.
-#[derive(Clone, Debug, Default)]
-pub struct Catalog {
-    kinds: IndexMap<Name, Arc<Schema>>,
-}
-
-impl Catalog {
-    /// The core kinds.
-    pub fn core() -> Catalog {
-        let kinds = crate::kinds::core();
-        Catalog { kinds: kinds.into_iter().map(|s| (s.kind.clone(), Arc::new(s))).collect() }
-    }
-
-    /// Adds or replaces a kind.
-    pub fn add(&mut self, schema: Schema) {
-        self.kinds.insert(schema.kind.clone(), Arc::new(schema));
-    }
-
-    /// A kind by its word.
-    pub fn get(&self, kind: &str) -> Option<&Arc<Schema>> {
-        self.kinds.get(kind)
-    }
-
-    /// All kinds, in the order of the reference.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Schema>> {
-        self.kinds.values()
     }
 }
 

@@ -16,9 +16,9 @@ use super::{Context, find, look};
 use crate::adoption::{self, Form, Proposal, Wish};
 use crate::arguments::{self, Inputs};
 use crate::disk_world::DiskWorld;
+use crate::escape::escape;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::session::{self, Access, Project, Text};
-use crate::terminal::escape;
 use crate::view::layout::{count, table};
 
 #[derive(Debug, thiserror::Error)]

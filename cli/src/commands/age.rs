@@ -4,7 +4,7 @@ use tcloud_engine::{Engine, age};
 use tcloud_model::ObservedState;
 use tcloud_state::Loaded;
 
-use super::Context;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::session::Project;
 use crate::terminal::Tone;

@@ -6,14 +6,15 @@ use tcloud_model::Deployment;
 use tcloud_planner::plan::Decision;
 use tcloud_planner::planfile;
 
-use super::Context;
 use crate::arguments::Agree;
 use crate::consents::{Consent, SIGNERS, Statement, sign};
+use crate::context::Context;
+use crate::escape::escape;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::overwrite::spare_projects;
 use crate::plan_file;
 use crate::revisions::ask;
-use crate::terminal::{Tone, escape};
+use crate::terminal::Tone;
 use crate::view::layout::quote;
 use tcloud_project::config::Config;
 

@@ -3,8 +3,8 @@
 use serde_json::json;
 use tcloud_model::{Diagnostic, Evaluator, Severity, Sources};
 
-use super::Context;
 use crate::arguments::Check;
+use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::session::{self, Project};
 use crate::view::layout::count;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tcloud_report::markdown::failed;
 
-use super::Context;
 use crate::arguments::{Ci, CiCommand, Comment};
+use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::forge::{Done, Place, Sticky, Wanted};
 use crate::redact;

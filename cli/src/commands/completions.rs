@@ -2,8 +2,8 @@
 
 use clap::CommandFactory;
 
-use super::Context;
 use crate::arguments::{Arguments, Completions};
+use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 
 pub(super) fn run(arguments: &Completions, context: &Context) -> Outcome {

@@ -3,9 +3,10 @@
 use tcloud_model::Address;
 use tcloud_planner::plan::{Decision, DecisionKind};
 
+use crate::escape::escape;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Signals;
-use crate::terminal::{self, QuestionError, Terminal, Tone, escape};
+use crate::terminal::{self, QuestionError, Terminal, Tone};
 use crate::view::plan;
 
 /// Asks for every open decision, by name. Gives those that were agreed to, all of them, or a

@@ -13,9 +13,9 @@ use rustyline::{Config, Editor, Helper};
 use tcloud_compiler::{Program, World, WorldError};
 use tcloud_model::{Address, Assigned, Diagnostic, Evaluator, Output, Severity, Sources};
 
-use super::Context;
 use super::look::{self, Known};
 use crate::arguments::{Console, Inputs};
+use crate::context::Context;
 use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::session::{self, Project, Text};

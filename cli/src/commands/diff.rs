@@ -6,8 +6,8 @@ use tcloud_compiler::{Compiled, World, WorldError};
 use tcloud_planner::compare::{self, Unplannable, compare};
 use tcloud_planner::plan::Plan;
 
-use super::Context;
 use crate::arguments::{self, Inputs};
+use crate::context::Context;
 use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::revisions::{Range, Repository};

@@ -9,8 +9,9 @@ use serde_json::json;
 use tcloud_planner::Plan;
 use tcloud_planner::plan::Drift as Drifted;
 
-use super::{Context, look};
+use super::look;
 use crate::arguments::Drift;
+use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::session;
 use crate::terminal::{Palette, Tone};
@@ -67,7 +68,7 @@ pub(super) async fn run(arguments: &Drift, context: &Context) -> Outcome {
         let before = all.len() - drift.len();
         context.terminal.print(&text(&drift, before, checked, context.terminal.palette));
         for gap in &known.plan.unchecked {
-            context.terminal.note(&format!("not checked: {}", crate::terminal::escape(gap)));
+            context.terminal.note(&format!("not checked: {}", crate::escape::escape(gap)));
         }
     }
     let found = Plan {

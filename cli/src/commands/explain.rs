@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tcloud_model::{Catalog, codes, diagnostic};
 
-use super::Context;
 use crate::arguments::Explain;
+use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::session::Project;
 use crate::terminal::{Palette, Tone};

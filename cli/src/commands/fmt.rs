@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use tcloud_compiler::World;
 use tcloud_model::Sources;
 
-use super::Context;
 use crate::arguments::Fmt;
+use crate::context::Context;
 use crate::disk_world::DiskWorld;
+use crate::escape::escape;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::session;
-use crate::terminal::escape;
 use crate::view::layout::count;
 use tcloud_project::config::{Config, Limits};
 

@@ -9,9 +9,9 @@ use tcloud_report::text::host_name;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::Context;
+use crate::context::Context;
+use crate::escape::escape;
 use crate::interrupt::Interrupts;
-use crate::terminal::escape;
 use crate::view::progress::{Ended, Progress};
 
 /// How many events may wait to be shown.

@@ -3,8 +3,8 @@
 use tcloud_model::Evaluator;
 use tcloud_report::graph;
 
-use super::Context;
 use crate::arguments::{Graph, GraphFormat};
+use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::session::Project;
 

@@ -4,8 +4,8 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use tcloud_state::Filter;
 
-use super::Context;
 use crate::arguments::History;
+use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::session::{Access, Project};
 use crate::view::history;

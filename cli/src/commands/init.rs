@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::Context;
 use crate::arguments::Init;
+use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use tcloud_project::config::{self, EDITION};
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use tcloud_model::{ObservedState, State};
 use tcloud_planner::{Goal, Plan, Wishes};
 
-use super::Context;
 use crate::arguments::Inputs;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::session::{Access, Project, Text};
 

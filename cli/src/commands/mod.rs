@@ -32,31 +32,9 @@ mod version;
 mod watch;
 mod why;
 
-use std::path::PathBuf;
-
 use crate::arguments::Command;
+use crate::context::Context;
 use crate::failure::Outcome;
-use crate::terminal::Terminal;
-
-/// What every command has.
-pub(crate) struct Context {
-    /// Where to write, and whom to ask.
-    pub(crate) terminal: Terminal,
-    /// `-C`: where to work.
-    pub(crate) directory: Option<PathBuf>,
-}
-
-impl Context {
-    /// A path of the command line, as seen from the directory to work in.
-    pub(crate) fn path(&self, path: Option<&PathBuf>) -> PathBuf {
-        match (&self.directory, path) {
-            (Some(directory), Some(path)) => directory.join(path),
-            (Some(directory), None) => directory.clone(),
-            (None, Some(path)) => path.clone(),
-            (None, None) => PathBuf::from("."),
-        }
-    }
-}
 
 /// Runs a command.
 pub(crate) async fn run(command: Command, context: &Context) -> Outcome {

@@ -3,10 +3,11 @@
 use serde_json::json;
 use tcloud_model::{Output as Evaluated, Value, diagnostic};
 
-use super::{Context, look};
+use super::look;
 use crate::arguments::Output;
+use crate::context::Context;
+use crate::escape::escape_lines;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::terminal::escape_lines;
 use crate::view::account;
 
 pub(super) async fn run(arguments: &Output, context: &Context) -> Outcome {

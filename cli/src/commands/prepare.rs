@@ -4,8 +4,8 @@ use tcloud_engine::Engine;
 use tcloud_planner::{Goal, Wishes};
 use tcloud_state::{Loaded, Selection};
 
-use super::Context;
 use crate::arguments::{Consent, Run, Scope};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::session::{Access, Project, Text};
 

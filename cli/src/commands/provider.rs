@@ -10,13 +10,14 @@ use tcloud_plugin::{Launch, Person, PluginProvider, Program};
 use tcloud_provider::conformance::{self, Outcome as Came, Verdict};
 use tcloud_provider::{Description, Extension, HostConfig, Provider as _, ProviderError};
 
-use super::Context;
 use super::ground::Ground;
 use crate::arguments::{Provider, ProviderCommand, TestProvider};
+use crate::context::Context;
+use crate::escape::escape;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::providers::{self, Lock};
 use crate::session::Project;
-use crate::terminal::{Tone, escape};
+use crate::terminal::Tone;
 use crate::view::layout::{count, table};
 use crate::view::reference;
 use tcloud_project::config::{Config, Declared};

@@ -6,11 +6,12 @@ use tcloud_model::value::human_size;
 use tcloud_model::{Address, AttrPath, Fields, Name, Value};
 use tcloud_provider_sim::{Contents, Control, Fault, How, Latency, Listing};
 
-use super::Context;
 use crate::arguments::{self, SimCommand};
+use crate::context::Context;
+use crate::escape::escape;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::session;
-use crate::terminal::{self, escape};
+use crate::terminal;
 use crate::value;
 use crate::view::layout::table;
 

@@ -102,7 +102,7 @@ fn list(state: &Remembered, pattern: Option<&str>, json: bool, context: &Context
                 0 => String::new(),
                 number => format!("#{number}"),
             };
-            let name = crate::terminal::escape(&record.identity.name).into_owned();
+            let name = crate::escape::escape(&record.identity.name).into_owned();
             vec![format!("{}{again}", object.address), object.host.to_string(), name]
         })
         .collect();
@@ -166,7 +166,7 @@ async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Contex
     let known = engine.load().await?.state;
     let observed = engine.observe().await;
     for host in observed.hosts.iter().filter(|host| host.facts.is_none()) {
-        let why = crate::terminal::escape(&host.problems.join("; ")).into_owned();
+        let why = crate::escape::escape(&host.problems.join("; ")).into_owned();
         context.terminal.complain(&format!("{} did not answer: {why}", host.host));
     }
     let changes =

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::Context;
 use crate::arguments::Version;
+use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use tcloud_project::config::EDITION;
 

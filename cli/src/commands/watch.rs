@@ -9,9 +9,10 @@ use tcloud_planner::plan::Drift;
 
 use super::{Context, drift, look};
 use crate::arguments::Watch;
+use crate::escape::escape;
 use crate::failure::{Exit, Outcome};
 use crate::interrupt::Signals;
-use crate::terminal::{Tone, escape};
+use crate::terminal::Tone;
 
 pub(super) async fn run(arguments: &Watch, context: &Context) -> Outcome {
     let mut signals = Signals::listen();

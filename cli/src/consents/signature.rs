@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::ConsentError;
-use crate::terminal::escape;
+use crate::escape::escape;
 
 /// What signatures are for: none that was made for anything else counts.
 const NAMESPACE: &str = "consent@tcloud";

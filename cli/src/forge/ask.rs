@@ -8,7 +8,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use super::{Forge, ForgeError, Place};
-use crate::terminal::escape;
+use crate::escape::escape;
 
 /// How long a forge may be silent.
 const SILENCE: Duration = Duration::from_secs(30);

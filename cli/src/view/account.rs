@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use tcloud_engine::{Account, Trouble};
 use tcloud_model::Output;
 
-use crate::terminal::{Palette, Tone, WIDTH, escape};
+use crate::escape::escape;
+use crate::terminal::{Palette, Tone, WIDTH};
 use crate::view::layout::{count, wrap};
 
 /// How many lines of one sort there are at most; the events had them all.

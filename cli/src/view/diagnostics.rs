@@ -11,7 +11,8 @@ use tcloud_model::{Diagnostic, FileId, Label, Severity, Sources, Span};
 
 use super::layout::count;
 use super::snippet::Snippet;
-use crate::terminal::{Palette, WIDTH, escape, escape_lines};
+use crate::escape::{escape, escape_lines};
+use crate::terminal::{Palette, WIDTH};
 
 /// After this many diagnostics the rest is only counted; nobody repairs more in one go.
 const MOST: usize = 50;

@@ -8,7 +8,8 @@ use serde_json::json;
 use tcloud_state::{Begin, Body, End, EndStatus, Logged};
 use uuid::Uuid;
 
-use crate::terminal::{Palette, Tone, escape};
+use crate::escape::escape;
+use crate::terminal::{Palette, Tone};
 use crate::view::layout::table;
 
 /// One run, put together from its entries in all scopes.

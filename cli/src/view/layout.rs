@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tcloud_model::Position;
 use unicode_width::UnicodeWidthStr;
 
-use crate::terminal::escape;
+use crate::escape::escape;
 
 /// How many columns a text takes.
 pub(crate) fn width(text: &str) -> usize {

@@ -1,6 +1,7 @@
 //! The Markdown of the book's pages, set for a terminal.
 
-use crate::terminal::{Palette, Tone, WIDTH, escape};
+use crate::escape::escape;
+use crate::terminal::{Palette, Tone, WIDTH};
 use crate::view::layout::{self, wrap};
 
 /// The page for a terminal: headings strong, code indented and coloured, paragraphs broken, tables

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::escape::escape;
 use crate::redact;
-use crate::terminal::{Terminal, Tone, escape};
+use crate::terminal::{Terminal, Tone};
 use crate::view::layout::count;
 
 /// How many running steps are shown.

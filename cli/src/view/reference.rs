@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use tcloud_model::{Attribute, Block, Cost, Role, Schema};
 
-use crate::terminal::{Palette, Tone, WIDTH, escape, escape_lines};
+use crate::escape::{escape, escape_lines};
+use crate::terminal::{Palette, Tone, WIDTH};
 use crate::view::layout::{width, wrap};
 
 /// The page of a kind.

@@ -8,7 +8,8 @@ use tcloud_model::{Address, Fields, ObjectId, ObservedObject, Position, Record, 
 use tcloud_planner::plan::Change;
 use tcloud_report::text::host_name;
 
-use crate::terminal::{Palette, Tone, escape};
+use crate::escape::escape;
+use crate::terminal::{Palette, Tone};
 use crate::view::plan::row;
 
 /// What is known of a resource.

@@ -206,7 +206,7 @@ impl SourceCode for Snippet<'_> {
             _ => (first, 0),
         };
         Ok(Box::new(MietteSpanContents::new_named(
-            crate::terminal::escape(self.path).into_owned(),
+            crate::escape::escape(self.path).into_owned(),
             &file.text.as_bytes()[start..end],
             (start, end - start).into(),
             line,

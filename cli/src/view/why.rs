@@ -12,7 +12,8 @@ use tcloud_report::text as report;
 use tcloud_report::text::host_name;
 use tcloud_report::{Author, Authors};
 
-use crate::terminal::{Palette, Tone, WIDTH, escape};
+use crate::escape::escape;
+use crate::terminal::{Palette, Tone, WIDTH};
 use crate::view::layout::{shorten_end, wrap};
 use crate::view::plan::consent;
 use crate::view::plan::row;

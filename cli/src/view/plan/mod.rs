@@ -17,7 +17,8 @@ use tcloud_planner::plan::{Action, Decision, DecisionKind, GuestImpact, Interrup
 use tcloud_report::text as report;
 
 use self::row::Row;
-use crate::terminal::{Palette, Tone, WIDTH, escape};
+use crate::escape::escape;
+use crate::terminal::{Palette, Tone, WIDTH};
 use crate::view::layout::{count, list, quote, wrap};
 
 /// How a plan is shown.

@@ -9,7 +9,8 @@ use tcloud_planner::plan::{Action, AttributeChange, Change, Reason};
 use tcloud_report::text as report;
 use tcloud_report::text::{host_name, reason};
 
-use crate::terminal::{Palette, Tone, WIDTH, escape};
+use crate::escape::escape;
+use crate::terminal::{Palette, Tone, WIDTH};
 use crate::view::layout::{list, pad, places, shorten_middle, width};
 
 /// How wide the first column is, the widest word and one blank.

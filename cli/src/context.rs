@@ -1,0 +1,25 @@
+//! What every command has: where it writes, and where it works.
+
+use std::path::PathBuf;
+
+use crate::terminal::Terminal;
+
+/// What every command has.
+pub(crate) struct Context {
+    /// Where to write, and whom to ask.
+    pub(crate) terminal: Terminal,
+    /// `-C`: where to work.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+impl Context {
+    /// A path of the command line, as seen from the directory to work in.
+    pub(crate) fn path(&self, path: Option<&PathBuf>) -> PathBuf {
+        match (&self.directory, path) {
+            (Some(directory), Some(path)) => directory.join(path),
+            (Some(directory), None) => directory.clone(),
+            (None, Some(path)) => path.clone(),
+            (None, None) => PathBuf::from("."),
+        }
+    }
+}
