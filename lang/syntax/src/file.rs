@@ -1,5 +1,6 @@
 //! Reads a whole file: splits it into items and puts their trees together.
 
+use std::borrow::Cow;
 use std::num::NonZero;
 
 use tcloud_model::{Diagnostic, FileId, Span, codes, parallel};
@@ -7,6 +8,7 @@ use tcloud_model::{Diagnostic, FileId, Span, codes, parallel};
 use crate::ast::{Bad, Expr, File, Statement};
 use crate::build::{Builder, Known};
 use crate::characters;
+use crate::conflict;
 use crate::items::{Item, MAX_NESTING, split};
 use crate::parse as grammar;
 use crate::place::Place;
@@ -36,10 +38,9 @@ pub fn parse(file: FileId, text: &str) -> Parsed {
 pub fn parse_all(texts: &[(FileId, &str)], threads: NonZero<usize>) -> Vec<Parsed> {
     let mut all = Vec::with_capacity(texts.len());
     let mut runs = Vec::new();
-    for (at, (file, text)) in texts.iter().enumerate() {
-        let mut hidden = Vec::new();
-        characters::check(*file, text, &mut hidden);
-        let mut reader = Reader::new(*file, text, &hidden);
+    let texts: Vec<_> = texts.iter().map(|(file, text)| legible(*file, text)).collect();
+    for (at, (file, text, hidden)) in texts.iter().enumerate() {
+        let mut reader = Reader::new(*file, text, hidden);
         let mut items = split(text).into_iter().peekable();
         // Only the first item that says something may be `in …`; it is read before the others.
         while !reader.has_begun()
@@ -52,7 +53,7 @@ pub fn parse_all(texts: &[(FileId, &str)], threads: NonZero<usize>) -> Vec<Parse
             let end = first.range.start + RUN;
             let mut run = vec![first];
             run.extend(std::iter::from_fn(|| items.next_if(|item| item.range.end <= end)));
-            runs.push((at, Reader { begun: true, ..Reader::new(*file, text, &hidden) }, run));
+            runs.push((at, Reader { begun: true, ..Reader::new(*file, text, hidden) }, run));
         }
     }
     let read = parallel::map(threads, runs, |(at, mut reader, run)| {
@@ -69,6 +70,14 @@ pub fn parse_all(texts: &[(FileId, &str)], threads: NonZero<usize>) -> Vec<Parse
         parsed.diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
     }
     all
+}
+
+/// What of a text is read, and what is wrong with it as a whole.
+fn legible(file: FileId, text: &str) -> (FileId, Cow<'_, str>, Vec<Diagnostic>) {
+    let mut found = Vec::new();
+    characters::check(file, text, &mut found);
+    let text = conflict::first_side(file, text, &mut found);
+    (file, text, found)
 }
 
 /// How many bytes of items a thread reads at once.
@@ -92,7 +101,7 @@ struct Reader<'t> {
     file: FileId,
     text: &'t str,
     parsed: Parsed,
-    /// How many diagnostics concern the file's characters; they are the first ones.
+    /// How many diagnostics concern the file as a whole; they are the first ones.
     hidden: usize,
     /// Whether these items stand below others.
     begun: bool,

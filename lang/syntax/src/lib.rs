@@ -4,6 +4,7 @@
 //! the work:
 //!
 //! * `characters` – bytes to text, and characters that may not stand in one ([`decode`]).
+//! * `conflict` – merges that nobody finished: one side is read.
 //! * `scan` – brackets, lines and texts, in one pass over bytes.
 //! * `items` – where top-level items begin and end; a lost brace costs one of them.
 //! * `repair` – balances an item that lost a bracket or a quote, by its indentation; `place` leads
@@ -19,6 +20,7 @@ pub mod ast;
 mod build;
 mod characters;
 pub mod compose;
+mod conflict;
 mod explain;
 mod file;
 mod format;

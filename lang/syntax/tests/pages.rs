@@ -22,8 +22,14 @@ fn examples<'a>(page: &'a str, heading: &str) -> Vec<&'a str> {
 
 /// Marked places as (line, column, length), counted in characters.
 fn marks(text: &str) -> Vec<(usize, usize, usize)> {
-    let mut marks = Vec::new();
+    let mut marks: Vec<(usize, usize, usize)> = Vec::new();
     for (number, line) in text.lines().enumerate() {
+        // What stands where the comment would begin is marked by its columns, from one.
+        if let Some((from, to)) = line.strip_prefix("//@").and_then(|mark| mark.split_once('-')) {
+            let [from, to]: [usize; 2] = [from, to].map(|column| column.parse().expect("a column"));
+            marks.push((number - 1, from - 1, to - from));
+            continue;
+        }
         let carets = line
             .strip_prefix("//")
             .filter(|rest| rest.contains('^') && rest.chars().all(|c| c == ' ' || c == '^'));
