@@ -44,6 +44,39 @@ pub fn decode(file: FileId, bytes: &[u8], limit: usize) -> Result<&str, Box<Diag
     })
 }
 
+/// The first letter of a word that only looks like one of a to z, and the word as it looks; `None`
+/// where other letters are in it too: then somebody wrote in another alphabet.
+pub(crate) fn look_alike(word: &str) -> Option<(char, String)> {
+    let first = word.chars().find(|c| !c.is_ascii())?;
+    let plain: Option<String> =
+        word.chars().map(|c| if c.is_ascii() { Some(c) } else { ascii(c) }).collect();
+    Some((first, plain?))
+}
+
+/// The letter or digit that a character of another alphabet cannot be told from.
+fn ascii(c: char) -> Option<char> {
+    Some(match c {
+        // Cyrillic, then Greek.
+        'а' | 'α' => 'a',
+        'с' => 'c',
+        'ԁ' => 'd',
+        'е' => 'e',
+        'һ' => 'h',
+        'і' | 'ι' => 'i',
+        'ј' => 'j',
+        'о' | 'ο' => 'o',
+        'р' | 'ρ' => 'p',
+        'ѕ' => 's',
+        'у' => 'y',
+        'ν' => 'v',
+        'х' => 'x',
+        // Fullwidth forms, as Japanese and Chinese keyboards write them.
+        'ａ'..='ｚ' => char::from(b'a' + u8::try_from(u32::from(c) - 0xff41).ok()?),
+        '０'..='９' => char::from(b'0' + u8::try_from(u32::from(c) - 0xff10).ok()?),
+        _ => return None,
+    })
+}
+
 /// Reports the characters that may not stand in a text as they are.
 pub(crate) fn check(file: FileId, text: &str, diagnostics: &mut Vec<Diagnostic>) {
     let bytes = text.as_bytes();

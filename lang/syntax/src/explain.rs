@@ -6,6 +6,7 @@ use std::ops::Range;
 use tcloud_model::{Code, codes};
 
 use crate::build::word_length;
+use crate::characters;
 use crate::literal;
 
 /// What is wrong with a piece. Ranges are bytes of the piece.
@@ -25,6 +26,14 @@ impl Reason {
 
     fn help(mut self, text: impl Into<String>) -> Reason {
         self.help = text.into();
+        self
+    }
+
+    /// The same about a piece that begins `offset` bytes earlier.
+    fn moved(mut self, offset: usize) -> Reason {
+        let later = |range: Range<usize>| range.start + offset..range.end + offset;
+        self.range = later(self.range);
+        self.fix = self.fix.map(|(range, text)| (later(range), text));
         self
     }
 
@@ -58,7 +67,7 @@ const FORMS: [(&str, &str); 16] = [
 pub(crate) fn statement(text: &str) -> Reason {
     let whole = 0..text.len();
     let word = &text[..word_length(text)];
-    let rest = text[word.len()..].trim_start();
+    let rest = text[word.len()..].trim_ascii_start();
     if word.is_empty() {
         return odd_beginning(text);
     }
@@ -121,13 +130,13 @@ fn after_word(text: &str, word: &str, rest: &str) -> Reason {
         }
         Some(b'0'..=b'9' | b'"' | b'[' | b'-') => equals_missing(word, at),
         _ if second > 0 => two_words(text, word, rest, second),
-        _ => {
+        _ => unknown_sign(rest).map(|reason| reason.moved(at)).unwrap_or_else(|| {
             let sign: String = rest.chars().take(1).collect();
             let message = format!("`{}` cannot stand here", shown(&sign));
             let help =
                 format!("an attribute is written `{word} = value`, a block `{word} {{ … }}`");
             Reason::new(codes::E0001, at..at + sign.len(), message).help(help)
-        }
+        }),
     }
 }
 
@@ -230,6 +239,9 @@ pub(crate) fn value(text: &str) -> Reason {
 
 /// What follows a value on its line without a comma. `before` is the value.
 pub(crate) fn after_value(before: &str, text: &str) -> Reason {
+    if let Some(reason) = unknown_sign(text) {
+        return reason;
+    }
     let whole = 0..text.len();
     let first = text.chars().next().unwrap_or(' ');
     match first {
@@ -269,9 +281,6 @@ pub(crate) fn after_value(before: &str, text: &str) -> Reason {
             "a unit follows its number without a space",
         )
         .help(format!("write `{joined}`"));
-    }
-    if let Some(reason) = unknown_sign(text) {
-        return reason;
     }
     let word: String = text.chars().take_while(|c| !c.is_whitespace()).take(24).collect();
     Reason::new(codes::E0001, whole, format!("`{}` does not belong to this value", shown(&word)))
@@ -349,6 +358,15 @@ fn foreign_letter(text: &str, at: usize) -> Option<Reason> {
     let tail = text[at..].find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
     let range = start..tail.map_or(text.len(), |tail| at + tail);
     let word = &text[range.clone()];
+    if let Some((letter, plain)) = characters::look_alike(word) {
+        let code = u32::from(letter);
+        let message = format!("the `{letter}` in `{word}` is not a letter of names (U+{code:04X})");
+        return Some(
+            Reason::new(codes::E0007, range.clone(), message)
+                .help(format!("it only looks like one: type `{plain}` anew"))
+                .fix(range, plain),
+        );
+    }
     let reason =
         Reason::new(codes::E0012, range.clone(), format!("`{}` cannot be a name", shown(word)));
     let rule = "names have the letters a to z, digits and `-`; texts stand in quotes";
@@ -361,19 +379,30 @@ fn foreign_letter(text: &str, at: usize) -> Option<Reason> {
 /// Signs that look like others, or that only texts may have.
 fn unknown_sign(text: &str) -> Option<Reason> {
     let sign = text.chars().next()?;
+    if !sign.is_ascii() && sign.is_whitespace() {
+        let end = text.find(|c: char| c.is_ascii() || !c.is_whitespace()).unwrap_or(text.len());
+        let message = format!("this is not an ordinary space, but U+{:04X}", u32::from(sign));
+        return Some(
+            Reason::new(codes::E0007, 0..end, message)
+                .help("replace it by a space; word processors and web pages have such spaces")
+                .fix(0..end, " "),
+        );
+    }
     let range = 0..sign.len_utf8();
     let instead = match sign {
-        '\u{a0}' | '\u{2003}' | '\u{2009}' | '\u{202f}' => {
-            return Some(
-                Reason::new(codes::E0007, range.clone(), "this is not an ordinary space")
-                    .help("replace it by a space")
-                    .fix(range, " "),
-            );
+        '“' | '”' | '„' | '«' | '»' | '‟' | '＂' | '‘' | '’' | '‚' | '`' | '\'' => {
+            "\""
         }
-        '“' | '”' | '„' | '«' | '»' | '‟' => "\"",
-        '‘' | '’' | '‚' | '`' | '\'' => "\"",
-        '–' | '—' | '−' => "-",
+        '–' | '—' | '−' | '－' => "-",
         '…' => "...",
+        '＝' => "=",
+        '，' => ",",
+        '；' => ";",
+        '：' => ":",
+        '｛' => "{",
+        '｝' => "}",
+        '（' => "(",
+        '）' => ")",
         sign if !sign.is_ascii() && sign.is_alphabetic() => return foreign_letter(text, 0),
         _ => return None,
     };
@@ -398,4 +427,44 @@ pub(crate) fn shown(text: &str) -> String {
         }
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::parse;
+    use tcloud_model::{FileId, codes};
+
+    /// What is said about a text with one mistake, and the text with its fix.
+    fn said(text: &str) -> (String, Option<String>) {
+        let found = parse(FileId(0), text).diagnostics;
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert_eq!(found[0].code, codes::E0007, "{text}");
+        let fixed = found[0].fix.as_ref().map(|fix| {
+            let mut fixed = text.to_owned();
+            let range = fix.span.start as usize..fix.span.end as usize;
+            fixed.replace_range(range, &fix.replacement);
+            fixed
+        });
+        (found[0].message.clone(), fixed)
+    }
+
+    #[test]
+    fn a_space_that_is_none_is_told_wherever_it_stands() {
+        for text in ["a\u{a0}= 1\n", "a = \u{a0}1\n", "a = 1\u{a0}\n", "\u{a0}\u{202f}a = 1\n"] {
+            let (message, fixed) = said(text);
+            assert_eq!(message, "this is not an ordinary space, but U+00A0");
+            let fixed = fixed.expect("a fix");
+            assert_eq!(parse(FileId(0), &fixed).diagnostics, [], "{fixed:?}");
+        }
+        assert!(parse(FileId(0), "a = \"1\u{a0}\" // \u{a0}\n").diagnostics.is_empty());
+    }
+
+    #[test]
+    fn letters_that_only_look_right_are_named() {
+        let (message, fixed) = said("v\u{441}pus = 2\n");
+        assert_eq!(message, "the `с` in `vсpus` is not a letter of names (U+0441)");
+        assert_eq!(fixed.as_deref(), Some("vcpus = 2\n"));
+        let (message, _) = said("vcpus ＝ 2\n");
+        assert_eq!(message, "`＝` is not the sign that is needed here");
+    }
 }

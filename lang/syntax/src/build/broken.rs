@@ -4,6 +4,7 @@ use tcloud_model::{Diagnostic, Name, codes};
 
 use super::{Builder, word_length};
 use crate::ast::{Expr, ExprKind, Ident, Statement};
+use crate::characters;
 use crate::explain::{self, Reason, shown};
 use crate::habits;
 use crate::parse::{Node, Rule};
@@ -23,8 +24,9 @@ impl<'t> Builder<'t, '_> {
     /// The text of a piece without blanks around it, and where it begins.
     fn piece(&self, start: usize, end: usize) -> (usize, &'t str) {
         let text = self.text.get(start..end).unwrap_or("");
-        let trimmed = text.trim_start();
-        (start + text.len() - trimmed.len(), trimmed.trim_end())
+        // Other blanks than these are no blanks here, and are told.
+        let trimmed = text.trim_ascii_start();
+        (start + text.len() - trimmed.len(), trimmed.trim_ascii_end())
     }
 
     /// A statement that fits nothing. `after` is where the value before it on the line stands.
@@ -55,6 +57,11 @@ impl<'t> Builder<'t, '_> {
 
     /// The name that `let x …`, `vm web …` or `memory …` was about to give.
     fn given_name(&self, start: usize, text: &str) -> Option<Ident> {
+        let word = text.split(|c: char| c.is_ascii_whitespace() || c == '=').next()?;
+        if let Some((_, plain)) = characters::look_alike(word) {
+            let span = self.span(start, start + word.len());
+            return Some(Ident { name: Name::from(plain), span });
+        }
         let first = word_length(text);
         let rest = text.get(first..)?;
         let second = rest.trim_start_matches([' ', '\t', '"']);
