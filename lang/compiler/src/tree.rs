@@ -300,6 +300,16 @@ impl Tree {
             .take_while(move |(_, block)| block.kind.name == *kind)
     }
 
+    /// Whether a block of this name has a word that is no kind: it is reported there, and may be what
+    /// a reference is about.
+    pub(crate) fn has_misspelt(&self, body: BodyId, name: &str) -> bool {
+        let mut blocks = self.body(body).blocks.iter().map(|id| self.block(*id));
+        blocks.any(|block| {
+            block.shape == Shape::Unknown
+                && block.name.as_ref().is_some_and(|own| own.name == *name)
+        })
+    }
+
     /// The scopes from a body outwards.
     pub(crate) fn outwards(&self, body: BodyId) -> impl Iterator<Item = BodyId> + use<'_> {
         std::iter::successors(Some(body), |at| self.body(*at).outer)

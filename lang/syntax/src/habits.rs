@@ -57,14 +57,20 @@ pub(crate) fn block(kind: &Ident, labels: &[Ident], head: Span) -> Option<BlockH
         |message: String, help: String| Diagnostic::error(codes::E0010, head, message).help(help);
     let (diagnostic, kind, name) = match (&*kind.name, labels) {
         ("resource", [of, name]) if quoted(of) => {
-            let (of, name) = (word(of), word(name));
+            let (mut of, name) = (word(of), word(name));
+            if let Some(kind) = kind_of(&of.name) {
+                of.name = Name::from(kind);
+            }
             let written = format!("{} {}", of.name, name.name);
             let message = format!("tcloud writes `{written} {{ … }}`");
             let help = "the kind comes first, and names stand without quotes".to_owned();
             (error(message, help).fix(head, written), of, Some(name))
         }
         ("data", [of, name]) if quoted(of) => {
-            let (of, name) = (word(of), word(name));
+            let (mut of, name) = (word(of), word(name));
+            if let Some(kind) = kind_of(&of.name) {
+                of.name = Name::from(kind);
+            }
             let written = format!("existing {} {}", of.name, name.name);
             let message = "what exists already is declared with `existing`".to_owned();
             let help = format!("write `{written} {{ … }}`");
@@ -99,6 +105,23 @@ pub(crate) fn block(kind: &Ident, labels: &[Ident], head: Span) -> Option<BlockH
         _ => return None,
     };
     Some(BlockHabit { diagnostic, kind, name })
+}
+
+/// The kind that Terraform's providers for virtual machines call differently.
+fn kind_of(resource: &str) -> Option<&'static str> {
+    match resource {
+        "libvirt-domain"
+        | "proxmox-vm-qemu"
+        | "proxmox-virtual-environment-vm"
+        | "vsphere-virtual-machine"
+        | "openstack-compute-instance-v2"
+        | "aws-instance"
+        | "incus-instance" => Some("vm"),
+        "libvirt-volume" | "openstack-blockstorage-volume-v3" | "aws-ebs-volume" => Some("volume"),
+        "libvirt-network" | "openstack-networking-network-v2" | "aws-vpc" => Some("network"),
+        "libvirt-pool" => Some("pool"),
+        _ => None,
+    }
 }
 
 /// The nearest text that may be a name: `Web_1` becomes `web-1`.

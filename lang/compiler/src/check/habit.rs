@@ -26,7 +26,14 @@ pub(crate) fn block(block: &Block) -> Option<Diagnostic> {
 
 /// An attribute of another tool: `count = 3`.
 pub(crate) fn attribute(name: &Ident) -> Option<Diagnostic> {
-    let ours = match name.name.as_str() {
+    let ours = attribute_form(&name.name)?;
+    let message = format!("tcloud has no `{}`", name.name);
+    Some(Diagnostic::error(codes::E0010, name.span, message).help(format!("write `{ours}`")))
+}
+
+/// How an attribute of another tool is written here: `vcpus = 2`.
+pub(crate) fn attribute_form(name: &str) -> Option<&'static str> {
+    Some(match name {
         "count" => "vm web for n in 1..=3 { … }",
         "for_each" => "vm web for name in names { … }",
         "depends_on" => "after = [volume.archive]",
@@ -38,9 +45,20 @@ pub(crate) fn attribute(name: &Ident) -> Option<Diagnostic> {
         "tags" => "labels = { … }",
         "replace_triggered_by" => "replace_when = [image.debian-12]",
         _ => return None,
-    };
-    let message = format!("tcloud has no `{}`", name.name);
-    Some(Diagnostic::error(codes::E0010, name.span, message).help(format!("write `{ours}`")))
+    })
+}
+
+/// A value of another language, and what it is here: `True`.
+pub(crate) fn value(word: &str) -> Option<(&'static str, Option<&'static str>)> {
+    let written = "truth is written `true` or `false`";
+    Some(match word {
+        "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => (written, Some("true")),
+        "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => (written, Some("false")),
+        "null" | "nil" | "none" | "None" | "undefined" => {
+            ("leave the attribute out, or set it inside `if condition { … }`", None)
+        }
+        _ => return None,
+    })
 }
 
 /// The first word of a path of another tool: `var.env`.

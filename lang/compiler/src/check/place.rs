@@ -167,6 +167,9 @@ impl<'c> Infer<'c> {
     }
 
     fn unknown_member(&self, scopes: &[BodyId], kind: &str, name: &Ident, at: Span) -> Place {
+        if scopes.iter().any(|body| self.tree.has_misspelt(*body, &name.name)) {
+            return UNKNOWN;
+        }
         let mut known = Vec::new();
         for body in scopes {
             let blocks = self.tree.blocks_of_kind(*body, kind);

@@ -12,6 +12,14 @@ pub(crate) fn name(name: &str, at: Span, words: &[&str], kinds: &[&str]) -> Diag
     if let Some(help) = habit::path(name, None) {
         return Diagnostic::error(codes::E0010, at, format!("tcloud has no `{name}`")).help(help);
     }
+    if let Some((help, meant)) = habit::value(name) {
+        let message = format!("tcloud has no `{name}`");
+        let diagnostic = Diagnostic::error(codes::E0010, at, message).help(help);
+        return match meant {
+            Some(meant) => diagnostic.fix(at, meant),
+            None => diagnostic,
+        };
+    }
     if kinds.contains(&name) {
         let message = format!("`{name}` is a kind, a name has to follow");
         return Diagnostic::error(codes::E0301, at, message)

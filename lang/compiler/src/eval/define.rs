@@ -173,6 +173,13 @@ impl<'p> Eval<'p> {
             if matches!(ty.as_ref(), Type::Optional(_)) {
                 return Ok(Value::None);
             }
+            let known = |name: &str| {
+                let mut params = self.tree.defs_of(self.body_of(holder)).map(|(_, def)| def);
+                params.any(|def| def.kind == DefKind::Param && def.name.name == *name)
+            };
+            if self.was_meant(holder, &def.name.name, known) {
+                return Err(Stop::Reported);
+            }
             let message =
                 format!("{} lacks `{}`", crate::check::structure::describe(block), def.name.name);
             let diagnostic = Diagnostic::error(codes::E0102, block.head, message)

@@ -262,11 +262,12 @@ fn wrong_unit(ty: &Type, value: &Value, subject: &str) -> Box<Misfit> {
         Type::Duration => ("s", "a duration"),
         _ => ("%", "a percentage"),
     };
-    misfit(
-        codes::E0202,
-        format!("{subject} needs {what}, `{number}` has no unit"),
-        &format!("write the unit: `{number}{unit}`"),
-    )
+    // Other tools count memory in MiB and disks in GiB: only the author knows.
+    let help = match ty {
+        Type::Bytes => format!("write `{number}MiB` or `{number}GiB`, whichever is meant"),
+        _ => format!("write the unit, such as `{number}{unit}`"),
+    };
+    misfit(codes::E0202, format!("{subject} needs {what}, `{number}` has no unit"), &help)
 }
 
 fn bounds(min: Option<i64>, max: Option<i64>) -> String {

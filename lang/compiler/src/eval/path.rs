@@ -180,7 +180,7 @@ impl<'p> Eval<'p> {
         let mut known: Vec<&str> = Vec::new();
         for scope in scopes {
             let body = self.tree.body(self.body_of(*scope));
-            if body.incomplete() {
+            if body.incomplete() || self.tree.has_misspelt(self.body_of(*scope), &name.name) {
                 return Stop::Reported;
             }
             let blocks = self.tree.blocks_of_kind(self.body_of(*scope), kind);

@@ -12,9 +12,10 @@ use tcloud_syntax::ast::{Expr, ExprKind};
 
 use super::state::{InstanceId, State};
 use super::{Eval, Stop};
+use crate::check::habit;
 use crate::check::structure::describe;
 use crate::shapes::{LIFECYCLE, ShapeInfo};
-use crate::tree::{DefKind, Shape};
+use crate::tree::{Def, DefKind, Shape};
 
 /// Everything that a walk over all instances finds.
 #[derive(Debug, Default)]
@@ -325,6 +326,8 @@ impl<'p> Eval<'p> {
                 _ => {}
             }
         }
+        let known = |name: &str| info.attribute(name).is_some();
+        missing.retain(|name| !self.was_meant(id, name, known));
         let Some((first, others)) = missing.split_first() else { return };
         let Some(block) = self.state.get(id).block.map(|block| self.tree.block(block)) else {
             return;
@@ -338,6 +341,31 @@ impl<'p> Eval<'p> {
         let message = format!("{} lacks `{first}`", describe(block));
         self.sink
             .push(Diagnostic::error(codes::E0102, block.head, message).label(label).help(help));
+    }
+
+    /// Whether a line of the block, or of its `defaults`, that is reported already was probably
+    /// about this attribute: it cannot be read, or another word stands there. What is `known` stands
+    /// for itself.
+    pub(super) fn was_meant(
+        &self,
+        id: InstanceId,
+        name: &str,
+        known: impl Fn(&str) -> bool,
+    ) -> bool {
+        let instance = self.state.get(id);
+        let written = instance.block.map_or(instance.body, |block| self.tree.block(block).body);
+        let layers = instance.layers().iter().map(|layer| layer.body);
+        [written].into_iter().chain(layers).any(|id| {
+            let body = self.tree.body(id);
+            let meant = |word: &str| {
+                let form = habit::attribute_form(word).and_then(|form| form.split(' ').next());
+                nearest(word, [name]).is_some() || form == Some(name)
+            };
+            let unknown = |def: &Def| def.kind == DefKind::Attribute && !known(&def.name.name);
+            body.incomplete()
+                || body.bad().iter().any(|bad| bad == name)
+                || self.tree.defs_of(id).any(|(_, def)| unknown(def) && meant(&def.name.name))
+        })
     }
 
     fn lifecycle(&mut self, id: InstanceId, info: &'p ShapeInfo) -> Lifecycle {
