@@ -318,7 +318,12 @@ fn reattach(known: &Known<'_>, draft: &mut Draft, remade: &IndexMap<Place, Remad
             path,
             before: value.clone(),
             after: value,
-            impact: if stops { Impact::PowerCycle } else { Impact::Live },
+            impact: match how {
+                _ if stops => Impact::PowerCycle,
+                // The NIC is plugged in anew: what the guest had set up on it is gone.
+                Remade::DeleteFirst => Impact::LiveGuest,
+                Remade::CreateFirst => Impact::Live,
+            },
             drift: false,
             causes: Vec::new(),
         });

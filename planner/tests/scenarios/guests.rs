@@ -120,7 +120,7 @@ fn a_network_made_anew_is_plugged_in_again() {
     let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1")));
     let text = NET.replace("/24", "/24 mtu=1400") + &vm("vcpus=1");
     let plan = world.up(&text);
-    let expected = ["replace- n: recreate-keep mtu", "update a: live nic.x.network"];
+    let expected = ["replace- n: recreate-keep mtu", "update a: live+guest nic.x.network"];
     assert_eq!(lines(&plan), expected);
     assert_eq!(plan.changes[1].reason, Reason::Follows(address("tenant.t.network.n")));
     assert_eq!(plan.changes[0].guests, [address("tenant.t.vm.a")]);
