@@ -219,6 +219,7 @@ mod tests {
             running: Some(true),
             kept: Vec::new(),
             holds: Vec::new(),
+            room: None,
         };
         let changed = [STOPPED, "vcpus"].map(|name| AttrPath::attribute(Name::new(name))).to_vec();
         let operation = Operation {

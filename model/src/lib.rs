@@ -55,7 +55,9 @@ pub use diagnostic::{Code, Diagnostic, Fix, Label, Severity};
 pub use identity::{Deployment, Digest, Identity, ObjectId, Stamp};
 pub use impact::Impact;
 pub use name::Name;
-pub use observed::{Hold, HostFacts, HostObservation, ObservedObject, ObservedState, PoolFacts};
+pub use observed::{
+    Hold, HostFacts, HostObservation, ObservedObject, ObservedState, PoolFacts, Room,
+};
 pub use operation::{HostTarget, Operation, OperationKind};
 pub use record::{Record, State};
 pub use schema::{Attribute, Block, Cost, Role, Schema, Unless};

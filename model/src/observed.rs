@@ -96,6 +96,19 @@ pub struct ObservedObject {
     /// What must not change now, since data would be lost or a change would not be what it seems.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Hold>,
+    /// For guests that run: how much more can be plugged in, if the provider can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<Room>,
+}
+
+/// How much more can be plugged into a guest that runs. What finds no room waits for its next start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Room {
+    /// Free slots for devices.
+    pub devices: u32,
+    /// Free slots for modules of memory.
+    pub modules: u32,
 }
 
 /// Something on a host that has to end before an object may change: a snapshot, a saved memory.

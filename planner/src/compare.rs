@@ -192,6 +192,7 @@ fn made(operation: Operation) -> Option<ObservedObject> {
         running,
         kept: Vec::new(),
         holds: Vec::new(),
+        room: None,
     })
 }
 
@@ -209,6 +210,7 @@ fn existing(desired: &DesiredGraph) -> impl Iterator<Item = (Place, ObservedObje
         running: None,
         kept: Vec::new(),
         holds: Vec::new(),
+        room: None,
     };
     declared.map(object).flat_map(|object| {
         let hosts = desired.resources.keys().filter(|address| address.kind() == "host");

@@ -1,7 +1,7 @@
 //! What changes to an object besides its attributes: what its stamp says, and whether its guest is
 //! stopped.
 
-use tcloud_model::{Address, AttrPath, Impact, Value};
+use tcloud_model::{Address, AttrPath, Impact, Room, Value, kinds};
 
 use crate::draft::Draft;
 use crate::facts::Known;
@@ -53,6 +53,9 @@ pub(crate) fn power(wanted: &Wanted<'_>, known: &Known<'_>, draft: &mut Draft) {
             change.impact = Impact::Live;
         }
     }
+    if let Some(room) = known.live.and_then(|live| live.room).filter(|_| known.runs()) {
+        crowd(room, &mut draft.attributes);
+    }
     let running = AttrPath::attribute("running");
     let stops = draft
         .attributes
@@ -66,4 +69,26 @@ pub(crate) fn power(wanted: &Wanted<'_>, known: &Known<'_>, draft: &mut Draft) {
     let now = wanted.resource.attributes.text("restart") == Some("now");
     draft.power_cycle = is_guest && (now || stops);
     draft.waits = is_guest && !draft.power_cycle;
+}
+
+/// What there is no room for in a running guest waits for its next start.
+fn crowd(mut room: Room, changes: &mut [AttributeChange]) {
+    for change in changes.iter_mut().filter(|change| change.impact == Impact::Live) {
+        let (before, after) = (&change.before, &change.after);
+        let left = match (&change.path.names()[..], before, after) {
+            ([block, _], None, Some(Value::Map(own))) if kinds::needs_slot(block, own) => {
+                &mut room.devices
+            }
+            ([name], Some(Value::Bytes(old)), Some(Value::Bytes(new)))
+                if *name == "memory" && new > old =>
+            {
+                &mut room.modules
+            }
+            _ => continue,
+        };
+        match left.checked_sub(1) {
+            Some(rest) => *left = rest,
+            None => change.impact = Impact::PowerCycle,
+        }
+    }
 }

@@ -115,6 +115,7 @@ mod tests {
                 running: None,
                 kept: Vec::new(),
                 holds: Vec::new(),
+                room: None,
             };
             let all: BTreeSet<Address> =
                 (0..12).map(|_| words.address(&scope, &object)).collect();

@@ -247,6 +247,7 @@ mod tests {
             running: Some(true),
             kept: vec!["floppy drive \u{1b}fda".to_owned()],
             holds: Vec::new(),
+            room: None,
         };
         let desired = memory(4);
         let id = ObjectId {

@@ -455,6 +455,7 @@ impl Connected {
             running: None,
             kept: Vec::new(),
             holds: Vec::new(),
+            room: None,
         };
         if let OperationKind::Create { attributes, .. } = &operation.action
             && let Some(secret) = attributes.get("password")

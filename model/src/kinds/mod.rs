@@ -12,7 +12,7 @@ mod vm;
 use crate::schema::{Attribute, Block, Role, Schema};
 use crate::{Impact, Name, Type, Value};
 
-pub use vm::{ATTACHMENT, MEMORY_STEP};
+pub use vm::{ATTACHMENT, MEMORY_STEP, needs_slot};
 
 /// All core kinds.
 pub fn core() -> Vec<Schema> {

@@ -4,7 +4,7 @@ use super::network::{admits, allow, reaches};
 use super::storage::volume_attributes;
 use super::{MIB, schema};
 use crate::schema::{Attribute, Block, Cost, Role, Schema};
-use crate::{Field, Impact, Name, Type, Value};
+use crate::{Field, Fields, Impact, Name, Type, Value};
 
 /// The Linux of a guest takes plugged memory in blocks of this size on x86 (`MIN_MEMORY_BLOCK_SIZE`,
 /// arch/x86 and drivers/base/memory.c: one section, 2^27 bytes).
@@ -13,6 +13,16 @@ pub const MEMORY_STEP: u64 = 128 << 20;
 /// Attributes of a `disk` block that describe how it is attached, and not what it is: they belong
 /// to the VM's fields, the others to the disk's own.
 pub const ATTACHMENT: [&str; 3] = ["volume", "bus", "iops"];
+
+/// Whether what a block of a guest adds needs a slot of its own on the guest's board: disks on SCSI and
+/// USB hang on a controller that is there already.
+pub fn needs_slot(block: &str, fields: &Fields) -> bool {
+    match block {
+        "disk" => !matches!(fields.text("bus"), Some("scsi" | "usb")),
+        "nic" => true,
+        _ => false,
+    }
+}
 
 pub(super) fn flavor() -> Schema {
     schema(

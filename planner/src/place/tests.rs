@@ -228,6 +228,7 @@ fn guest(gib: u64, ours: Option<&str>) -> ObservedObject {
         running: Some(true),
         kept: Vec::new(),
         holds: Vec::new(),
+        room: None,
     }
 }
 

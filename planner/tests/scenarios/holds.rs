@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tcloud_model::{AttrPath, Hold, Value};
+use tcloud_model::{AttrPath, Hold, Room, Value};
 use tcloud_planner::{Goal, Wishes};
 
 use crate::text::address;
@@ -102,4 +102,25 @@ fn a_disk_that_somebody_else_swapped_is_not_swapped_back() {
     }
     let left = TEXT.replace("title=a", "title=b ignore=disk.d.volume");
     assert_eq!(lines(&world.plan(&left)).len(), 1, "it is left alone");
+}
+
+/// A guest that runs on a full board: what is added waits, and the plan says so.
+#[test]
+fn what_finds_no_room_waits_for_the_next_start() {
+    let mut world = World::with(TEXT);
+    world.live(GUEST).room = Some(Room { devices: 1, modules: 0 });
+    let more = TEXT.replace(
+        "disk.d.volume=@tenant.t.volume.v",
+        "disk.d.volume=@tenant.t.volume.v disk.e.volume=@tenant.t.volume.w \
+         disk.f.volume=@tenant.t.volume.w disk.f.bus=scsi disk.h.volume=@tenant.t.volume.w",
+    );
+    let plan = world.plan(&more);
+    let guest = plan.changes.iter().find(|change| change.object.address == address(GUEST));
+    let costs: Vec<String> = guest
+        .expect("the guest changes")
+        .attributes
+        .iter()
+        .map(|own| format!("{} {:?}", own.path, own.impact))
+        .collect();
+    assert_eq!(costs, ["disk.e Live", "disk.f Live", "disk.h PowerCycle"]);
 }

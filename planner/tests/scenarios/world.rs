@@ -242,6 +242,7 @@ impl World {
                     running: guest.then(|| attributes.flag("running").unwrap_or(true)),
                     kept: Vec::new(),
                     holds: Vec::new(),
+                    room: None,
                 };
                 self.objects.insert(place.clone(), object);
                 self.attach(operation, place);

@@ -109,6 +109,7 @@ mod tests {
             running: None,
             kept: Vec::new(),
             holds: Vec::new(),
+            room: None,
         };
         let harmless = object(guest(vec![packages.clone()]));
         assert_eq!(discretion.object(harmless.clone()), harmless);

@@ -432,6 +432,7 @@ pub(crate) fn observed(
         running: None,
         kept: self::kept(definition),
         holds: Vec::new(),
+        room: None,
     }
 }
 

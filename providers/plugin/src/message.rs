@@ -8,7 +8,9 @@ use std::sync::Arc;
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
-use tcloud_model::{Address, Fields, Hold, HostFacts, Name, ObservedObject, Operation, Stamp};
+use tcloud_model::{
+    Address, Fields, Hold, HostFacts, Name, ObservedObject, Operation, Room, Stamp,
+};
 use tcloud_provider::{HostConfig, ProviderError, Retry};
 use uuid::Uuid;
 
@@ -353,6 +355,8 @@ pub struct Object {
     pub kept: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Hold>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<Room>,
 }
 
 impl From<ObservedObject> for Object {
@@ -368,15 +372,27 @@ impl From<ObservedObject> for Object {
             running,
             kept,
             holds,
+            room,
         } = object;
-        Object { kind, name, uuid, stamp, attributes, pending, written, running, kept, holds }
+        Object { kind, name, uuid, stamp, attributes, pending, written, running, kept, holds, room }
     }
 }
 
 impl From<Object> for ObservedObject {
     fn from(object: Object) -> ObservedObject {
-        let Object { kind, name, uuid, stamp, attributes, pending, written, running, kept, holds } =
-            object;
+        let Object {
+            kind,
+            name,
+            uuid,
+            stamp,
+            attributes,
+            pending,
+            written,
+            running,
+            kept,
+            holds,
+            room,
+        } = object;
         ObservedObject {
             kind,
             name,
@@ -388,6 +404,7 @@ impl From<Object> for ObservedObject {
             running,
             kept,
             holds,
+            room,
         }
     }
 }

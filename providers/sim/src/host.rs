@@ -84,6 +84,7 @@ impl Host<'_> {
             written: object.written,
             running: object.running,
             holds: Vec::new(),
+            room: None,
         })
     }
 

@@ -178,6 +178,7 @@ impl View<'_> {
             written: object.written,
             running: object.running,
             holds: Vec::new(),
+            room: None,
         }
     }
 

@@ -181,6 +181,7 @@ impl Hypervisors {
             running: guest.then_some(runs),
             kept: Vec::new(),
             holds: Vec::new(),
+            room: None,
         };
         own.insert(key.clone(), object.clone());
         self.made.insert((host.clone(), identity.uuid));

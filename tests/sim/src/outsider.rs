@@ -57,6 +57,7 @@ pub(crate) fn make_network(world: &World, host: &Address) -> Option<(String, u64
         running: None,
         kept: Vec::new(),
         holds: Vec::new(),
+        room: None,
     };
     let key = (Name::new("network"), Name::new(&name));
     let own = inner.hosts.hosts.get_mut(host)?;

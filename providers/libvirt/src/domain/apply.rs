@@ -21,7 +21,8 @@ use super::guest::{Guest, observed};
 use super::power::{self, Stubborn};
 use super::wait::Wait;
 use super::{
-    Context, Directory, addresses, define, definition, held, label, machine, mark, paths, words,
+    Context, Directory, addresses, define, definition, held, label, machine, mark, paths, room,
+    words,
 };
 use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
@@ -207,10 +208,11 @@ impl Call<'_> {
         let kept = addresses::of(&wanted, &directory);
         self.make_way(&before, &kept)?;
         self.keep(&kept, asked.attributes.text("hostname"))?;
+        let mut crowded = Vec::new();
         if let Some(live) = &guest.live {
             let change = Change { live, next: &next, wanted: &wanted, changed: asked.changed };
             let steps = change::steps(&change, &context).map_err(refused)?;
-            if let Err((done, failure)) = carry_out(&guest.domain, &steps) {
+            if let Err((done, failure)) = carry_out(&guest.domain, &steps, &mut crowded) {
                 // What was done already must not be lost at the next start.
                 let partly = asked.definition(persistent, &done, &context)?;
                 if partly != *persistent {
@@ -238,7 +240,17 @@ impl Call<'_> {
         let now = Guest::of(guest.domain.clone())?;
         let definitions: Vec<&Element> =
             [&now.live, &now.persistent].into_iter().flatten().collect();
-        self.give_back(&before, &addresses::of_definitions(&definitions, &directory))
+        self.give_back(&before, &addresses::of_definitions(&definitions, &directory))?;
+        match &crowded[..] {
+            // They came with its start.
+            _ if asked.power_cycle => Ok(()),
+            [] => Ok(()),
+            [first, ..] => Err(Failure::Unready(format!(
+                "guest {} has no room for {first} while it runs: it is in its definition, and waits \
+                 for its next start",
+                quoted(&identity.name)
+            ))),
+        }
     }
 
     /// Starts, goes on, or stops and starts, as far as the operation says so.
@@ -403,13 +415,24 @@ fn words_in_force(live: &Element, wanted: &Fields) -> Fields {
     words
 }
 
-/// Carries out the calls for a running guest; on failure, says which attributes were changed.
-fn carry_out(domain: &Domain, steps: &[Planned]) -> Result<(), (Vec<AttrPath>, Failure)> {
-    for (number, Planned { path: _, step }) in steps.iter().enumerate() {
-        one(domain, step).map_err(|failure| {
-            let done = steps[..number].iter().map(|planned| planned.path.clone()).collect();
-            (done, failure)
-        })?;
+/// Carries out the calls for a running guest; on failure, says which attributes were changed. What
+/// there is no room for is left to the next start, as what cannot be plugged at all: `crowded` has it.
+fn carry_out(
+    domain: &Domain,
+    steps: &[Planned],
+    crowded: &mut Vec<AttrPath>,
+) -> Result<(), (Vec<AttrPath>, Failure)> {
+    for (number, Planned { path, step }) in steps.iter().enumerate() {
+        match one(domain, step) {
+            Ok(()) => {}
+            Err(Failure::Libvirt(error)) if room::is_full(error.message()) => {
+                crowded.push(path.clone());
+            }
+            Err(failure) => {
+                let done = steps[..number].iter().map(|planned| planned.path.clone()).collect();
+                return Err((done, failure));
+            }
+        }
     }
     Ok(())
 }

@@ -3,10 +3,10 @@
 
 use tcloud_libvirt_calls::Moment;
 use tcloud_model::kinds::MEMORY_STEP;
-use tcloud_model::{AttrPath, Fields, Name, PathStep, Value};
+use tcloud_model::{AttrPath, Fields, Name, PathStep, Room, Value};
 
 use super::define::{Context, DefineError};
-use super::{disk, extension, label, nic, size};
+use super::{disk, extension, label, nic, room, size};
 use crate::xml::Element;
 
 /// One call.
@@ -67,7 +67,8 @@ pub struct Change<'a> {
 pub fn steps(change: &Change<'_>, context: &Context<'_>) -> Result<Vec<Planned>, DefineError> {
     let now = super::definition(change.live, context.directory);
     let mut steps = Vec::new();
-    sizes(change, &now, &mut steps);
+    let mut room = room::of(change.live);
+    sizes(change, &now, room, &mut steps);
     let wanted = change.wanted;
     for (name, make) in
         [("title", Step::Title as fn(_) -> _), ("description", Step::Description as fn(_) -> _)]
@@ -78,8 +79,8 @@ pub fn steps(change: &Change<'_>, context: &Context<'_>) -> Result<Vec<Planned>,
         }
     }
     ends(change, &mut steps);
-    disks(change, &now, &mut steps);
-    nics(change, &now, context, &mut steps)?;
+    disks(change, &now, &mut room, &mut steps);
+    nics(change, &now, context, (&mut room, &mut steps))?;
     Ok(steps)
 }
 
@@ -96,7 +97,7 @@ impl Change<'_> {
     }
 }
 
-fn sizes(change: &Change<'_>, now: &Fields, steps: &mut Vec<Planned>) {
+fn sizes(change: &Change<'_>, now: &Fields, room: Option<Room>, steps: &mut Vec<Planned>) {
     let wanted = change.wanted;
     let grows = |name: &str| {
         let (before, after) = (now.number(name)?, wanted.number(name)?);
@@ -113,6 +114,7 @@ fn sizes(change: &Change<'_>, now: &Fields, steps: &mut Vec<Planned>) {
     if let Some((before, after)) = grows("memory")
         && most.is_some_and(|most| after <= most)
         && (after - before).is_multiple_of(MEMORY_STEP)
+        && room.is_none_or(|room| room.modules > 0)
     {
         let step = Step::Memory(size::module(after - before));
         steps.push(Planned { path: AttrPath::parse("memory"), step });
@@ -133,7 +135,7 @@ fn ends(change: &Change<'_>, steps: &mut Vec<Planned>) {
     }
 }
 
-fn disks(change: &Change<'_>, now: &Fields, steps: &mut Vec<Planned>) {
+fn disks(change: &Change<'_>, now: &Fields, room: &mut Option<Room>, steps: &mut Vec<Planned>) {
     let nothing = Fields::new();
     let of =
         |fields: &Fields| fields.map("disk").map_or_else(|| nothing.clone(), |own| (**own).clone());
@@ -161,21 +163,43 @@ fn disks(change: &Change<'_>, now: &Fields, steps: &mut Vec<Planned>) {
         }
     }
     for (label, _) in wanted.iter().filter(|(label, _)| now.get(label).is_none()) {
-        attach(change, "disk", label, steps);
+        attach(change, "disk", label, room, steps);
     }
 }
 
-/// A device of the next definition goes into the running guest, under the same target; libvirt finds
-/// it a slot in each of them.
-fn attach(change: &Change<'_>, kind: &str, label: &Name, steps: &mut Vec<Planned>) {
+/// A device of the next definition goes into the running guest, under the same target where that is
+/// free; libvirt finds it a slot in each of them. Without a slot it waits for the next start.
+fn attach(
+    change: &Change<'_>,
+    kind: &str,
+    label: &Name,
+    room: &mut Option<Room>,
+    steps: &mut Vec<Planned>,
+) {
     if !change.touches(&[if kind == "disk" { "disk" } else { "nic" }, label]) {
         return;
     }
     let Some(device) = device(change.next, kind, label).filter(|own| is_pluggable(own)) else {
         return;
     };
+    if let Some(room) = room.as_mut().filter(|_| room::needs_slot(device, change.live)) {
+        let Some(left) = room.devices.checked_sub(1) else { return };
+        room.devices = left;
+    }
     let mut device = device.clone();
     device.remove("address");
+    if let Some(devices) = change.live.find("devices")
+        && let Some(target) = device.find_mut("target")
+        && let (Some(dev), Some(bus)) = (target.get("dev"), target.get("bus"))
+    {
+        // A device that the running guest alone has may have it.
+        let taken = disk::targets(devices);
+        if taken.contains(dev) {
+            let next = change.next.find("devices").map(disk::targets).unwrap_or_default();
+            let free = disk::free_target(bus, &taken.union(&next).cloned().collect());
+            target.set("dev", free);
+        }
+    }
     let path = AttrPath::parse(if kind == "disk" { "disk" } else { "nic" }).field(label.clone());
     steps.push(Planned { path, step: Step::Attach(device) });
 }
@@ -184,7 +208,7 @@ fn nics(
     change: &Change<'_>,
     now: &Fields,
     context: &Context<'_>,
-    steps: &mut Vec<Planned>,
+    (room, steps): (&mut Option<Room>, &mut Vec<Planned>),
 ) -> Result<(), DefineError> {
     let nothing = Fields::new();
     let of =
@@ -211,7 +235,7 @@ fn nics(
         }
     }
     for (label, _) in wanted.iter().filter(|(label, _)| now.get(label).is_none()) {
-        attach(change, "interface", label, steps);
+        attach(change, "interface", label, room, steps);
     }
     Ok(())
 }

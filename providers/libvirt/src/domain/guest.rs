@@ -13,7 +13,7 @@ use virt_sys::{
 
 use super::held::holds;
 use super::kept::kept;
-use super::{Definitions, Directory, power};
+use super::{Definitions, Directory, power, room};
 use crate::failure::Failure;
 use crate::site::shown_kind;
 use crate::stamp::Note;
@@ -125,5 +125,6 @@ fn shown(guest: &Guest, autostart: bool, directory: &Directory) -> Result<Observ
         running: Some(live.is_some()),
         kept: persistent.or(live).map_or_else(Vec::new, |own| kept(own, foreign)),
         holds: holds(guest, directory)?,
+        room: live.and_then(room::of),
     })
 }

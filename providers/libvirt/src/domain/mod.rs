@@ -11,6 +11,7 @@
 //! * `extension` – what only libvirt has.
 //! * `define` – a definition from attributes, or changed in place ([`define`]).
 //! * `read` – attributes from definitions ([`read`]); `kept` – what attributes cannot say.
+//! * `room` – how much more can be plugged into a running guest.
 //! * `paths` – attributes by their paths; `change` – what a running guest can be given at once.
 //! * `capability` – what a host can run guests with.
 //! * `resolve`, `media` – what references lead to, and the medium with the first settings.
@@ -45,6 +46,7 @@ mod paths;
 mod power;
 mod read;
 mod resolve;
+mod room;
 mod seen;
 mod size;
 mod wait;

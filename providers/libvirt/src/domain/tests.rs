@@ -457,3 +457,51 @@ fn raw_xml_comes_and_goes_whole_and_is_missed_when_it_is_gone() {
     let refused = with(Accel::Kvm, |context| define(None, &wanted, context));
     assert!(matches!(refused, Err(DefineError::Raw(_))), "{refused:?}");
 }
+
+/// On a full board what is added waits for the next start, in the order in which it would be plugged.
+#[test]
+fn without_room_a_device_waits() {
+    let mut persistent = made(WEB, Accel::Kvm);
+    // As libvirt starts it, with one free port and one free slot for memory.
+    let devices = persistent.find_mut("devices").expect("devices");
+    devices.retain(|own| own.get("type") != Some("pci"));
+    let port = |index: u32| {
+        let port = Element::new("controller").attr("type", "pci").attr("index", index);
+        port.attr("model", if index == 0 { "pcie-root" } else { "pcie-root-port" })
+    };
+    let mut live = persistent.clone();
+    live.find_mut("devices")
+        .expect("devices")
+        .children
+        .extend([port(0), port(1)].map(crate::xml::Node::Element));
+    let full = live.find_mut("maxMemory").expect("more memory");
+    full.set("slots", 0);
+    let wanted = |json: &str| {
+        let mut wanted = fields(WEB);
+        let mut disks = (**wanted.map("disk").expect("disks")).clone();
+        for (name, value) in fields(json).iter() {
+            disks.insert(name.clone(), value.clone());
+        }
+        wanted.insert("disk", Value::map(disks));
+        wanted.insert("memory", Value::Bytes(2 << 30));
+        wanted
+    };
+    let wanted = wanted(
+        r#"{"a":{"volume":{"$ref":"tenant.t.volume.far"},"bus":"virtio"},
+        "b":{"volume":{"$ref":"tenant.t.volume.far"},"bus":"virtio"},
+        "c":{"volume":{"$ref":"tenant.t.volume.far"},"bus":"scsi"}}"#,
+    );
+    let asked = ["disk.a", "disk.b", "disk.c", "memory"].map(tcloud_model::AttrPath::parse);
+    let planned = |live: &Element| {
+        with(Accel::Kvm, |context| {
+            let next = define(Some(&persistent), &wanted, context).expect("a definition");
+            let change = Change { live, next: &next, wanted: &wanted, changed: &asked };
+            let all = steps(&change, context).expect("steps");
+            all.iter().map(|own| own.path.to_string()).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(planned(&live), ["disk.a", "disk.c"]);
+    live.find_mut("devices").expect("devices").push(port(2));
+    live.find_mut("maxMemory").expect("more memory").set("slots", 1);
+    assert_eq!(planned(&live), ["memory", "disk.a", "disk.b", "disk.c"]);
+}

@@ -383,6 +383,7 @@ pub(crate) fn observed(
         running: None,
         kept,
         holds: Vec::new(),
+        room: None,
     }
 }
 

@@ -76,6 +76,7 @@ pub(crate) fn observed(
         running: None,
         kept: Vec::new(),
         holds: if is_image { Vec::new() } else { fixed(xml).into_iter().collect() },
+        room: None,
     })
 }
 
@@ -111,6 +112,7 @@ pub(crate) fn left(home: &Home, sealed: &Sealed, deployment: Uuid) -> Option<Obs
         running: None,
         kept: Vec::new(),
         holds: Vec::new(),
+        room: None,
     })
 }
 
@@ -137,6 +139,7 @@ pub(crate) fn remembered(name: &str, home: &Home, sealed: &Sealed) -> Option<Obs
         running: None,
         kept: Vec::new(),
         holds: Vec::new(),
+        room: None,
     })
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn object(name: &str) -> ObservedObject {
         running: None,
         kept: Vec::new(),
         holds: Vec::new(),
+        room: None,
     }
 }
 
