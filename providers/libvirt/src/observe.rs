@@ -18,7 +18,7 @@ use virt_sys::{
 };
 
 use crate::connection::{QUICK, dotted};
-use crate::domain::{Backing, Census, Directory, observed_domain};
+use crate::domain::{Backing, Census, Directory, SEEDS, observed_domain};
 use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
 use crate::image;
@@ -33,9 +33,6 @@ use crate::xml::Element;
 
 /// Pools that belong to what is in them, and are no objects of their own.
 const DERIVED: [&str; 2] = [image::POOL, SEEDS];
-
-/// The pool of what guests read when they first start.
-const SEEDS: &str = "tcloud-seeds";
 
 /// From so many objects on, one more thread helps to read them.
 const SHARE: usize = 48;

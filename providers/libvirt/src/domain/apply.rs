@@ -299,7 +299,7 @@ impl Call<'_> {
         let identity = &operation.identity;
         if self.guest(identity.uuid)?.is_none() {
             // It may have died before it was defined.
-            return self.delete_seeds(&identity.name, None);
+            return self.delete_seeds(&identity.name);
         }
         let guest = self.own_guest(operation)?;
         let name = guest.domain.get_name()?;
@@ -317,7 +317,7 @@ impl Call<'_> {
             self.remove_unused(&firewall::own_names(persistent))?;
         }
         self.give_back(&kept, &[])?;
-        self.delete_seeds(&name, None)
+        self.delete_seeds(&name)
     }
 
     /// Makes the filters that the NICs of a guest refer to, before they do.

@@ -33,25 +33,20 @@ impl Call<'_> {
             return Ok(None);
         };
         let guest = &operation.identity.name;
-        let (name, image) = (seed.volume(guest), seed.image());
-        self.delete_seeds(guest, Some(&name))?;
+        let (name, image) = (seed::volume(&operation.identity), seed.image());
         let _guard = self.site.guards.shared(&format!("pool/{POOL}"));
         let pool = self.side_pool(POOL)?;
-        let volume = match StorageVol::lookup_by_name(&pool, &name).or_absent()? {
-            Some(volume) => volume,
-            None => {
-                let size = |name: &str| Element::new(name).attr("unit", "bytes").text(image.len());
-                let format = Element::new("format").attr("type", "raw");
-                let mode = Element::new("permissions").child(Element::new("mode").text("0600"));
-                let xml = Element::new("volume")
-                    .child(Element::new("name").text(&name))
-                    .child(size("capacity"))
-                    .child(size("allocation"))
-                    .child(Element::new("target").child(format).child(mode));
-                StorageVol::create_xml(&pool, &xml.write()?, 0)?
-            }
-        };
-        // Also one that is there already: its making may have been cut short.
+        // Also one of this name: its making may have been cut short, with other words in it.
+        delete_from(&pool, guest)?;
+        let size = |name: &str| Element::new(name).attr("unit", "bytes").text(image.len());
+        let format = Element::new("format").attr("type", "raw");
+        let mode = Element::new("permissions").child(Element::new("mode").text("0600"));
+        let xml = Element::new("volume")
+            .child(Element::new("name").text(&name))
+            .child(size("capacity"))
+            .child(size("allocation"))
+            .child(Element::new("target").child(format).child(mode));
+        let volume = StorageVol::create_xml(&pool, &xml.write()?, 0)?;
         self.upload(&volume, &image)?;
         Ok(Some(Source { backing: Backing::File(volume.get_path()?), format: Format::Raw }))
     }
@@ -77,29 +72,16 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Deletes the seeds of a guest, except one. The pool goes with its last one.
-    pub(super) fn delete_seeds(&self, guest: &str, except: Option<&str>) -> Result<(), Failure> {
+    /// Deletes the seeds of a guest. The pool goes with its last one.
+    pub(super) fn delete_seeds(&self, guest: &str) -> Result<(), Failure> {
         let Some(pool) = StoragePool::lookup_by_name(self.connect, POOL).or_absent()? else {
             return Ok(());
         };
         if !pool.is_active()? {
             return Ok(());
         }
-        let prefix = seed::prefix(guest);
-        for volume in pool.list_all_volumes(0)? {
-            let name = volume.get_name()?;
-            let is_own = name.strip_prefix(&prefix).is_some_and(|rest| {
-                rest.strip_suffix(".iso")
-                    .is_some_and(|own| own.chars().all(|c| c.is_ascii_hexdigit()))
-            });
-            if is_own && except != Some(&name) {
-                volume.delete(0)?;
-            }
-        }
-        match except {
-            Some(_) => Ok(()),
-            None => self.remove_side_pool(POOL),
-        }
+        delete_from(&pool, guest)?;
+        self.remove_side_pool(POOL)
     }
 
     fn seed_nics(
@@ -141,6 +123,19 @@ impl Call<'_> {
         let xml = Element::parse(&network.get_xml_desc(VIR_NETWORK_XML_INACTIVE)?)?;
         Ok(Addressing::of(&xml, own))
     }
+}
+
+/// Deletes the seeds of a guest from their pool.
+fn delete_from(pool: &StoragePool, guest: &str) -> Result<(), Failure> {
+    let prefix = seed::prefix(guest);
+    for volume in pool.list_all_volumes(0)? {
+        let name = volume.get_name()?;
+        let own = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".iso"));
+        if own.is_some_and(|own| own.chars().all(|c| c.is_ascii_hexdigit())) {
+            volume.delete(0)?;
+        }
+    }
+    Ok(())
 }
 
 /// How guests of a network come to their addresses.

@@ -62,5 +62,6 @@ pub use directory::{Backing, Directory, Format, Source};
 pub(crate) use extension::extension;
 pub(crate) use guest::{Census, observed_domain};
 pub use machine::Accel;
+pub(crate) use media::POOL as SEEDS;
 pub use nic::{mac_of, mac_text};
 pub use read::{Definitions, Reading, definition, read};

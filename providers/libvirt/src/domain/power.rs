@@ -41,13 +41,18 @@ pub(super) fn stop(
     if within.is_zero() {
         return switch_off(domain);
     }
-    // A guest that stands still hears nothing.
-    if !is_executing(domain)? {
-        resume(domain)?;
-    }
     let begun = Instant::now();
     let mut asked: Option<Instant> = None;
     while domain.is_active()? {
+        match standing(domain)? {
+            Standing::Executes => {}
+            // A guest that stands still hears nothing.
+            Standing::Rests => go_on(domain)?,
+            // There is nothing left in it to ask.
+            Standing::Crashed => return switch_off(domain),
+            Standing::Stuck(_) if stubborn == Stubborn::SwitchOff => return switch_off(domain),
+            Standing::Stuck(why) => return stuck(domain, why),
+        }
         if begun.elapsed() >= within {
             return match stubborn {
                 Stubborn::SwitchOff => switch_off(domain),
@@ -122,17 +127,102 @@ fn is_ending(domain: &Domain) -> Result<bool, Failure> {
     Ok(matches!(state, virt_sys::VIR_DOMAIN_SHUTDOWN | virt_sys::VIR_DOMAIN_SHUTOFF))
 }
 
+/// Whether a guest goes on by itself, or what keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It runs, or ends.
+    Executes,
+    /// Somebody paused it, or it sleeps.
+    Rests,
+    /// Its system has crashed, and libvirt was told to keep it as it is.
+    Crashed,
+    /// Going on would not help, or spoil something.
+    Stuck(&'static str),
+}
+
+fn standing(domain: &Domain) -> Result<Standing, Failure> {
+    let (state, reason) = domain.get_state()?;
+    Ok(of_state(state, u32::try_from(reason).unwrap_or(0)))
+}
+
+fn of_state(state: u32, reason: u32) -> Standing {
+    use virt_sys as sys;
+    match (state, reason) {
+        (sys::VIR_DOMAIN_CRASHED, _) | (sys::VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_CRASHED) => {
+            Standing::Crashed
+        }
+        (sys::VIR_DOMAIN_PAUSED, sys::VIR_DOMAIN_PAUSED_IOERROR) => Standing::Stuck(
+            "one of its disks could not be read or written (virsh domblkerror; is the host's storage \
+             full?). Once that is repaired, let it go on: virsh resume",
+        ),
+        (
+            sys::VIR_DOMAIN_PAUSED,
+            sys::VIR_DOMAIN_PAUSED_MIGRATION
+            | sys::VIR_DOMAIN_PAUSED_SAVE
+            | sys::VIR_DOMAIN_PAUSED_DUMP
+            | sys::VIR_DOMAIN_PAUSED_SNAPSHOT
+            | sys::VIR_DOMAIN_PAUSED_STARTING_UP
+            | sys::VIR_DOMAIN_PAUSED_POSTCOPY
+            | sys::VIR_DOMAIN_PAUSED_POSTCOPY_FAILED,
+        ) => Standing::Stuck(
+            "libvirt is saving, moving or copying it. Wait, or look what for: virsh domjobinfo",
+        ),
+        (sys::VIR_DOMAIN_PAUSED | sys::VIR_DOMAIN_PMSUSPENDED, _) => Standing::Rests,
+        _ => Standing::Executes,
+    }
+}
+
+fn stuck<T>(domain: &Domain, why: &str) -> Result<T, Failure> {
+    Failure::refused(format!("guest {} stands still: {why}", quoted(&domain.get_name()?)))
+}
+
 /// Lets a guest that stands still go on.
 pub(super) fn resume(domain: &Domain) -> Result<(), Failure> {
+    match standing(domain)? {
+        Standing::Executes => Ok(()),
+        Standing::Rests => go_on(domain),
+        Standing::Crashed => stuck(
+            domain,
+            "its system has crashed, and on_crash keeps it to be looked at (virsh dump \
+             --memory-only). Then switch it off (virsh destroy), and apply again",
+        ),
+        Standing::Stuck(why) => stuck(domain, why),
+    }
+}
+
+fn go_on(domain: &Domain) -> Result<(), Failure> {
     let (state, _) = domain.get_state()?;
     match state {
-        virt_sys::VIR_DOMAIN_PAUSED => {
-            domain.resume()?;
-        }
-        virt_sys::VIR_DOMAIN_PMSUSPENDED => {
-            domain.pm_wakeup(0)?;
-        }
-        _ => {}
+        virt_sys::VIR_DOMAIN_PMSUSPENDED => domain.pm_wakeup(0).map(drop)?,
+        _ => domain.resume().map(drop)?,
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a guest wrote must not be lost, and what is broken does not mend by going on.
+    #[test]
+    fn only_a_guest_that_rests_is_let_go_on() {
+        use virt_sys as sys;
+        let paused = |reason| of_state(sys::VIR_DOMAIN_PAUSED, reason);
+        assert_eq!(paused(sys::VIR_DOMAIN_PAUSED_USER), Standing::Rests);
+        assert_eq!(paused(sys::VIR_DOMAIN_PAUSED_WATCHDOG), Standing::Rests);
+        assert_eq!(paused(sys::VIR_DOMAIN_PAUSED_CRASHED), Standing::Crashed);
+        assert_eq!(of_state(sys::VIR_DOMAIN_CRASHED, 1), Standing::Crashed);
+        assert_eq!(of_state(sys::VIR_DOMAIN_PMSUSPENDED, 0), Standing::Rests);
+        for state in [sys::VIR_DOMAIN_RUNNING, sys::VIR_DOMAIN_BLOCKED, sys::VIR_DOMAIN_SHUTDOWN] {
+            assert_eq!(of_state(state, 1), Standing::Executes);
+        }
+        for (reason, word) in [
+            (sys::VIR_DOMAIN_PAUSED_IOERROR, "domblkerror"),
+            (sys::VIR_DOMAIN_PAUSED_MIGRATION, "domjobinfo"),
+            (sys::VIR_DOMAIN_PAUSED_SAVE, "domjobinfo"),
+        ] {
+            let Standing::Stuck(why) = paused(reason) else { panic!("{reason} goes on") };
+            assert!(why.contains(word), "{why}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use virt_sys::{
 
 use super::gives_addresses;
 use super::write::is_v6;
+use crate::domain::mac_text;
 use crate::failure::{Absent, Failure, quoted};
 use crate::site::Call;
 use crate::xml::Element;
@@ -29,18 +30,13 @@ pub(crate) struct Reservation {
 
 impl Reservation {
     fn element(&self, with_name: bool) -> Element {
-        let host = Element::new("host").attr("mac", mac_text(&self.mac));
+        let host = Element::new("host").attr("mac", mac_text(self.mac));
         let host = match &self.name {
             Some(name) if with_name => host.attr("name", name),
             _ => host,
         };
         host.attr("ip", self.address)
     }
-}
-
-fn mac_text(mac: &[u8; 6]) -> String {
-    let [a, b, c, d, e, f] = mac;
-    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
 }
 
 impl Call<'_> {
@@ -50,7 +46,8 @@ impl Call<'_> {
     /// # Errors
     /// When the address is another NIC's.
     pub(crate) fn reserve(&self, network: &str, wanted: &Reservation) -> Result<(), Failure> {
-        let _guard = self.site.guards.shared(&format!("network/{network}"));
+        // Alone: whether a name is free in the DNS is looked at and then relied upon.
+        let _guard = self.site.guards.exclusive(&format!("network/{network}"));
         let Some(own) = Network::lookup_by_name(self.connect, network).or_absent()? else {
             return self.site.missing("network", network);
         };
@@ -59,7 +56,7 @@ impl Call<'_> {
         }
         for (affect, definition) in sides(&own)? {
             let hosts = hosts(&definition);
-            let mac = mac_text(&wanted.mac);
+            let mac = mac_text(wanted.mac);
             let address = wanted.address.to_string();
             let taken = hosts.iter().find(|host| {
                 host.get("ip") == Some(&address) && host.get("mac").is_none_or(|own| own != mac)
@@ -99,7 +96,7 @@ impl Call<'_> {
         let Some(own) = Network::lookup_by_name(self.connect, network).or_absent()? else {
             return Ok(());
         };
-        let mac = mac_text(mac);
+        let mac = mac_text(*mac);
         for (affect, definition) in sides(&own)? {
             for host in hosts(&definition).iter().filter(|host| is_of(host, &mac)) {
                 change(&own, VIR_NETWORK_UPDATE_COMMAND_DELETE, host, affect)?;

@@ -1,6 +1,6 @@
 //! The medium that a new guest reads its first settings from: a cloud-init NoCloud seed, built here
 //! and not by another program. What is in it depends on the text alone, so that the same text gives
-//! the same bytes; its name holds their digest. It is made with its guest and never changed: what
+//! the same bytes. It is made with its guest and never changed: what
 //! changes in the text afterwards reaches guests that are made anew.
 //!
 //! Everything is written by a serializer, as JSON, which is YAML in which every text is in quotes:
@@ -15,7 +15,7 @@ mod tests;
 use std::net::IpAddr;
 
 use serde_json::{Map, Value as Json, json};
-use tcloud_model::{Digest, Fields, Identity, Name, Value};
+use tcloud_model::{Fields, Identity, Name, Value};
 
 /// The largest part of a seed, in bytes. cloud-init reads parts whole.
 pub const LARGEST: usize = 64 << 10;
@@ -130,13 +130,13 @@ impl Seed {
         files.push(("user-data", self.user_data.as_bytes()));
         iso::image("cidata", &files)
     }
+}
 
-    /// The name of the volume that holds it.
-    pub fn volume(&self, guest: &str) -> String {
-        let digest = Digest::of_bytes(&self.image()).to_string();
-        let start: String = digest.chars().filter(char::is_ascii_hexdigit).take(12).collect();
-        format!("{}{start}.iso", prefix(guest))
-    }
+/// The name of the volume that holds the seed of a guest. It says nothing of what is in it: a digest of
+/// a seed with a weak password, in a name that everybody may read, would let it be guessed.
+pub fn volume(guest: &Identity) -> String {
+    let whole = guest.uuid.simple().to_string();
+    format!("{}{}.iso", prefix(&guest.name), &whole[..12])
 }
 
 /// What the names of a guest's seeds begin with.

@@ -3,5 +3,6 @@
 
 mod care;
 mod lab;
+mod power;
 mod reach;
 mod storage;

@@ -1,0 +1,71 @@
+//! Guests that stand still: what tcloud starts, stops and leaves alone.
+
+use tcloud_model::{Deployment, Value};
+use tcloud_provider::conformance::{Client, with};
+
+use crate::lab::{Lab, address, client, fields};
+
+const GUEST: &str = "tenant.power.vm.web";
+
+/// A guest with nothing to start, a device that tells of crashes, and nobody who restarts it then.
+const ATTRIBUTES: &str = r#"{"vcpus":1,"memory":{"$bytes":67108864},"firmware":"bios",
+    "machine":"q35","wait_for":"nothing","libvirt":{"on_crash":"preserve",
+    "raw_xml":"<devices><panic model='isa'/></devices>"}}"#;
+
+struct Host<'h> {
+    lab: &'h Lab,
+    client: Client<'h>,
+}
+
+impl Host<'_> {
+    fn virsh(&self, command: &[&str]) -> String {
+        let name = self.client.identity(&address(GUEST)).name.to_string();
+        let line: Vec<&str> =
+            command.iter().map(|word| if *word == "NAME" { &name } else { *word }).collect();
+        self.lab.virsh(&line)
+    }
+
+    fn state(&self) -> String {
+        self.virsh(&["domstate", "NAME", "--reason"]).trim().to_owned()
+    }
+
+    /// Its system says that it is lost, as Linux does when it panics.
+    fn crash(&self) {
+        self.virsh(&["qemu-monitor-command", "NAME", "--hmp", "o /b 0x505 1"]);
+        for _ in 0..50 {
+            if self.state().starts_with("crashed") {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("it has not crashed: {}", self.state());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crashed_guest_is_stopped_and_started_where_that_is_meant() {
+    let lab = Lab::get();
+    let deployment = Deployment::new("power");
+    let provider = lab.provider(&deployment).await;
+    let host = Host { lab, client: client(&*provider, &deployment) };
+    let (guest, base) = (address(GUEST), fields(ATTRIBUTES));
+    host.client.create(&guest, &base).await.expect("a guest");
+    assert_eq!(host.state(), "running (booted)");
+    host.crash();
+    // Going on is no way to run again, and says so.
+    let error = host.client.update(&guest, &base, &["running"], false).await;
+    let error = error.expect_err("it has crashed").message;
+    assert!(error.contains("crashed") && error.contains("virsh destroy"), "{error}");
+    assert!(host.state().starts_with("crashed"), "{}", host.state());
+    // A change that stops it finds nothing that would have to shut down.
+    let more = with(&base, "memory", Value::Bytes(128 << 20));
+    host.client.update(&guest, &more, &["memory"], true).await.expect("stopped and started");
+    assert_eq!(host.state(), "running (booted)");
+    assert!(host.virsh(&["dominfo", "NAME"]).contains("131072 KiB"));
+    // One that somebody paused goes on.
+    host.virsh(&["suspend", "NAME"]);
+    host.client.update(&guest, &more, &["running"], false).await.expect("it goes on");
+    assert!(host.state().starts_with("running"), "{}", host.state());
+    host.crash();
+    host.client.delete(&guest).await.expect("deleted");
+}
