@@ -55,7 +55,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     build(root)?;
     let directory = tempfile::tempdir().map_err(|error| format!("no directory: {error}"))?;
     let bench = Bench {
-        tcloud: root.join("target/release/tcloud"),
+        tcloud: release(root).join("tcloud"),
         directory: directory.path(),
         options,
         report: RefCell::default(),
@@ -78,6 +78,12 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     report.write(&root.join("target/bench.json"))
 }
 
+/// Where the build puts what is measured.
+fn release(root: &Path) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    target.unwrap_or_else(|| root.join("target")).join("release")
+}
+
 /// Builds what is measured, with the optimisations of a release.
 fn build(root: &Path) -> Result<(), String> {
     let built = Command::new(env!("CARGO"))
@@ -98,7 +104,7 @@ impl Bench<'_> {
         let file = self.directory.join("parse.tcloud");
         let text = Shape::Reference.tcloud(100_000);
         std::fs::write(&file, &text).map_err(|error| format!("cannot write: {error}"))?;
-        let program = root.join("target/release/examples/parse_speed");
+        let program = release(root).join("examples/parse_speed");
         let runs = self.repeat(|| measure::command(&[program.as_os_str(), file.as_os_str()]))?;
         let mut line = Line::new("parse", "reference", 100_000, &runs);
         line.megabytes_per_second = Some(text.len() as f64 / 1e6 / line.seconds);
@@ -134,10 +140,14 @@ impl Bench<'_> {
                 now.then(|| rival::apply(&theirs)).transpose()
             },
         )?;
+        let pretends = plans && !applies && matches!(shape, Shape::Reference);
+        if pretends {
+            rival::pretend_applied(&theirs, size)?;
+        }
         self.in_turn(
             ("plan-nothing", shape, size),
-            || self.tcloud(&ours, &["plan", "--quiet"]),
-            || applies.then(|| rival::plan(&theirs)).transpose(),
+            || self.tcloud(&ours, &["plan", "--quiet", "--exit-code"]),
+            || (applies || pretends).then(|| rival::plan_nothing(&theirs)).transpose(),
         )?;
         std::fs::remove_dir_all(&ours).map_err(|error| format!("cannot remove: {error}"))
     }

@@ -117,16 +117,16 @@ impl Report {
                 .filter(|line| (line.name, line.shape) == (name, shape))
                 .map(|line| ((line.resources as f64).ln(), line.seconds.ln()))
                 .collect();
-            if let (Some(exponent), [.., before, last]) = (slope(&points), &points[..]) {
-                let (size, time) = (last.0 - before.0, last.1 - before.1);
-                crate::say(&format!(
-                    "{name:12} {shape:10} grows with exponent {exponent:.2}; \
-                     {:.1} times the time for the last {:.1} times the resources",
-                    time.exp(),
-                    size.exp()
-                ));
-                self.exponents.push(Exponent { name, shape, exponent });
-            }
+            let Some(exponent) = slope(&points) else {
+                continue;
+            };
+            let steps = points.iter().zip(points.iter().skip(1)).map(|(before, after)| {
+                let (size, time) = ((after.0 - before.0).exp(), (after.1 - before.1).exp());
+                format!("{time:.1} times the time for {size:.1} times the resources")
+            });
+            let steps = steps.collect::<Vec<_>>().join(", then ");
+            crate::say(&format!("{name:12} {shape:10} grows with exponent {exponent:.2}; {steps}"));
+            self.exponents.push(Exponent { name, shape, exponent });
         }
     }
 

@@ -26,13 +26,16 @@ impl Shape {
         }
     }
 
+    /// How many tenants so many resources of the reference load have.
+    pub(super) fn tenants(size: usize) -> usize {
+        size.div_ceil(PER_TENANT)
+    }
+
     /// As `.tcloud` text.
     pub(super) fn tcloud(self, size: usize) -> String {
         let mut text = String::from(HOSTS);
         let _ = match self {
-            Shape::Reference => {
-                (0..size.div_ceil(PER_TENANT)).try_for_each(|n| tenant(&mut text, n))
-            }
+            Shape::Reference => (0..Shape::tenants(size)).try_for_each(|n| tenant(&mut text, n)),
             Shape::Chain => chain(&mut text, size),
             Shape::Pairs => pairs(&mut text, size),
         };
@@ -44,7 +47,7 @@ impl Shape {
         let mut text = String::new();
         let _ = match self {
             Shape::Reference => {
-                (0..size.div_ceil(PER_TENANT)).try_for_each(|n| terraform_tenant(&mut text, n))
+                (0..Shape::tenants(size)).try_for_each(|n| TerraformTenant(n).write(&mut text))
             }
             Shape::Chain => terraform_chain(&mut text, size),
             Shape::Pairs => terraform_pairs(&mut text, size),
@@ -93,18 +96,34 @@ fn data(text: &mut String, name: &str, input: &str) -> std::fmt::Result {
     writeln!(text, "resource \"terraform_data\" \"{name}\" {{\n  input = {{ {input} }}\n}}")
 }
 
-fn terraform_tenant(text: &mut String, n: usize) -> std::fmt::Result {
-    let cidr = format!("cidr = \"10.{}.{}.0/24\"", n / 256 % 256, n % 256);
-    data(text, &format!("t{n}_lan"), &cidr)?;
-    for v in 1..=3 {
-        data(text, &format!("t{n}_data{v}"), &format!("size = {v}0"))?;
+/// What sets the resources of one tenant of the reference load apart for terraform.
+pub(super) struct TerraformTenant(pub(super) usize);
+
+impl TerraformTenant {
+    /// What the names of its resources begin with.
+    pub(super) fn prefix(&self) -> String {
+        format!("t{}_", self.0)
     }
-    for v in 1..=3 {
-        let disk = format!("disk = terraform_data.t{n}_data{v}.id");
-        let nic = format!("nic = terraform_data.t{n}_lan.id");
-        data(text, &format!("t{n}_app{v}"), &format!("vcpus = 1, memory = 2, {disk}, {nic}"))?;
+
+    /// The addresses of its network.
+    pub(super) fn cidr(&self) -> String {
+        format!("\"10.{}.{}.0/24\"", self.0 / 256 % 256, self.0 % 256)
     }
-    Ok(())
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let prefix = self.prefix();
+        data(text, &format!("{prefix}lan"), &format!("cidr = {}", self.cidr()))?;
+        for v in 1..=3 {
+            data(text, &format!("{prefix}data{v}"), &format!("size = {v}0"))?;
+        }
+        for v in 1..=3 {
+            let disk = format!("disk = terraform_data.{prefix}data{v}.id");
+            let nic = format!("nic = terraform_data.{prefix}lan.id");
+            let input = format!("vcpus = 1, memory = 2, {disk}, {nic}");
+            data(text, &format!("{prefix}app{v}"), &input)?;
+        }
+        Ok(())
+    }
 }
 
 fn terraform_chain(text: &mut String, size: usize) -> std::fmt::Result {
