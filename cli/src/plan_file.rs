@@ -1,13 +1,13 @@
 //! Plans on disk: what a plan is saved with, and whether a saved one may be applied here.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tcloud_model::Deployment;
+use tcloud_model::{Address, Deployment};
+use tcloud_planner::planfile::End;
 use tcloud_planner::{Plan, PlanFile, PlanFileError, planfile};
 use tcloud_project::whole_file;
-use tcloud_state::{Head, Scope};
+use tcloud_state::{Loaded, Scope};
 
 /// The largest plan file, in bytes.
 const LARGEST: u64 = 4 << 30;
@@ -59,15 +59,22 @@ pub(crate) enum SavedPlanError {
 }
 
 /// A plan with what it was made under.
-pub(crate) fn of(plan: Plan, heads: &BTreeMap<Scope, Head>) -> PlanFile {
-    let heads = heads.iter().map(|(scope, head)| {
-        let tenant = match scope {
-            Scope::Tenant(address) => Some(address.clone()),
-            Scope::Shared => None,
-        };
-        (tenant, head.hash.to_string())
+pub(crate) fn of(plan: Plan, loaded: &Loaded) -> PlanFile {
+    let heads = loaded.heads.iter().map(|(scope, head)| {
+        (tenant(scope), End { serial: head.serial, hash: head.hash.to_string() })
     });
-    PlanFile { tool: env!("CARGO_PKG_VERSION").to_owned(), heads: heads.collect(), plan }
+    let (tool, heads) = (env!("CARGO_PKG_VERSION").to_owned(), heads.collect());
+    let mut file = PlanFile { tool, heads, seal: None, plan };
+    file.seal = loaded.key.as_ref().map(|key| planfile::seal(&file, key));
+    file
+}
+
+/// How a plan file calls a scope.
+pub(crate) fn tenant(scope: &Scope) -> Option<Address> {
+    match scope {
+        Scope::Tenant(address) => Some(address.clone()),
+        Scope::Shared => None,
+    }
 }
 
 /// Saves a plan, whole or not at all.

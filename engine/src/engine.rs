@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tcloud_model::ObservedState;
 use tcloud_planner::plan::Plan;
 use tcloud_provider::Registry;
+use tcloud_state::store::Stored;
 use tcloud_state::{
-    Filter, Loaded, Logged, Processes, RecordChange, Selection, Store, StoreError, Why,
+    Filter, Loaded, Logged, Processes, RecordChange, Scope, Selection, Store, StoreError, Why,
 };
 
 use crate::hosts::Hosts;
@@ -61,6 +62,27 @@ impl Engine {
     /// When the store cannot be read.
     pub async fn load(&self) -> Result<Loaded, StoreError> {
         self.parts.store.load(&Selection::All).await
+    }
+
+    /// What is remembered of these scopes.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn load_only(&self, scopes: Vec<Scope>) -> Result<Loaded, StoreError> {
+        self.parts.store.load(&Selection::Only(scopes)).await
+    }
+
+    /// Entries of a scope as they are stored, from a serial on, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn entries(
+        &self,
+        scope: &Scope,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<Stored>, StoreError> {
+        self.parts.store.entries(scope, from, limit).await
     }
 
     /// What all hosts run, sorted by host. A host that does not answer has no facts and says why

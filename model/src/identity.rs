@@ -145,6 +145,23 @@ fn push_plain(text: &mut String, segment: &Address) {
     }
 }
 
+/// By what a deployment tells what it wrote itself from what others wrote. It is shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealKey(pub [u8; 32]);
+
+impl SealKey {
+    /// The digest of bytes that nobody can make without the key.
+    pub fn seal(&self, bytes: &[u8]) -> Digest {
+        Digest::cut(blake3::keyed_hash(&self.0, bytes))
+    }
+}
+
+impl fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealKey(..)")
+    }
+}
+
 /// A digest of attributes, to see whether something changed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 16]);
@@ -152,8 +169,12 @@ pub struct Digest(pub [u8; 16]);
 impl Digest {
     /// The digest of bytes.
     pub fn of_bytes(bytes: &[u8]) -> Digest {
+        Digest::cut(blake3::hash(bytes))
+    }
+
+    fn cut(hash: blake3::Hash) -> Digest {
         let mut digest = [0; 16];
-        digest.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
+        digest.copy_from_slice(&hash.as_bytes()[..16]);
         Digest(digest)
     }
 

@@ -52,7 +52,7 @@ pub use desired::{
     Moved, Output,
 };
 pub use diagnostic::{Code, Diagnostic, Fix, Label, Severity};
-pub use identity::{Deployment, Digest, Identity, ObjectId, Stamp};
+pub use identity::{Deployment, Digest, Identity, ObjectId, SealKey, Stamp};
 pub use impact::Impact;
 pub use name::Name;
 pub use observed::{

@@ -4,25 +4,37 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tcloud_model::{Address, Deployment, Digest, Name, Output, Value};
+use tcloud_model::{Address, Deployment, Digest, Name, Output, SealKey, Value};
 
 use crate::plan::{
     Change, Decision, Drift, Exposure, GuestImpact, Pending, Plan, Reserve, Step, Usage,
 };
 
 /// The format that this version writes, and the only one that it reads.
-pub const FORMAT: &str = "tcloud-plan/1";
+pub const FORMAT: &str = "tcloud-plan/2";
 
 /// A plan with what it was made under.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanFile {
     /// The version of tcloud that made it.
     pub tool: String,
-    /// By scope of the journal (a tenant, or `None` for what is shared): its last hash when the
+    /// By scope of the journal (a tenant, or `None` for what is shared): where it ended when the
     /// plan was made.
-    pub heads: BTreeMap<Option<Address>, String>,
+    pub heads: BTreeMap<Option<Address>, End>,
+    /// What [`seal`] gave, if it was made where there was a key.
+    pub seal: Option<Digest>,
     /// The plan.
     pub plan: Plan,
+}
+
+/// Where a chain of the journal ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    /// How many entries it had.
+    pub serial: u64,
+    /// The hash of the last one.
+    pub hash: String,
 }
 
 /// Why a file is not a plan that can be applied.
@@ -42,8 +54,8 @@ pub enum PlanFileError {
 /// Writes a plan. One line of JSON and a newline.
 pub fn write(file: &PlanFile) -> String {
     let content = Content::of(file);
-    let digest = digest_of(&content);
-    let wire = Wire { format: FORMAT.to_owned(), digest, content };
+    let digest = Digest::of_bytes(&content.bytes());
+    let wire = Wire { format: FORMAT.to_owned(), digest, seal: file.seal, content };
     let text = serde_json::to_string(&wire);
     assert!(text.is_ok(), "BUG: a plan has a JSON form");
     text.unwrap_or_default() + "\n"
@@ -59,7 +71,7 @@ pub fn read(text: &str) -> Result<PlanFile, PlanFileError> {
         return Err(PlanFileError::Version(format.format));
     }
     let wire: Wire = serde_json::from_str(text).map_err(PlanFileError::Malformed)?;
-    let file = wire.content.into_file();
+    let file = wire.content.into_file(wire.seal);
     // What was written again is the same to the byte, so that nothing in it was overlooked: no
     // unknown field however deep, no value in another form.
     if write(&file) == text { Ok(file) } else { Err(PlanFileError::Changed) }
@@ -67,13 +79,12 @@ pub fn read(text: &str) -> Result<PlanFile, PlanFileError> {
 
 /// The digest by which people and the journal know a plan.
 pub fn digest(file: &PlanFile) -> Digest {
-    digest_of(&Content::of(file))
+    Digest::of_bytes(&Content::of(file).bytes())
 }
 
-fn digest_of(content: &Content) -> Digest {
-    let bytes = serde_json::to_vec(content);
-    assert!(bytes.is_ok(), "BUG: a plan has a JSON form");
-    Digest::of_bytes(&bytes.unwrap_or_default())
+/// What shows that a plan was made by somebody who has the key.
+pub fn seal(file: &PlanFile, key: &SealKey) -> Digest {
+    key.seal(&Content::of(file).bytes())
 }
 
 /// Only the version, whatever else there is.
@@ -87,6 +98,7 @@ struct Format {
 struct Wire {
     format: String,
     digest: Digest,
+    seal: Option<Digest>,
     content: Content,
 }
 
@@ -96,7 +108,7 @@ struct Content {
     tool: String,
     deployment: Deployment,
     configuration: Option<Digest>,
-    heads: Vec<(Option<Address>, String)>,
+    heads: Vec<(Option<Address>, End)>,
     changes: Vec<Change>,
     drift: Vec<Drift>,
     decisions: Vec<Decision>,
@@ -113,8 +125,14 @@ struct Content {
 }
 
 impl Content {
+    fn bytes(&self) -> Vec<u8> {
+        let bytes = serde_json::to_vec(self);
+        assert!(bytes.is_ok(), "BUG: a plan has a JSON form");
+        bytes.unwrap_or_default()
+    }
+
     fn of(file: &PlanFile) -> Content {
-        let PlanFile { tool, heads, plan } = file.clone();
+        let PlanFile { tool, heads, seal: _, plan } = file.clone();
         let Plan {
             deployment,
             configuration,
@@ -153,7 +171,7 @@ impl Content {
         }
     }
 
-    fn into_file(self) -> PlanFile {
+    fn into_file(self, seal: Option<Digest>) -> PlanFile {
         let Content {
             tool,
             deployment,
@@ -191,6 +209,6 @@ impl Content {
             foreign,
             unchecked,
         };
-        PlanFile { tool, heads: heads.into_iter().collect(), plan }
+        PlanFile { tool, heads: heads.into_iter().collect(), seal, plan }
     }
 }

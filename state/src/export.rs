@@ -44,7 +44,7 @@ struct IntentExport<'a> {
 impl<'a> Export<'a> {
     /// The document for what was loaded.
     pub fn new(loaded: &'a Loaded) -> Export<'a> {
-        let Loaded { state, intents, heads, generations: _ } = loaded;
+        let Loaded { state, intents, heads, generations: _, key: _ } = loaded;
         let intent = |(scope, open): &'a (Scope, OpenIntent)| {
             let OpenIntent { id, time, intent } = open;
             IntentExport { scope, run: id.run, time: *time, intent }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tcloud_model::{Address, State};
+use tcloud_model::{Address, SealKey, State};
 use uuid::Uuid;
 
 use crate::{Acquired, Entry, Hash, Head, LeaseRequest, OpenIntent, Scope, Sealed};
@@ -95,6 +95,9 @@ pub struct Loaded {
     pub heads: BTreeMap<Scope, Head>,
     /// The generation of each scope's newest lease.
     pub generations: BTreeMap<Scope, u64>,
+    /// By what this state tells its own plans from others; the same as long as it lasts. A store
+    /// that ends with the process has none.
+    pub key: Option<SealKey>,
 }
 
 /// Where a scope stands.

@@ -11,7 +11,7 @@ use tcloud_planner::{Goal, Input, Wishes, crowded, doubts, planfile};
 use tcloud_state::Scope;
 
 use super::prepare::{Prepared, goal, prepare, wishes};
-use super::{Context, age, consent, estimate, follow};
+use super::{Context, age, consent, estimate, follow, origin};
 use crate::arguments::{self, Run};
 use crate::consents::{Consent, ConsentError, Rules, Settled, Situation};
 use crate::escape::escape;
@@ -87,7 +87,7 @@ async fn fresh(
             plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
             estimate::estimate(&mut plan, &engine).await;
         }
-        let file = plan_file::of(plan, &loaded.heads);
+        let file = plan_file::of(plan, &loaded);
         drop(loaded);
         if !agreed {
             confirm(&file.plan, manner, context).await?;
@@ -156,6 +156,7 @@ async fn saved(
             .terminal
             .note("The text changed since the plan was made; what was planned is applied.");
     }
+    origin::check(&file, &scopes(&file.plan), &engine).await?;
     let interrupts = Interrupts::listen();
     let situation = Situation { plan: &digest.to_string(), consents };
     let rules = Rules::of(text.program.desired(), &project.root);

@@ -21,6 +21,7 @@ mod ground;
 mod history;
 mod init;
 mod look;
+mod origin;
 mod output;
 mod plan;
 mod prepare;

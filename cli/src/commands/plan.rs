@@ -33,7 +33,7 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     engine.shutdown().await;
     let plan = planned?;
     if let Some(path) = &arguments.out {
-        let file = plan_file::of(plan.clone(), &loaded.heads);
+        let file = plan_file::of(plan.clone(), &loaded);
         plan_file::save(&file, &context.path(Some(path)))?;
     }
     if arguments.json {

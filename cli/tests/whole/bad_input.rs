@@ -347,7 +347,7 @@ fn a_plan_file_that_is_not_quite_the_one_that_was_made_is_refused() {
         (text.replace("tenant.a.vm.w", "tenant.a.vm.x"), "changed after it was made"),
         (text.replacen("\"unchanged\":0", "\"unchanged\":0,\"more\":1", 1), "not a plan"),
         (format!("{text}\n"), "changed after it was made"),
-        (text.replacen("tcloud-plan/1", "tcloud-plan/2\\u001b[2K", 1), "tcloud-plan/2\\u{1b}[2K"),
+        (text.replacen("tcloud-plan/2", "tcloud-plan/3\\u001b[2K", 1), "tcloud-plan/3\\u{1b}[2K"),
         (other_tool, "made by tcloud 0.0.0-other"),
         (text[..text.len() / 2].to_owned(), "not a plan"),
         (String::new(), "not a plan"),

@@ -1,8 +1,9 @@
 //! Plan files between their making and their apply: what somebody wrote into them, and what others did
 //! meanwhile.
 
-use tcloud_model::Digest;
-use tcloud_planner::{Plan, planfile};
+use tcloud_model::{Digest, SealKey};
+use tcloud_planner::{Plan, PlanFile, planfile};
+use tcloud_state::{Selection, SqliteStore, Store as _};
 
 use crate::project::Project;
 
@@ -32,23 +33,41 @@ fn read(project: &Project, name: &str) -> String {
     std::fs::read_to_string(project.path().join(name)).expect("a plan")
 }
 
+/// By what a project's state knows its plans.
+fn key(project: &Project) -> SealKey {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let store = SqliteStore::open(&project.path().join(".tcloud/state.db")).expect("a state");
+    let loaded = runtime.block_on(store.load(&Selection::Only(Vec::new()))).expect("it is read");
+    loaded.key.expect("a key")
+}
+
 /// Writes a plan as somebody does who has the program's sources.
-fn forge(project: &Project, to: &str, edit: impl FnOnce(&mut Plan)) {
+fn rewrite(project: &Project, to: &str, edit: impl FnOnce(&mut PlanFile)) {
     let mut file = planfile::read(&read(project, "p")).expect("a plan");
-    edit(&mut file.plan);
+    edit(&mut file);
     project.write(to, planfile::write(&file));
+}
+
+/// The same, by somebody who may also read the state.
+fn forge(project: &Project, to: &str, edit: impl FnOnce(&mut Plan)) {
+    rewrite(project, to, |file| {
+        edit(&mut file.plan);
+        file.seal = Some(planfile::seal(file, &key(project)));
+    });
 }
 
 /// The same, with words in the place of others.
 fn forge_words(project: &Project, to: &str, old: &str, new: &str) {
     let text = read(project, "p");
     let (head, content) = text.split_once("\"content\":").expect("a content");
-    let digest = |content: &str| {
-        let content = content.strip_suffix("}\n").expect("an end");
-        serde_json::to_string(&Digest::of_bytes(content.as_bytes())).expect("JSON")
+    let key = key(project);
+    let digests = |content: &str| {
+        let content = content.strip_suffix("}\n").expect("an end").as_bytes();
+        [Digest::of_bytes(content), key.seal(content)].map(|own| own.to_string())
     };
     let forged = content.replace(old, new);
-    let head = head.replace(&digest(content), &digest(&forged));
+    let pairs = digests(content).into_iter().zip(digests(&forged));
+    let head = pairs.fold(head.to_owned(), |head, (old, new)| head.replace(&old, &new));
     assert!(!text.starts_with(&head) && forged != content, "it is another plan");
     project.write(to, format!("{head}\"content\":{forged}"));
 }
@@ -168,4 +187,69 @@ fn a_host_that_others_have_filled_has_no_room_left() {
     project.run(&["apply", "--yes", "a"], 0);
     let said = refused(&project, &["b"], 5);
     assert!(said.contains("memory of 32 GiB would be in use: 20 GiB more"), "{said}");
+}
+
+/// A project whose guest is to grow, by the plan `p`.
+fn about_to_grow() -> Project {
+    let project = applied();
+    project.edit("main.tcloud", "vcpus = 1", "vcpus = 2");
+    project.run(&["plan", "--out", "p"], 0);
+    project
+}
+
+#[test]
+fn a_plan_file_that_this_state_did_not_make_is_refused() {
+    let project = about_to_grow();
+    let text = read(&project, "p");
+    // The digest fits again, as with whoever has the sources; what is changed destroys nothing.
+    rewrite(&project, "grown", |file| {
+        let text = serde_json::to_string(&file.plan.steps).expect("JSON");
+        let text = text.replace("\"vcpus\":2", "\"vcpus\":4");
+        let steps = serde_json::from_str(&text).expect("steps");
+        assert_ne!(file.plan.steps, steps);
+        file.plan.steps = steps;
+    });
+    project.write("elsewhere", read(&about_to_grow(), "p"));
+    for name in ["grown", "elsewhere"] {
+        let said = refused(&project, &[name], 1);
+        assert!(said.contains("was changed after it was made, or was made from another"), "{said}");
+    }
+    rewrite(&project, "bare", |file| file.seal = None);
+    let said = refused(&project, &["bare"], 5);
+    assert!(said.contains("when nothing was remembered yet"), "{said}");
+    assert_eq!(read(&project, "p"), text);
+    project.run(&["apply", "--yes", "p"], 0);
+}
+
+#[test]
+fn a_plan_is_applied_once() {
+    let project = Project::with(TEXT);
+    project.run(&["plan", "--out", "p"], 0);
+    project.run(&["apply", "--yes", "p"], 0);
+    refused(&project, &["p"], 5);
+    // Everything that the plan makes is missing again.
+    let losses = ["archive", "other"].map(|own| format!("data-loss=tenant.town.volume.{own}"));
+    let [archive, other] = &losses;
+    let protected = "destroy=tenant.town.network.office";
+    let all = ["destroy", "--yes", "--allow", archive, "--allow", other, "--allow", protected];
+    project.run(&all, 0);
+    project.run(&["plan", "--out", "p"], 0);
+    project.run(&["apply", "--yes", "p"], 0);
+    project.run(&all, 0);
+    let said = refused(&project, &["p"], 5);
+    assert!(said.contains("the plan was applied already, by "), "{said}");
+}
+
+#[test]
+fn a_plan_of_what_a_restored_state_does_not_know_is_refused() {
+    let project = applied();
+    let [database, older] = [".tcloud/state.db", "older"].map(|own| project.path().join(own));
+    std::fs::copy(&database, &older).expect("copied");
+    project.edit("main.tcloud", "vcpus = 1", "vcpus = 2");
+    project.run(&["apply", "--yes"], 0);
+    project.edit("main.tcloud", "vcpus = 2", "vcpus = 3");
+    project.run(&["plan", "--out", "p"], 0);
+    std::fs::copy(&older, &database).expect("copied");
+    let said = refused(&project, &["p"], 5);
+    assert!(said.contains("from another history of tenant.town"), "{said}");
 }

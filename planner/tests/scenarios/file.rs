@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tcloud_planner::planfile::{self, PlanFileError};
+use tcloud_model::SealKey;
+use tcloud_planner::planfile::{self, End, PlanFileError};
 use tcloud_planner::{Goal, PlanFile, Wishes};
 
 use crate::world::{World, wishes};
@@ -16,7 +17,8 @@ tenant.t.vm.a vcpus=1 memory=1GiB nic.x.network=@tenant.t.network.n disk.r.volum
 fn file(world: &World, text: &str, wishes: &Wishes) -> PlanFile {
     PlanFile {
         tool: "0.1.0".to_owned(),
-        heads: BTreeMap::from([(None, "abc".to_owned())]),
+        heads: BTreeMap::from([(None, End { serial: 7, hash: "abc".to_owned() })]),
+        seal: Some(SealKey([1; 32]).seal(b"")),
         plan: world.plan_with(text, wishes),
     }
 }
@@ -60,10 +62,10 @@ fn a_change_is_noticed() {
     }
     let unknown = text.replacen("\"foreign\":0", "\"foreign\":0,\"more\":1", 1);
     assert!(matches!(planfile::read(&unknown), Err(PlanFileError::Malformed(_))));
-    let newer = text.replacen("tcloud-plan/1", "tcloud-plan/2", 1);
+    let newer = text.replacen("tcloud-plan/2", "tcloud-plan/3", 1);
     let error = planfile::read(&newer).expect_err("it is from the future");
     assert_eq!(
         error.to_string(),
-        "the plan has the format `tcloud-plan/2`, and this tcloud reads `tcloud-plan/1`"
+        "the plan has the format `tcloud-plan/3`, and this tcloud reads `tcloud-plan/2`"
     );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tcloud_model::{ObjectId, Record, sharing};
+use tcloud_model::{ObjectId, Record, SealKey, sharing};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
@@ -30,6 +30,9 @@ impl Work for Load<'_> {
             let records: Result<Vec<_>, Failure> = rows.into_iter().map(read_record).collect();
             records.map(BTreeMap::from_iter)
         })?;
+        let row = client.query_typed_one("SELECT key FROM about", &[]).await?;
+        let key: &[u8] = row.try_get(0)?;
+        loaded.key = Some(SealKey(key.try_into().map_err(Failure::damaged)?));
         scopes.into_values().for_each(|(scope, standing)| loaded.stands(scope, standing));
         Ok(loaded)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
-use tcloud_model::{ObjectId, Record, sharing};
+use tcloud_model::{ObjectId, Record, SealKey, sharing};
 
 use super::{Database, Failure};
 use crate::Selection;
@@ -27,6 +27,8 @@ fn load_shared(database: &mut Database, selection: &Selection) -> Result<Loaded,
     let mut loaded = Loaded::default();
     loaded.state.records = records(&transaction, only.as_deref())?;
     loaded.intents = intents(&transaction, &scopes)?;
+    loaded.key =
+        Some(transaction.query_row("SELECT key FROM about", [], |row| row.get(0).map(SealKey))?);
     scopes.into_values().for_each(|(scope, standing)| loaded.stands(scope, standing));
     Ok(loaded)
 }

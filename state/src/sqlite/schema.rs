@@ -6,7 +6,9 @@ pub(super) const MIGRATIONS: [&str; 1] = [
     // Times are milliseconds since 1970 by this database's clock. `head` and `hash` are BLAKE3.
     // Bodies are JSON. A table of large rows with a key of its own is kept in that key's order,
     // so that the records of a scope lie together.
-    "CREATE TABLE scopes (
+    "CREATE TABLE about (key BLOB NOT NULL) STRICT;
+     INSERT INTO about VALUES (randomblob(32));
+     CREATE TABLE scopes (
          id INTEGER PRIMARY KEY,
          name TEXT NOT NULL UNIQUE,
          generation INTEGER NOT NULL,

@@ -27,6 +27,19 @@ async fn the_state_outlives_the_process() {
 }
 
 #[tokio::test]
+async fn each_state_has_a_key_of_its_own_that_lasts() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut keys = Vec::new();
+    for name in ["one", "two", "one"] {
+        let store = open(&directory.path().join(name)).expect("opens");
+        keys.push(store.load(&Selection::All).await.expect("loaded").key.expect("a key"));
+        store.close().await;
+    }
+    assert!(keys[0] == keys[2] && keys[0] != keys[1]);
+    assert_eq!(format!("{keys:?}"), "[SealKey(..), SealKey(..), SealKey(..)]");
+}
+
+#[tokio::test]
 async fn two_connections_see_each_other_and_are_fenced() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("state.db");

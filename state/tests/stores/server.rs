@@ -50,6 +50,17 @@ async fn shared(url: &str) -> Arc<dyn Store> {
 }
 
 #[tokio::test]
+async fn each_schema_has_a_key_of_its_own_that_lasts() {
+    let (one, two) = (fresh(Way::Direct), fresh(Way::Direct));
+    let mut keys = Vec::new();
+    for url in [&one, &two, &one] {
+        let loaded = shared(url).await.load(&Selection::All).await.expect("loaded");
+        keys.push(loaded.key.expect("a key"));
+    }
+    assert!(keys[0] == keys[2] && keys[0] != keys[1]);
+}
+
+#[tokio::test]
 async fn many_may_make_the_tables_at_the_same_time() {
     let url = fresh(Way::Pooled);
     let all = (0..12).map(|_| {

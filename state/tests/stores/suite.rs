@@ -61,6 +61,7 @@ on_every_store! {
     history_is_filtered_and_newest_first
     loading_some_scopes_leaves_the_others_out
     a_sound_journal_is_found_sound
+    the_key_is_the_same_whatever_is_read_and_written
 }
 
 type AnyStore = Arc<dyn Store>;
@@ -257,6 +258,13 @@ async fn renewing_says_how_many_leases_there_are(store: AnyStore) {
     assert_eq!(store.renew(run.id, TTL).await.expect("renewed"), 3);
     store.release(run.id).await.expect("released");
     assert_eq!(store.renew(run.id, TTL).await.expect("renewed"), 0);
+}
+
+async fn the_key_is_the_same_whatever_is_read_and_written(store: AnyStore) {
+    let key = store.load(&Selection::All).await.expect("loaded").key;
+    begin(&store, &["tenant.a"]).await.create(0, "tenant.a.vm.x", 1).await;
+    let nothing = store.load(&Selection::Only(Vec::new())).await.expect("loaded");
+    assert_eq!((nothing.key, nothing.heads.len()), (key, 0));
 }
 
 async fn the_chain_can_be_followed_from_its_beginning(store: AnyStore) {

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use tcloud_fuzz_bodies::BODIES;
 use tcloud_model::{Deployment, Digest};
 use tcloud_planner::plan::Plan;
+use tcloud_planner::planfile::End;
 use tcloud_planner::{PlanFile, planfile};
 
 /// Something sound for each body.
@@ -16,8 +17,10 @@ fn sound(name: &str) -> Vec<u8> {
             let mut plan = Plan::empty(Deployment::new("lab"));
             plan.configuration = Some(Digest([7; 16]));
             plan.unchecked = vec!["site.m.host.kvm1 did not answer".to_owned()];
-            let heads = BTreeMap::from([(None, "00ff".to_owned())]);
-            planfile::write(&PlanFile { tool: "1".to_owned(), heads, plan }).into_bytes()
+            let end = End { serial: 1, hash: "00ff".to_owned() };
+            let (tool, heads) = ("1".to_owned(), BTreeMap::from([(None, end)]));
+            let seal = Some(Digest([8; 16]));
+            planfile::write(&PlanFile { tool, heads, seal, plan }).into_bytes()
         }
         "journal" => include_bytes!("sound/journal.jsonl").to_vec(),
         "settings" => include_bytes!("sound/tcloud.toml").to_vec(),

@@ -330,7 +330,8 @@ impl Story {
             let plan = make_plan(&self.world, &self.source, &state, &observed, &wishes)?;
             agree(&plan.decisions, &mut wishes);
             let plan = make_plan(&self.world, &self.source, &state, &observed, &wishes)?;
-            Ok(planfile::write(&PlanFile { tool: String::new(), heads: BTreeMap::new(), plan }))
+            let (tool, heads) = (String::new(), BTreeMap::new());
+            Ok(planfile::write(&PlanFile { tool, heads, seal: None, plan }))
         };
         if bytes()? != bytes()? {
             self.world.inner().oracle.breaks("I12", "two plans from one world differ");
