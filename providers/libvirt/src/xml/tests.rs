@@ -105,6 +105,81 @@ proptest! {
     }
 }
 
+/// What another reader, which is slower, makes of the same text.
+fn by_another_reader(text: &str) -> Option<Element> {
+    fn element(node: roxmltree::Node<'_, '_>) -> Element {
+        let mut own = Element::new(node.tag_name().name());
+        let pairs = node.attributes().map(|own| (own.name().into(), own.value().into()));
+        own.attributes = pairs.collect();
+        let children = node.children().filter_map(|child| match child.node_type() {
+            roxmltree::NodeType::Element => Some(Node::Element(element(child))),
+            roxmltree::NodeType::Comment => Some(Node::Comment(child.text()?.into())),
+            roxmltree::NodeType::Text => Some(Node::Text(child.text()?.into())),
+            _ => None,
+        });
+        own.children = joined(children.collect());
+        own
+    }
+    roxmltree::Document::parse(text).ok().map(|document| element(document.root_element()))
+}
+
+/// Texts that are XML, or nearly.
+fn nearly() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "<a>",
+        "</a>",
+        "<b c='1' d=\"&lt;&#9;\r\n\">",
+        "</b>",
+        "<c/>",
+        "<a-\u{e4} e='\t'/>",
+        "x",
+        "&amp;",
+        "&#x41;",
+        "&#13;",
+        "&#1;",
+        "&b;",
+        "&",
+        "<",
+        ">",
+        "]]>",
+        "<![CDATA[<&]]>",
+        "<![CDATA[]]>",
+        "<!--c-->",
+        "<!--c--->",
+        "<!---->",
+        "<?p i?>",
+        "<?xml version='1.0'?>",
+        "\r\n",
+        "\n  ",
+        "\u{fffe}",
+        "\u{1}",
+        "\u{e4}",
+        "<a b='1' b='2'/>",
+        "<a b='<'/>",
+        "<a b=c/>",
+        "<1/>",
+        "< a/>",
+        "</ a>",
+        "<a/ >",
+        "<a",
+        "'",
+        "<!DOCTYPE a>",
+        "\u{feff}",
+    ]);
+    prop::collection::vec(pieces, 0..12).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_096))]
+
+    #[test]
+    fn another_reader_reads_the_same(inner in nearly()) {
+        for text in [format!("<a>{inner}</a>"), inner] {
+            prop_assert_eq!(Element::parse(&text).ok(), by_another_reader(&text), "{:?}", text);
+        }
+    }
+}
+
 #[test]
 fn a_name_that_breaks_out_stays_a_name() {
     let attack = "x</name><devices><hostdev/></devices><name>";
@@ -148,6 +223,28 @@ fn prefixes_and_their_declarations_are_kept() {
     assert_eq!(domain.write().as_deref(), Ok(text));
     let data = domain.find("metadata/app:data").expect("foreign metadata");
     assert_eq!(data.get("app:kind"), Some("x"));
+}
+
+#[test]
+fn a_prefix_has_to_be_declared_around_it() {
+    for text in ["<a:b/>", "<a c:d='1'/>", "<a><b xmlns:c='u'/><c:d/></a>", "<a:b:c xmlns:a='u'/>"]
+    {
+        assert!(matches!(Element::parse(text), Err(XmlError::Malformed(_))), "{text}");
+    }
+    for text in
+        ["<a:b xmlns:a=\"u\"/>", "<a xmlns:c=\"u\"><b c:d=\"1\"/></a>", "<a xml:lang=\"de\"/>"]
+    {
+        assert_eq!(Element::parse(text).and_then(|own| own.write()).as_deref(), Ok(text));
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place() {
+    let told = |text| Element::parse(text).expect_err(text).to_string();
+    let wrong = "<a>\n  <b>\n</a>";
+    assert!(told(wrong).ends_with("expected `</b>`, but `</a>` was found, line 3, column 1"));
+    assert!(told("<a>\n  &c;</a>").ends_with("the entity c is unknown, line 2, column 6"));
+    assert!(told("<a><b").contains("tag not closed"));
 }
 
 #[test]

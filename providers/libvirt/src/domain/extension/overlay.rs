@@ -213,8 +213,8 @@ mod tests {
             ("<features><smm state='off'/></features>", "<features/smm> is not for it"),
             ("<devices>", "it is not well-formed"),
             ("</domain><domain>", "it is not well-formed"),
-            ("<!DOCTYPE x><devices/>", "it is not well-formed"),
-            (&"<a>".repeat(70), "it is not well-formed"),
+            ("<!DOCTYPE x><devices/>", "it has a DTD"),
+            (&"<a>".repeat(70), "it is nested deeper"),
             (&" ".repeat(LONGEST + 1), "it has 65537 bytes"),
         ] {
             let found = check(text).expect_err(text);
