@@ -51,20 +51,22 @@ pub(crate) fn check(plan: &Plan, observed: &ObservedState) -> Checked {
         if host.facts.is_none() {
             checked.silent.insert(host.host.clone(), host.problems.join("; "));
         } else {
-            found.insert(&host.host, Found::new(&host.objects));
+            found.insert(&host.host, (Found::new(&host.objects), host.problems.is_empty()));
         }
     }
     for step in &plan.steps {
         let Some(object) = object_of(step) else { continue };
-        let Some(found) = found.get(&object.host) else { continue };
-        if let Some(changed) = changed(plan, step, found) {
+        let Some((found, is_whole)) = found.get(&object.host) else { continue };
+        if let Some(changed) = changed(plan, step, found, *is_whole) {
             checked.stale.push(StaleObject { object: object.clone(), changed });
         }
     }
     checked
 }
 
-fn changed(plan: &Plan, step: &Step, found: &Found<'_>) -> Option<String> {
+/// How what a step is about differs from what the plan saw. A host that is not read as a `whole` cannot
+/// tell that something is gone.
+fn changed(plan: &Plan, step: &Step, found: &Found<'_>, whole: bool) -> Option<String> {
     let asked = step.operation.as_ref().map(|operation| (&operation.kind, &operation.identity));
     // A step that only writes a record writes what was seen: it must still be there, and a record
     // that goes must be one of nothing.
@@ -84,7 +86,8 @@ fn changed(plan: &Plan, step: &Step, found: &Found<'_>) -> Option<String> {
             Some(format!("a {kind} \"{name}\" exists now, which did not when the plan was made"))
         }
         Expectation::Present(digest) => match found.known_as(kind, identity) {
-            None => Some("it is gone".to_owned()),
+            None if whole => Some("it is gone".to_owned()),
+            None => Some("it could not be read".to_owned()),
             Some(object) if object.digest() == digest => None,
             Some(object) => {
                 let change = plan.changes.get(step.change as usize);

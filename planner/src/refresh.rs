@@ -25,7 +25,12 @@ pub(crate) fn refresh(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     };
     for known in &facts.known {
         if !known.answered {
-            plan.unchecked.push(format!("{} did not answer: {}", known.object.host, known.object));
+            let (host, object) = (&known.object.host, &known.object);
+            let observed = input.observed.host(host);
+            plan.unchecked.push(match observed.is_some_and(|host| host.facts.is_some()) {
+                true => format!("{host} could not be read completely, and shows no {object}"),
+                false => format!("{host} did not answer: {object}"),
+            });
             continue;
         }
         match (known.live, known.record) {

@@ -1,4 +1,5 @@
-//! Hosts that did not answer: what they have stays as it is, and the plan says what that leaves out.
+//! Hosts that did not answer, or not completely: what they have stays as it is, and the plan says what
+//! that leaves out.
 
 use indexmap::IndexMap;
 use tcloud_model::Address;
@@ -50,7 +51,17 @@ impl Silence {
 
 impl Silent {
     fn explain(&self, input: &Input<'_>, host: &Address) -> String {
-        let problems = input.observed.host(host).map(|host| host.problems.as_slice());
+        let observed = input.observed.host(host);
+        if observed.is_some_and(|host| host.facts.is_some()) {
+            // What could not be read is told beside this.
+            let unseen = match self.objects {
+                1 => "1 object was not seen, and is".to_owned(),
+                count => format!("{count} objects were not seen, and are"),
+            };
+            let text = format!("{host} could not be read completely: {unseen} taken to be there");
+            return self.with_left_out(text);
+        }
+        let problems = observed.map(|host| host.problems.as_slice());
         let why = match problems {
             Some([first, ..]) => format!(" ({first})"),
             _ => String::new(),
@@ -60,7 +71,10 @@ impl Silent {
             1 => "1 object not checked".to_owned(),
             count => format!("{count} objects not checked"),
         };
-        let mut text = format!("{host} did not answer{why}: {unchecked}");
+        self.with_left_out(format!("{host} did not answer{why}: {unchecked}"))
+    }
+
+    fn with_left_out(&self, mut text: String) -> String {
         if !self.left_out.is_empty() {
             let names: Vec<String> =
                 self.left_out.iter().take(SHOWN).map(Address::to_string).collect();

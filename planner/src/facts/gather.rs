@@ -52,6 +52,7 @@ impl<'a> Facts<'a> {
         let mut facts = Facts { moves, ..Facts::default() };
         let mut known = facts.records(input);
         facts.stamped(input, desired, &mut known);
+        unread(input, &mut known);
         let mut problems = Vec::new();
         if input.wishes.goal == Goal::Apply {
             facts.adoptions(input, desired, &mut known, beside);
@@ -197,6 +198,15 @@ impl<'a> Facts<'a> {
                     .extend(gone.old_ids.into_iter().filter(|id| *id != first.known.object));
             }
         }
+    }
+}
+
+/// A host that could not read everything has not said that something is gone: what was not seen there
+/// is as good as on a host that did not answer.
+fn unread(input: &Input<'_>, known: &mut IndexMap<Key, Found<'_>>) {
+    for Found { known, .. } in known.values_mut().filter(|found| found.known.live.is_none()) {
+        let host = input.observed.host(&known.object.host);
+        known.answered &= host.is_none_or(|host| host.problems.is_empty());
     }
 }
 

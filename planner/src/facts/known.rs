@@ -17,7 +17,7 @@ pub(crate) struct Known<'a> {
     pub record: Option<&'a Record>,
     /// What is there; absent when it is gone, or its host did not answer.
     pub live: Option<&'a ObservedObject>,
-    /// Whether its host answered.
+    /// Whether its host answered, and can tell that it is gone.
     pub answered: bool,
     /// Whether it is being adopted and carries no stamp yet.
     pub adopted: bool,

@@ -124,3 +124,32 @@ fn what_finds_no_room_waits_for_the_next_start() {
         .collect();
     assert_eq!(costs, ["disk.e Live", "disk.f Live", "disk.h PowerCycle"]);
 }
+
+/// A host that could not read everything has not said that what is missing is gone.
+#[test]
+fn what_could_not_be_read_is_neither_made_again_nor_deleted() {
+    let mut world = World::with(TEXT);
+    world.objects.retain(|_, object| object.kind != "vm" && object.name != "t.volume-w");
+    let gone = lines(&world.plan(TEXT));
+    assert_eq!(gone.len(), 2, "they are made again: {gone:?}");
+    world.problems = vec!["guest \"t.g\" could not be read".to_owned()];
+    let plan = world.plan(TEXT);
+    assert_eq!(lines(&plan), Vec::<String>::new());
+    let host = "site.m.host.h1";
+    let unseen = format!(
+        "{host} could not be read completely: 2 objects were not seen, and are taken to be there"
+    );
+    assert_eq!(plan.unchecked, [unseen.clone(), format!("{host}: {}", world.problems[0])]);
+    // What the text drops or changes waits, all else goes on.
+    let other = TEXT
+        .replace("tenant.t.volume.w size=10GiB protect=false\n", "")
+        .replace("title=a", "title=b")
+        .replace("volume.v size=10GiB", "volume.v size=11GiB");
+    let wishes = loses(&["tenant.t.volume.w"], &[]);
+    let plan = world.plan_with(&other, &wishes);
+    assert_eq!(lines(&plan).len(), 1, "{:?}", lines(&plan));
+    let left_out = format!("{unseen}, changes left out: tenant.t.vm.g, tenant.t.volume.w");
+    assert!(plan.unchecked.contains(&left_out), "{:?}", plan.unchecked);
+    let refreshed = world.plan_with(TEXT, &Wishes { goal: Goal::Refresh, ..wishes });
+    assert!(refreshed.changes.is_empty() && refreshed.unchecked.len() == 2, "{refreshed:?}");
+}

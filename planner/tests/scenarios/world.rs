@@ -40,6 +40,8 @@ pub(crate) struct World {
     /// What a guest is attached to, by place: kind and name.
     uses: BTreeMap<Place, BTreeSet<(Name, Name)>>,
     pub(crate) silent: BTreeSet<Address>,
+    /// What hosts that answer could not read.
+    pub(crate) problems: Vec<String>,
     /// Hosts that cannot move guests.
     pub(crate) fixed: BTreeSet<Address>,
 }
@@ -65,6 +67,7 @@ impl World {
             objects: BTreeMap::new(),
             uses: BTreeMap::new(),
             silent: BTreeSet::new(),
+            problems: Vec::new(),
             fixed: BTreeSet::new(),
         }
     }
@@ -94,7 +97,7 @@ impl World {
             HostObservation {
                 facts: answers.then_some(facts),
                 objects: own.filter(|_| answers).map(|(_, object)| object.clone()).collect(),
-                problems: Vec::new(),
+                problems: self.problems.clone(),
                 host,
             }
         });
