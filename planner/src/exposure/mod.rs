@@ -18,7 +18,7 @@ use crate::firewall::Ports;
 use crate::reach::{Border, Exposure, Party, Place, Way};
 use crate::usage::Holding;
 use cover::{Opening, openings, unmatched};
-use parties::{Side, is_open, is_public, nics};
+use parties::{Side, is_free, is_open, is_public, nics};
 
 /// What the places of an exposure are asked of.
 pub(crate) trait Places {
@@ -83,6 +83,7 @@ struct Line<'a> {
 enum Ground<'a> {
     Rule(Address, Cidr),
     Nic(&'a Address, &'a str),
+    Free(&'a Address, &'a str),
     Attribute(&'a Address, &'static str),
     Block(&'a Address),
 }
@@ -106,6 +107,8 @@ struct Target<'a> {
     address: Address,
     /// The block that says what it is.
     block: &'a Address,
+    /// The NIC, if it is held to no rules.
+    free: Option<&'a str>,
     created: bool,
 }
 
@@ -120,13 +123,16 @@ impl<'a> Comparison<'a> {
                 guest: None,
                 address: address.clone(),
                 block: address,
+                free: None,
                 // A new network opens nothing but to guests that were there before it.
                 created: old.is_empty()
                     && !self.after.members(address).iter().any(|vm| self.was(vm)),
             };
             self.compare(lines, &target, admitted(fields), &old);
         }
-        let admits = |fields: &Fields| nics(fields).any(|(_, nic)| nic.get("admits").is_some());
+        let admits = |fields: &Fields| {
+            nics(fields).any(|(_, nic)| nic.get("admits").is_some() || is_free(nic))
+        };
         for (vm, fields) in self.after.guests() {
             if !admits(fields) && !self.before.of(vm).any(admits) {
                 continue;
@@ -140,20 +146,19 @@ impl<'a> Comparison<'a> {
     }
 
     fn card(&self, lines: &mut Lines<'a>, vm: &'a Address, fields: &'a Fields, label: &Name) {
-        let admits = |fields: &'a Fields| {
-            let nic = nics(fields).find(|(own, _)| *own == label);
-            nic.map(|(_, nic)| nic.list("admits")).unwrap_or_default()
-        };
+        let old = self.before.of(vm);
         let old: Vec<Vec<&Value>> =
-            self.before.of(vm).map(|own| admits(own).iter().collect()).collect();
+            old.map(|own| self.before.let_in(own, label).iter().collect()).collect();
+        let own = nics(fields).find(|(own, nic)| *own == label && is_free(nic));
         let target = Target {
             to: To::Guests(self.after.network_of(fields, label)),
             guest: Some(vm),
             address: vm.labelled("nic", label),
             block: vm,
+            free: own.map(|(label, _)| label.as_str()),
             created: old.is_empty(),
         };
-        self.compare(lines, &target, admits(fields), &old);
+        self.compare(lines, &target, self.after.let_in(fields, label), &old);
     }
 
     /// Whether it was there before.
@@ -176,7 +181,10 @@ impl<'a> Comparison<'a> {
             let old = openings(old.iter().copied());
             for own in unmatched(&new, &self.after, &old, &self.before) {
                 let line = self.line(lines, Way::Opens, to, &own);
-                line.grounds.push(Ground::Rule(to.address.clone(), own.space));
+                line.grounds.push(match to.free {
+                    Some(label) => Ground::Free(to.block, label),
+                    None => Ground::Rule(to.address.clone(), own.space),
+                });
                 if line.kept.is_empty() {
                     line.kept = self.kept(&old, &new);
                 }
@@ -300,6 +308,7 @@ impl<'a> Comparison<'a> {
             guest: Some(vm),
             address: network.clone(),
             block: vm,
+            free: None,
             created: false,
         };
         let old = openings(old);
@@ -380,6 +389,7 @@ fn causes(grounds: Vec<Ground<'_>>, places: &dyn Places) -> Vec<Position> {
         causes.extend(match ground {
             Ground::Rule(target, space) => places.of_rule(&target, space),
             Ground::Nic(vm, label) => places.of_attribute(vm, &["nic", label, "network"]),
+            Ground::Free(vm, label) => places.of_attribute(vm, &["nic", label, "filter"]),
             Ground::Attribute(owner, name) => places.of_attribute(owner, &[name]),
             Ground::Block(owner) => places.of_block(owner),
         });

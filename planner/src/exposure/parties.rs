@@ -1,6 +1,7 @@
 //! Who is where, before or after: networks by their space, guests by their address and network.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
 use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{Address, Cidr, Fields, Name, Value};
@@ -118,6 +119,17 @@ impl<'a> Side<'a> {
     pub(super) fn network_of(&self, vm: &'a Fields, label: &Name) -> Option<&'a Address> {
         let nic = nics(vm).find(|(own, _)| *own == label)?.1;
         self.networks.get_key_value(nic.reference("network")?).map(|(address, _)| *address)
+    }
+
+    /// What a guest's NIC admits: everything, where it is held to no rules and its network hides it from
+    /// nobody.
+    pub(super) fn let_in(&self, vm: &'a Fields, label: &Name) -> &'a [Value] {
+        let Some((_, nic)) = nics(vm).find(|(own, _)| *own == label) else { return &[] };
+        if !is_free(nic) {
+            return nic.list("admits");
+        }
+        let network = nic.reference("network").and_then(|network| self.of(network).next());
+        if network.is_none_or(is_open) { &*EVERYBODY } else { &[] }
     }
 
     /// Who sends from a space.
@@ -238,6 +250,20 @@ pub(super) fn nics(vm: &Fields) -> impl Iterator<Item = (&Name, &Fields)> {
         Value::Map(nic) => Some((label, &**nic)),
         _ => None,
     })
+}
+
+/// What a NIC admits that is held to no rules.
+static EVERYBODY: LazyLock<[Value; 2]> = LazyLock::new(|| {
+    [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()].map(|own: IpAddr| {
+        let mut opening = Fields::new();
+        opening.insert("from", Value::Cidr(Cidr::new_assert(own, 0)));
+        Value::map(opening)
+    })
+});
+
+/// Whether a NIC is held to no rules.
+pub(super) fn is_free(nic: &Fields) -> bool {
+    nic.flag("filter") == Some(false)
 }
 
 /// Whether the guests of a network can be reached from elsewhere, and are seen there under their

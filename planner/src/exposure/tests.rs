@@ -250,6 +250,17 @@ fn a_guest_of_another_tenant_in_a_network_crosses_a_border_also_when_it_is_new()
     told(&two(""), &(two("") + own), &[]);
 }
 
+/// Rules of its network do not hold for it either.
+#[test]
+fn a_card_without_rules_is_open_to_everybody_where_its_network_hides_nobody() {
+    let free = two("")
+        .replace("tenant.t.vm.db nic.n.network", "tenant.t.vm.db nic.n.filter=false nic.n.network");
+    told(&two(""), &free, &["anybody newly reaches t/db in t/fach, with the world"]);
+    told(&free, &two(""), &["anybody no longer reaches t/db in t/fach, with the world"]);
+    let hidden = |text: &str| text.replace("mode=routed cidr=10.2", "mode=nat cidr=10.2");
+    told(&hidden(&two("")), &hidden(&free), &[]);
+}
+
 #[test]
 fn a_route_is_a_way_out() {
     let route = " route.r.to=10.30.0.0/16 route.r.via=10.2.0.1";

@@ -50,3 +50,17 @@ fn what_is_made_open_is_told_and_needs_no_consent() {
     let [line] = &plan.exposure[..] else { panic!("{:?}", plan.exposure) };
     assert!(line.created && line.border == Border::World);
 }
+
+#[test]
+fn a_card_that_is_held_to_no_rules_any_more_needs_consent() {
+    let held = TWO.replace("RULE", "");
+    let free = held.replace("tenant.t.vm.db ", "tenant.t.vm.db nic.n.filter=false ");
+    let world = World::with(&held);
+    let plan = world.plan(&free);
+    let [line] = &plan.exposure[..] else { panic!("{:?}", plan.exposure) };
+    assert_eq!(line.sentence(), "anybody newly reaches t/db in t/fach");
+    assert_eq!((line.border, line.causes.len()), (Border::World, 1));
+    let [decision] = &plan.decisions[..] else { panic!("{:?}", plan.decisions) };
+    assert_eq!(decision.kind, DecisionKind::Exposure);
+    assert!(plan.needs_decision());
+}
