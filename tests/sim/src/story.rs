@@ -141,14 +141,14 @@ impl Story {
         Ok(())
     }
 
-    /// Whether the text asks for what no plan can give: a guest whose disks lie on two hosts, an
-    /// adoption of what is gone. Everything else has to be planned.
-    async fn cannot_be(&self) -> Result<bool, String> {
+    /// Why there is no plan, if the text asks for what none can give: a guest whose disks lie on two
+    /// hosts, an adoption of what is gone, what is not ours. Everything else has to be planned.
+    async fn cannot_be(&self) -> Result<Option<String>, String> {
         let state = self.loaded().await?.state;
         let observed = self.engine().observe().await;
         let plan = make_plan(&self.world, &self.source, &state, &observed, &wishes(&self.calm()));
         let legitimate = ["no plan: E0502", "no plan: E0904", "no plan: E0907"];
-        Ok(plan.is_err_and(|error| legitimate.iter().any(|code| error.starts_with(code))))
+        Ok(plan.err().filter(|error| legitimate.iter().any(|code| error.starts_with(code))))
     }
 
     /// One to three operators at once.
@@ -260,8 +260,8 @@ impl Story {
         if excused && self.chance.one_in(3) {
             self.remember_again().await?;
         }
-        if self.cannot_be().await? {
-            self.text.give_in();
+        if let Some(why) = self.cannot_be().await? {
+            self.text.give_in(&why);
             self.understand()?;
         }
         let order = self.calm();

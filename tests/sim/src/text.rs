@@ -90,10 +90,19 @@ impl Text {
     }
 
     /// Whatever cannot be had as things stand goes: guests whose disks lie on different hosts, and
-    /// statements about what is no longer there.
-    pub(crate) fn give_in(&mut self) {
+    /// statements about what is no longer there. What a message calls somebody else's is adopted, as
+    /// it advises: a provider may only have said that it was.
+    pub(crate) fn give_in(&mut self, why: &str) {
         self.statements.clear();
         self.tenants.values_mut().for_each(|tenant| tenant.guests.clear());
+        for (name, tenant) in &self.tenants {
+            let places = tenant.networks.keys().flat_map(|own| HOSTS.map(|host| (own, host)));
+            for (network, host) in places {
+                if why.contains(&format!("{host} has a network \"{network}\" that is not ours")) {
+                    self.statements.push(adoption(name, network, host));
+                }
+            }
+        }
     }
 
     /// One change, of whatever sort.
@@ -115,7 +124,7 @@ impl Text {
             return;
         }
         tenant.networks.insert(network.to_owned(), number);
-        let line = format!("adopt tenant.{name}.network.{network} from \"{network}\" on {host}");
+        let line = adoption(name, network, host);
         self.statements.push(line);
     }
 
@@ -203,6 +212,11 @@ impl Text {
         tenant.volumes.remove(name);
         self.statements.push(format!("forget tenant.{of}.volume.{name}"));
     }
+}
+
+/// The statement that makes a network of the same name a tenant's.
+fn adoption(tenant: &str, network: &str, host: &str) -> String {
+    format!("adopt tenant.{tenant}.network.{network} from \"{network}\" on {host}")
 }
 
 /// A volume that no guest has.
