@@ -9,7 +9,7 @@ use super::session::Work;
 
 /// One script for each version; the table `about` says how many of them were run. A script that
 /// was released is never edited.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// The version that this tcloud writes.
 const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -2,13 +2,11 @@
 
 /// One script for each version; the file's `user_version` says how many of them it has had. A
 /// script that was released is never edited.
-pub(super) const MIGRATIONS: [&str; 1] = [
+pub(super) const MIGRATIONS: [&str; 2] = [
     // Times are milliseconds since 1970 by this database's clock. `head` and `hash` are BLAKE3.
     // Bodies are JSON. A table of large rows with a key of its own is kept in that key's order,
     // so that the records of a scope lie together.
-    "CREATE TABLE about (key BLOB NOT NULL) STRICT;
-     INSERT INTO about VALUES (randomblob(32));
-     CREATE TABLE scopes (
+    "CREATE TABLE scopes (
          id INTEGER PRIMARY KEY,
          name TEXT NOT NULL UNIQUE,
          generation INTEGER NOT NULL,
@@ -46,6 +44,9 @@ pub(super) const MIGRATIONS: [&str; 1] = [
          body TEXT NOT NULL,
          PRIMARY KEY (scope, address, host, incarnation)
      ) STRICT, WITHOUT ROWID;",
+    // What plan files are sealed with.
+    "CREATE TABLE about (key BLOB NOT NULL) STRICT;
+     INSERT INTO about VALUES (randomblob(32));",
 ];
 
 /// Marks the file as a state of tcloud ("tcld").

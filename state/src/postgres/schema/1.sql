@@ -3,12 +3,9 @@
 CREATE TABLE about (
     one bool PRIMARY KEY DEFAULT true CHECK (one),
     version int8 NOT NULL,
-    deployment text,
-    key bytea NOT NULL
+    deployment text
 );
--- 366 bits of chance: there is no other source of them without an extension.
-INSERT INTO about (version, key) VALUES (0, sha256(convert_to(
-    concat(gen_random_uuid(), gen_random_uuid(), gen_random_uuid()), 'UTF8')));
+INSERT INTO about (version) VALUES (0);
 
 CREATE TABLE scopes (
     id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
