@@ -1,7 +1,7 @@
 //! Compares what a provider answered with what was planned. Providers are not trusted: an answer
 //! that contradicts the plan is a failure, whatever it calls itself.
 
-use tcloud_model::kinds::STOPPED;
+use tcloud_model::kinds::{STOPPED, TRANSIENT};
 use tcloud_model::{
     Address, AttrPath, Fields, Identity, ObservedObject, Operation, OperationKind, Stamp, Value,
 };
@@ -92,16 +92,18 @@ fn check_force(action: &OperationKind, object: &ObservedObject) -> Result<(), Mi
     if object.is_unfinished() {
         return Err(about_object("it is not complete".into()));
     }
-    let (started, cycled) = match action {
-        OperationKind::Create { .. } => (true, &[][..]),
+    let (creates, changed, cycled) = match action {
+        OperationKind::Create { .. } => (true, &[][..], &[][..]),
         OperationKind::Update { changed, power_cycle, .. } => {
-            let started = changed.iter().any(|path| path.first().is_some_and(|n| *n == STOPPED));
-            (started, if *power_cycle { &changed[..] } else { &[] })
+            (false, &changed[..], if *power_cycle { &changed[..] } else { &[] })
         }
-        _ => (false, &[][..]),
+        _ => (false, &[][..], &[][..]),
     };
-    if started && object.attributes.flag(STOPPED) == Some(true) {
-        return Err(about_object("it is not started".into()));
+    for (what, told) in [(STOPPED, "it is not started"), (TRANSIENT, "it is not defined")] {
+        let named = || changed.iter().any(|path| path.first().is_some_and(|own| *own == what));
+        if object.attributes.flag(what) == Some(true) && (creates || named()) {
+            return Err(about_object(told.into()));
+        }
     }
     let waits = |path: &&AttrPath| path.first().is_some_and(|n| object.pending.get(n).is_some());
     match cycled.iter().find(waits) {
@@ -242,6 +244,7 @@ mod tests {
         assert_eq!(told.as_deref(), Some("vcpus still waits for a stop and start"));
         let told = judged(false, &[four[0].clone(), yes(STOPPED)], &[]);
         assert_eq!(told.as_deref(), Some("it is not started"));
+        assert_eq!(judged(false, &[four[0].clone(), yes(TRANSIENT)], &[]), None, "not asked for");
         let told = judged(false, &[four[0].clone(), yes(UNFINISHED)], &[]);
         assert_eq!(told.as_deref(), Some("it is not complete"));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
-use tcloud_model::kinds::STOPPED;
+use tcloud_model::kinds::{STOPPED, TRANSIENT};
 use tcloud_model::value::{human_size, is_unsafe_to_print};
 use tcloud_model::{Address, Impact, Name, ObjectId, Value};
 use tcloud_planner::Plan;
@@ -341,7 +341,8 @@ pub fn attribute(change: &AttributeChange) -> String {
     let path = clean(&change.path.to_string());
     match (&change.before, &change.after) {
         (Some(_), None) if path == STOPPED => format!("{path}, is started again"),
-        (None, Some(_)) if path == STOPPED => path,
+        (Some(_), None) if path == TRANSIENT => format!("{path}, is defined again"),
+        (None, Some(_)) if path == STOPPED || path == TRANSIENT => path,
         (Some(before), Some(_)) if is_remade(change) => {
             format!("{path} {} made anew", value(before))
         }

@@ -1,5 +1,6 @@
-//! What happens to a host outside of tcloud: somebody stops a network or a pool, which the plan tells
-//! and the next apply mends under a guest that runs on; the daemon is restarted, which is no change.
+//! What happens to a host outside of tcloud: somebody stops a network or a pool, or takes away the
+//! definition of a guest that runs, which the plan tells and the next apply mends under a guest that
+//! runs on; the daemon is restarted, which is no change.
 
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ tenant t {
 "#;
 
 const ADDRESS: &str = "10.99.0.10";
+const KEEPER: &str = "tenant.t.vm.keeper";
 
 fn applied() -> Project {
     let project = Project::new();
@@ -59,27 +61,35 @@ fn changes(project: &Project) -> Vec<String> {
 }
 
 #[test]
-fn what_somebody_has_stopped_is_told_and_started_again() {
+fn what_somebody_has_stopped_or_taken_away_is_told_and_mended() {
     let project = applied();
     let running = project.running();
     let boot = project.hosts.facts(1, ADDRESS, BOOT).expect("the guest answers").boot;
-    for (stop, info, name, address) in [
-        ("net-destroy", "net-info", "t.network-a", "tenant.t.network.a"),
-        ("pool-destroy", "pool-info", "m.pool-fast", "site.m.pool.fast"),
+    for (undo, info, name, address, told, mended) in [
+        ("net-destroy", "net-info", "t.network-a", "tenant.t.network.a", "stopped", "Active: yes"),
+        (
+            "pool-destroy",
+            "pool-info",
+            "m.pool-fast",
+            "site.m.pool.fast",
+            "stopped",
+            "State: running",
+        ),
+        ("undefine", "dominfo", "t.keeper", KEEPER, "autostart, transient", "Persistent: yes"),
     ] {
         let virsh = |command: &str| project.hosts.virsh(1, &[command, name]).expect(command);
-        virsh(stop);
-        assert_eq!(changes(&project), [format!("update live {address}: stopped")]);
+        virsh(undo);
+        assert_eq!(changes(&project), [format!("update live {address}: {told}")]);
         for command in ["plan", "drift"] {
             let said = project.run(&[command], 0).out;
-            assert!(said.contains(address) && said.contains("stopped"), "{said}");
+            let word = told.split(' ').next_back().expect("a word");
+            assert!(said.contains(address) && said.contains(word), "{said}");
         }
         project.run(&["apply", "--yes"], 0);
         let said = virsh(info);
-        assert!(
-            ["Active:         yes", "State:          running"].iter().any(|own| said.contains(own)),
-            "{said}"
-        );
+        let mut lines =
+            said.lines().map(|own| own.split_whitespace().collect::<Vec<_>>().join(" "));
+        assert!(lines.any(|own| own == mended), "{said}");
         project.run(&["plan", "--exit-code"], 0);
     }
     assert_eq!(project.running(), running, "nothing was restarted");

@@ -49,6 +49,16 @@ fn stopped() -> Attribute {
     .cost(Impact::Live)
 }
 
+/// What a host tells of a guest that it forgets when it stops: somebody has taken its definition
+/// away while it ran. Nobody can ask for it.
+pub const TRANSIENT: &str = "transient";
+
+fn transient() -> Attribute {
+    Attribute::new(TRANSIENT, Type::Bool, "Whether the host forgets it when it stops.")
+        .computed()
+        .cost(Impact::Live)
+}
+
 /// What a host tells of a volume or an image that was begun there and is not complete: it is of no
 /// use, and nothing is lost with it. Nobody can ask for it.
 pub const UNFINISHED: &str = "unfinished";

@@ -2,7 +2,7 @@
 
 use super::network::{admits, allow, reaches};
 use super::storage::volume_attributes;
-use super::{MIB, schema};
+use super::{MIB, schema, transient};
 use crate::schema::{Attribute, Block, Cost, Role, Schema};
 use crate::{Field, Fields, Impact, Name, Type, Value};
 
@@ -220,6 +220,7 @@ fn guest_attributes() -> Vec<Attribute> {
         )
         .default(Value::Duration(120_000))
         .cost(Impact::None),
+        transient(),
     ]
 }
 

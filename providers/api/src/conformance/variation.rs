@@ -5,7 +5,7 @@ use tcloud_model::{
     Address, AttrPath, Attribute, Block, Cost, Fields, Impact, Name, Schema, Type, Value,
 };
 
-use tcloud_model::kinds::{ATTACHMENT, STOPPED, UNFINISHED};
+use tcloud_model::kinds::{ATTACHMENT, STOPPED, TRANSIENT, UNFINISHED};
 
 use super::vary::Targets;
 
@@ -32,7 +32,7 @@ pub(crate) fn variations(schema: &Schema, base: &Fields, world: &[Address]) -> V
     // How a disk is attached is part of its guest; and nobody asks for what only a
     // host can tell.
     let mut attributes = schema.attributes.clone();
-    attributes.retain(|own| ![STOPPED, UNFINISHED].contains(&own.name.as_str()));
+    attributes.retain(|own| ![STOPPED, TRANSIENT, UNFINISHED].contains(&own.name.as_str()));
     attributes.retain(|own| schema.kind != "disk" || !ATTACHMENT.contains(&own.name.as_str()));
     walk.fields(&AttrPath::default(), &attributes, &schema.blocks, base);
     walk.found

@@ -54,7 +54,7 @@ impl Call<'_> {
                 return self.look_guest_with(uuid, directory);
             }
             OperationKind::Update { attributes, changed, power_cycle, stamp } => {
-                let guest = self.own_guest(operation)?;
+                let guest = self.defined(self.own_guest(operation)?)?;
                 let asked = Asked { attributes, changed, power_cycle: *power_cycle };
                 self.update_guest(operation, &guest, &asked, stamp)?;
             }
@@ -128,6 +128,17 @@ impl Call<'_> {
         Ok(guest)
     }
 
+    /// A guest of ours with a persistent definition: where somebody took it away while the guest ran,
+    /// it gets back what it runs by.
+    fn defined(&self, guest: Guest) -> Result<Guest, Failure> {
+        if guest.persistent.is_some() {
+            return Ok(guest);
+        }
+        let flags = virt_sys::VIR_DOMAIN_XML_INACTIVE | virt_sys::VIR_DOMAIN_XML_SECURE;
+        let definition = Element::parse(&guest.domain.get_xml_desc(flags)?)?;
+        Guest::whole(self.write(&definition)?)
+    }
+
     /// Makes a guest, or makes one of ours what it should be; gives what is known of its references.
     fn create_guest(
         &self,
@@ -139,6 +150,7 @@ impl Call<'_> {
         if let Some(guest) = self.guest_to_change(identity.uuid)? {
             let name = guest.domain.get_name()?;
             self.site.check_ours("vm", &name, guest.stamp().as_ref())?;
+            let guest = self.defined(guest)?;
             let all: Vec<AttrPath> =
                 attributes.iter().map(|(name, _)| AttrPath::attribute(name.clone())).collect();
             let asked = Asked { attributes, changed: &all, power_cycle: false };

@@ -1,8 +1,10 @@
 //! A guest on a host: its definitions as they are read, alone or in a sweep over all.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use tcloud_model::{Name, ObservedObject, Stamp};
+use tcloud_model::kinds::TRANSIENT;
+use tcloud_model::{Name, ObservedObject, Stamp, Value};
 use uuid::Uuid;
 use virt::connect::Connect;
 use virt::domain::Domain;
@@ -114,12 +116,16 @@ fn shown(guest: &Guest, autostart: bool, directory: &Directory) -> Result<Observ
     let reading = super::read(&Definitions { live, persistent, autostart, executing }, directory);
     let stamp = guest.stamp();
     let foreign = stamp.is_none();
+    let mut attributes = reading.attributes;
+    if persistent.is_none() && !foreign {
+        Arc::make_mut(&mut attributes).insert(TRANSIENT, Value::Bool(true));
+    }
     Ok(ObservedObject {
         kind: shown_kind(stamp.as_ref(), "vm"),
         name: Name::from(guest.domain.get_name()?),
         uuid: Some(guest.domain.get_uuid()?),
         stamp,
-        attributes: reading.attributes,
+        attributes,
         pending: reading.pending,
         written: None,
         running: Some(live.is_some()),
