@@ -16,6 +16,7 @@ use virt_sys::{
     VIR_DOMAIN_UNDEFINE_NVRAM, VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA, VIR_DOMAIN_UNDEFINE_TPM,
 };
 
+use super::addresses::Exchange;
 use super::change::{self, Change, Planned, Step};
 use super::guest::{Guest, observed};
 use super::power::{self, Stubborn};
@@ -218,8 +219,10 @@ impl Call<'_> {
             [guest.live.as_ref(), Some(persistent)].into_iter().flatten().collect();
         let before = addresses::of_definitions(&definitions, &directory);
         let kept = addresses::of(&wanted, &directory);
-        self.make_way(&before, &kept)?;
-        self.keep(&kept, asked.attributes.text("hostname"))?;
+        let hostname = asked.attributes.text("hostname");
+        let exchange = Exchange { before: &before, after: &kept, hostname };
+        let in_force: Vec<&Element> = guest.live.iter().collect();
+        self.exchange(&exchange, &addresses::of_definitions(&in_force, &directory))?;
         let mut crowded = Vec::new();
         if let Some(live) = &guest.live {
             let change = Change { live, next: &next, wanted: &wanted, changed: asked.changed };
@@ -241,14 +244,14 @@ impl Call<'_> {
         }
         let mut left = firewall::own_names(persistent);
         left.extend(guest.live.iter().flat_map(firewall::own_names));
-        let kept = firewall::own_names(&written);
-        left.retain(|name| !kept.contains(name));
+        let used = firewall::own_names(&written);
+        left.retain(|name| !used.contains(name));
         self.remove_unused(&left)?;
         let autostart = asked.attributes.flag("autostart");
         if let Some(autostart) = autostart.filter(|_| asked.names("autostart")) {
             guest.domain.set_autostart(autostart)?;
         }
-        self.settle_power(guest, &next, asked, &wanted)?;
+        self.settle_power(guest, &next, asked, &wanted, &exchange)?;
         let now = Guest::of(guest.domain.clone())?;
         let definitions: Vec<&Element> =
             [&now.live, &now.persistent].into_iter().flatten().collect();
@@ -272,6 +275,7 @@ impl Call<'_> {
         next: &Element,
         asked: &Asked<'_>,
         wanted: &Fields,
+        exchange: &Exchange<'_>,
     ) -> Result<(), Failure> {
         let runs = wanted.flag("running").unwrap_or(true);
         let domain = &guest.domain;
@@ -298,6 +302,8 @@ impl Call<'_> {
         }
         let within = wanted.number("stop_within").map_or(power::STOP_WITHIN, Duration::from_millis);
         power::stop(domain, live, within, Stubborn::Report)?;
+        // Its cards have their new MACs from now on.
+        self.exchange(exchange, &[])?;
         if runs {
             self.start_networks_of(next)?;
             let wait = Wait::of(self.connect, next, wanted)?;

@@ -28,6 +28,17 @@ pub(crate) struct Reservation {
     pub(crate) name: Option<String>,
 }
 
+/// Which of a network's definitions a reservation is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// What is in force.
+    Now,
+    /// What is in force from its next start on.
+    Later,
+    /// Both.
+    Both,
+}
+
 impl Reservation {
     fn element(&self, with_name: bool) -> Element {
         let host = Element::new("host").attr("mac", mac_text(self.mac));
@@ -45,7 +56,12 @@ impl Call<'_> {
     ///
     /// # Errors
     /// When the address is another NIC's.
-    pub(crate) fn reserve(&self, network: &str, wanted: &Reservation) -> Result<(), Failure> {
+    pub(crate) fn reserve(
+        &self,
+        network: &str,
+        wanted: &Reservation,
+        side: Side,
+    ) -> Result<(), Failure> {
         // Alone: whether a name is free in the DNS is looked at and then relied upon.
         let _guard = self.site.guards.exclusive(&format!("network/{network}"));
         let Some(own) = Network::lookup_by_name(self.connect, network).or_absent()? else {
@@ -54,7 +70,7 @@ impl Call<'_> {
         if wanted.address.is_ipv6() {
             return Ok(());
         }
-        for (affect, definition) in sides(&own)? {
+        for (affect, definition) in sides(&own, side)? {
             let hosts = hosts(&definition);
             let mac = mac_text(wanted.mac);
             let address = wanted.address.to_string();
@@ -91,13 +107,13 @@ impl Call<'_> {
     }
 
     /// Takes the address of a NIC back. What is gone already, or a network that is, is fine.
-    pub(crate) fn release(&self, network: &str, mac: &[u8; 6]) -> Result<(), Failure> {
+    pub(crate) fn release(&self, network: &str, mac: &[u8; 6], side: Side) -> Result<(), Failure> {
         let _guard = self.site.guards.shared(&format!("network/{network}"));
         let Some(own) = Network::lookup_by_name(self.connect, network).or_absent()? else {
             return Ok(());
         };
         let mac = mac_text(*mac);
-        for (affect, definition) in sides(&own)? {
+        for (affect, definition) in sides(&own, side)? {
             for host in hosts(&definition).iter().filter(|host| is_of(host, &mac)) {
                 change(&own, VIR_NETWORK_UPDATE_COMMAND_DELETE, host, affect)?;
             }
@@ -106,14 +122,18 @@ impl Call<'_> {
     }
 }
 
-/// Both definitions, each with the flag that changes it; none of a network that gives no addresses.
-fn sides(network: &Network) -> Result<Vec<(u32, Element)>, Failure> {
+/// The definitions of a side, each with the flag that changes it; none of a network that gives no
+/// addresses.
+fn sides(network: &Network, side: Side) -> Result<Vec<(u32, Element)>, Failure> {
     let later = Element::parse(&network.get_xml_desc(VIR_NETWORK_XML_INACTIVE)?)?;
     if !gives_addresses(&later) {
         return Ok(Vec::new());
     }
-    let mut sides = vec![(VIR_NETWORK_UPDATE_AFFECT_CONFIG, later)];
-    if network.is_active()? {
+    let mut sides = Vec::new();
+    if side != Side::Now {
+        sides.push((VIR_NETWORK_UPDATE_AFFECT_CONFIG, later));
+    }
+    if side != Side::Later && network.is_active()? {
         let now = Element::parse(&network.get_xml_desc(0)?)?;
         sides.push((VIR_NETWORK_UPDATE_AFFECT_LIVE, now));
     }

@@ -37,7 +37,7 @@ use crate::site::{Call, shown_kind};
 use crate::stamp::{self, Note};
 use crate::xml::Element;
 
-pub(crate) use lease::Reservation;
+pub(crate) use lease::{Reservation, Side};
 pub(crate) use read::read;
 use write::write;
 
