@@ -137,6 +137,32 @@ fn is_ours(reference: &Element) -> bool {
     reference.get("filter").is_some_and(|name| name.starts_with(firewall::PREFIX))
 }
 
+/// Whether a NIC is held to what we would hold it to.
+fn is_whole(
+    found: &Element,
+    (vm, label): (&str, &Name),
+    network: &str,
+    asked: &Fields,
+    directory: &super::Directory,
+) -> bool {
+    let name = found.get("filter").unwrap_or_default();
+    let Some(own) = firewall::reference(vm, label, asked, network) else { return false };
+    let parameters: Vec<_> = found.elements("parameter").collect();
+    let is_held = |(name, value): &(String, String)| {
+        parameters
+            .iter()
+            .any(|own| own.get("name") == Some(name) && own.get("value") == Some(value))
+    };
+    if parameters.len() != own.parameters.len() || !own.parameters.iter().all(is_held) {
+        return false;
+    }
+    if name == firewall::network_name(network) {
+        return true;
+    }
+    name == firewall::nic_name(vm, label, network)
+        && directory.filter(name).is_some_and(|own| firewall::holds_nic(own, network))
+}
+
 /// A MAC as libvirt writes it.
 pub fn mac_text(mac: [u8; 6]) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")
@@ -156,17 +182,23 @@ pub fn mac_of(text: &str) -> Option<[u8; 6]> {
 pub(super) fn read(domain: &Element, asked: &Fields, context: &super::Directory) -> Fields {
     let devices = domain.find("devices").into_iter();
     let nics = devices.flat_map(|devices| devices.elements("interface"));
+    let vm = domain.content_at("name").unwrap_or_default();
     let nothing = Fields::new();
     nics.filter_map(|nic| {
         let label = label::of_nic(nic)?;
         let asked = asked.map(&label).map_or(&nothing, |asked| asked);
-        let fields = one(nic, asked, context);
+        let fields = one(nic, (&vm, &label), asked, context);
         Some((label, Value::map(fields)))
     })
     .collect()
 }
 
-fn one(nic: &Element, asked: &Fields, directory: &super::Directory) -> Fields {
+fn one(
+    nic: &Element,
+    (vm, label): (&str, &Name),
+    asked: &Fields,
+    directory: &super::Directory,
+) -> Fields {
     let mut fields = Fields::new();
     let source = nic.find("source");
     let of = |name: &str| source.and_then(|source| source.get(name));
@@ -189,7 +221,11 @@ fn one(nic: &Element, asked: &Fields, directory: &super::Directory) -> Fields {
     if let Some(address) = asked.get("address") {
         fields.insert("address", address.clone());
     }
-    let filter = nic.find("filterref").filter(|own| is_ours(own));
+    // One that somebody changed, or that holds it to other addresses, is as good as none.
+    let filter = nic.find("filterref").filter(|own| {
+        let network = of("network").unwrap_or_default();
+        is_ours(own) && is_whole(own, (vm, label), network, asked, directory)
+    });
     fields.insert("filter", Value::Bool(filter.is_some()));
     // The rules of a NIC without a filter wait until it has one.
     if filter.is_none() {

@@ -41,7 +41,7 @@ use crate::site::Call;
 use crate::xml::Element;
 
 use read::defined;
-pub use read::{read_network, read_nic};
+pub use read::{holds_nic, read_network, read_nic};
 pub use write::{network_filter, nic_filter};
 
 /// What our filters' names begin with.
@@ -63,9 +63,12 @@ pub fn network_name(network: &str) -> String {
     format!("{PREFIX}net-{}", plain(network))
 }
 
-/// The name of a NIC's own filter. The label comes first, as it holds no dot.
-pub fn nic_name(vm: &str, label: &str) -> String {
-    format!("{NIC}{}.{}", plain(label), plain(vm))
+/// The name of a NIC's own filter in a network: another one for each network, so that a NIC that moves
+/// takes the other network's rules in the moment in which it moves, and not before. The label comes
+/// first, as it holds no dot; of the network there is only a digest, since names of files are short.
+pub fn nic_name(vm: &str, label: &str, network: &str) -> String {
+    let digest = Uuid::new_v5(&Uuid::NAMESPACE_OID, network.as_bytes()).simple().to_string();
+    format!("{NIC}{}.{}_{}", plain(label), plain(vm), &digest[..8])
 }
 
 /// Filters' names hold letters, digits and some signs; every other character is written as its
@@ -93,7 +96,10 @@ pub fn reference(vm: &str, label: &Name, nic: &Fields, network: &str) -> Option<
     if nic.flag("filter") == Some(false) {
         return None;
     }
-    let name = if has_own(nic) { nic_name(vm, label) } else { network_name(network) };
+    let name = match has_own(nic) {
+        true => nic_name(vm, label, network),
+        false => network_name(network),
+    };
     let parameter = match nic.get("address") {
         Some(Value::Ip(ip)) if ip.is_ipv6() => ("IPV6".to_owned(), ip.to_string()),
         Some(Value::Ip(ip)) => ("IP".to_owned(), ip.to_string()),
@@ -128,7 +134,7 @@ impl Call<'_> {
         }
         self.ensure_network_filter(network)?;
         if has_own(nic) {
-            let uuid = derived(vm.uuid, label);
+            let uuid = derived(vm.uuid, &format!("{label}/{network}"));
             self.define_filter(&nic_filter(&vm.name, label, uuid, nic, network))?;
         }
         Ok(())

@@ -48,6 +48,21 @@ pub fn read_nic(filter: Option<&Element>) -> Fields {
     fields
 }
 
+/// Whether a NIC's own filter is as we write it: the network's filter with all that every NIC is held
+/// to, and nothing besides but openings.
+pub fn holds_nic(filter: &Element, network: &str) -> bool {
+    let read = read_nic(Some(filter));
+    let sorted = |rules: &mut dyn Iterator<Item = String>| {
+        let mut rules: Vec<String> = rules.collect();
+        rules.sort_unstable();
+        rules
+    };
+    let found = sorted(&mut filter.elements("rule").map(canonical));
+    let ours = sorted(&mut super::write::opened(&read).iter().map(canonical));
+    let inner: Vec<_> = filter.elements("filterref").map(|own| own.get("filter")).collect();
+    found == ours && inner == [Some(super::network_name(network).as_str())]
+}
+
 /// What a filter needs to know of a network's definition.
 pub(super) fn defined(network: &Element) -> Fields {
     let mut fields = Fields::new();

@@ -142,7 +142,9 @@ fn a_nic_has_a_filter_of_its_own_when_rules_hold_for_it_alone() {
     let own = r#"{"address":{"$ip":"10.2.0.7"},
         "admits":[{"from":{"$cidr":"10.1.0.7/32"},"ports":[{"$port":"22/tcp"}]}]}"#;
     let own = fields(own);
-    let name = "tcloud-nic-office.t-files".to_owned();
+    let name = nic_name("t-files", &label, "t-office");
+    assert!(name.starts_with("tcloud-nic-office.t-files_"), "{name}");
+    assert_ne!(name, nic_name("t-files", &label, "t-lab"), "it moves with its NIC");
     assert_eq!(of(&own), Some(Reference { name, parameters }));
     let filter = nic_filter("t-files", &label, Uuid::nil(), &own, "t-office");
     let included = filter.find("filterref").and_then(|inner| inner.get("filter"));
@@ -150,6 +152,15 @@ fn a_nic_has_a_filter_of_its_own_when_rules_hold_for_it_alone() {
     let rules = ["510 accept in tcp srcipaddr=10.1.0.7 srcipmask=32 dstportstart=22"];
     assert_eq!(lines(&filter), rules);
     assert_eq!(read_nic(Some(&filter)).get("admits"), own.get("admits"));
+    assert!(holds_nic(&filter, "t-office") && !holds_nic(&filter, "t-lab"));
+    let rule = |xml: &str| filter.clone().child(Element::parse(xml).expect(xml));
+    for wider in [
+        rule("<rule action='accept' direction='inout' priority='1'><all/></rule>"),
+        rule("<rule action='accept' direction='in' priority='510'><tcp match='no'/></rule>"),
+        rule("<filterref filter='allow-arp'/>"),
+    ] {
+        assert!(!holds_nic(&wider, "t-office"), "{wider}");
+    }
     let free = fields(r#"{"filter":false,"address":{"$ip":"10.2.0.7"}}"#);
     assert_eq!(of(&free), None);
     let learnt = of(&Fields::new()).expect("it is held to what it says first");

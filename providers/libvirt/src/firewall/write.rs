@@ -56,7 +56,7 @@ pub fn network_filter(network: &str, uuid: Uuid, attributes: &Fields) -> Element
 /// The filter of a NIC for which rules hold alone.
 pub fn nic_filter(vm: &str, label: &Name, uuid: Uuid, nic: &Fields, network: &str) -> Element {
     let inner = Element::new("filterref").attr("filter", network_name(network));
-    filter(&nic_name(vm, label), uuid).with([inner]).with(opened(nic))
+    filter(&nic_name(vm, label, network), uuid).with([inner]).with(opened(nic))
 }
 
 fn filter(name: &str, uuid: Uuid) -> Element {

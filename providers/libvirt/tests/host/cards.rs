@@ -1,0 +1,172 @@
+//! NICs of guests that run: what their networks keep for them, and what they are held to, while they
+//! change.
+
+use tcloud_model::{Deployment, Fields, ObservedObject, Value};
+use tcloud_provider::conformance::{Applied, Client, with};
+
+use crate::lab::{Lab, address, client, fields};
+
+const LAN: &str = "tenant.cards.network.lan";
+const LAB: &str = "tenant.cards.network.lab";
+const GUEST: &str = "tenant.cards.vm.web";
+const OLD: &str = "52:54:00:c0:00:01";
+const NEW: &str = "52:54:00:c0:00:02";
+const ADDRESS: &str = "10.214.0.10";
+
+fn network(third: u8) -> Fields {
+    fields(&format!(
+        r#"{{"cidr":{{"$cidr":"10.214.{third}.0/24"}},"mode":"isolated",
+        "dhcp":{{"range":{{"$ip_range":["10.214.{third}.100","10.214.{third}.150"]}}}}}}"#
+    ))
+}
+
+fn guest(network: &str, mac: &str, ip: &str, rules: &str) -> Fields {
+    fields(&format!(
+        r#"{{"vcpus":1,"memory":{{"$bytes":67108864}},"firmware":"bios","machine":"q35",
+        "wait_for":"nothing","stop_within":{{"$duration":0}},"nic":{{"a":{{"model":"virtio",
+        "network":{{"$ref":"{network}"}},"mac":{{"$mac":"{mac}"}},"address":{{"$ip":"{ip}"}},
+        "filter":true{rules}}}}}}}"#
+    ))
+}
+
+/// Rules for the NIC alone.
+const RULES: &str = r#","admits":[{"from":{"$cidr":"10.9.0.7/32"},"ports":[{"$port":"22/tcp"}]}]"#;
+
+struct Host<'h> {
+    lab: &'h Lab,
+    client: Client<'h>,
+}
+
+impl Host<'_> {
+    fn name(&self, place: &str) -> String {
+        self.client.identity(&address(place)).name.to_string()
+    }
+
+    fn virsh(&self, line: &str) -> String {
+        self.lab.virsh(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    fn shell(&self, script: &str) {
+        self.lab.run(&["exec", "1", "sh", "-c", script]).expect(script);
+    }
+
+    async fn change(&self, to: &Fields, path: &str, power_cycle: bool) -> Applied {
+        self.client.update(&address(GUEST), to, &[path], power_cycle).await
+    }
+
+    /// The MACs that a network gives the address to: now, and later.
+    fn reserved(&self) -> [String; 2] {
+        let lan = self.name(LAN);
+        ["", " --inactive"].map(|which| {
+            let xml = self.virsh(&format!("net-dumpxml {lan}{which}"));
+            let hosts =
+                xml.lines().filter(|line| line.contains("<host ") && line.contains(ADDRESS));
+            hosts.map(|line| line.split('\'').nth(1).unwrap_or_default()).collect()
+        })
+    }
+
+    /// What its card is held to, in the running guest.
+    fn filter(&self) -> String {
+        let xml = self.virsh(&format!("dumpxml {}", self.name(GUEST)));
+        let line = xml.lines().find(|line| line.contains("<filterref")).expect("a filter");
+        line.split('\'').nth(1).expect("its name").to_owned()
+    }
+
+    async fn is_held(&self) -> (Option<bool>, Option<bool>) {
+        let guest = self.client.observe(&address(GUEST)).await.expect("a sweep").expect("a guest");
+        let ObservedObject { attributes, pending, .. } = guest;
+        let path = ["nic".into(), "a".into(), "filter".into()];
+        let flag = |fields: &Fields| match fields.at(&path) {
+            Some(Value::Bool(flag)) => Some(*flag),
+            _ => None,
+        };
+        (flag(&attributes), flag(&pending))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_keeps_what_it_needs_until_it_changes() {
+    let lab = Lab::get();
+    let deployment = Deployment::new("cards");
+    let provider = lab.provider(&deployment).await;
+    let host = Host { lab, client: client(&*provider, &deployment) };
+    for (place, third) in [(LAN, 0), (LAB, 1)] {
+        host.client.create(&address(place), &network(third)).await.expect(place);
+    }
+    let base = guest(LAN, OLD, ADDRESS, "");
+    host.client.create(&address(GUEST), &base).await.expect("a guest");
+    assert_eq!(host.reserved(), [OLD, OLD]);
+    another_mac(&host).await;
+    another_network(&host).await;
+    by_hand(&host).await;
+    for place in [GUEST, LAB, LAN] {
+        host.client.delete(&address(place)).await.expect(place);
+    }
+    let filters = host.virsh("nwfilter-list");
+    assert!(!filters.contains("tcloud-nic-a.cards") && !filters.contains("cards."), "{filters}");
+}
+
+/// The card has its old MAC until the next start, and its address as well.
+async fn another_mac(host: &Host<'_>) {
+    let next = guest(LAN, NEW, ADDRESS, "");
+    host.change(&next, "nic.a.mac", false).await.expect("it waits");
+    assert_eq!(host.reserved(), [OLD, NEW]);
+    let titled = with(&next, "title", Value::text("a title"));
+    host.change(&titled, "title", false).await.expect("a title");
+    assert_eq!(host.reserved(), [OLD, NEW], "also while something else changes");
+    host.change(&next, "title", true).await.expect("stopped and started");
+    assert_eq!(host.reserved(), [NEW, NEW]);
+    // Back, and taken back before it came into force.
+    let back = guest(LAN, OLD, ADDRESS, "");
+    host.change(&back, "nic.a.mac", false).await.expect("it waits");
+    assert_eq!(host.reserved(), [NEW, OLD]);
+    host.change(&next, "nic.a.mac", false).await.expect("as it was");
+    assert_eq!(host.reserved(), [NEW, NEW]);
+    host.change(&back, "nic.a.mac", true).await.expect("stopped and started");
+    assert_eq!(host.reserved(), [OLD, OLD]);
+}
+
+/// A card takes the rules of another network when it gets there: they have another name.
+async fn another_network(host: &Host<'_>) {
+    let ruled = guest(LAN, OLD, ADDRESS, RULES);
+    host.change(&ruled, "nic.a.admits", false).await.expect("rules of its own");
+    let before = host.filter();
+    assert!(before.starts_with("tcloud-nic-a."), "{before}");
+    let moved = guest(LAB, OLD, "10.214.1.10", RULES);
+    host.change(&moved, "nic.a", false).await.expect("another network");
+    let after = host.filter();
+    assert_ne!(before, after);
+    let filters = host.virsh("nwfilter-list");
+    assert!(filters.contains(&after) && !filters.contains(&before), "{filters}");
+    assert_eq!(host.is_held().await, (Some(true), None));
+    host.change(&ruled, "nic.a", false).await.expect("back");
+}
+
+/// Rules that somebody changed are seen, and put right.
+async fn by_hand(host: &Host<'_>) {
+    let ruled = guest(LAN, OLD, ADDRESS, RULES);
+    let own = host.filter();
+    let wider =
+        "<rule action=\"accept\" direction=\"inout\" priority=\"200\"><all/></rule></filter>";
+    let edit = |how: &str| {
+        host.shell(&format!(
+            "virsh nwfilter-dumpxml {own} | sed '{how}' > /srv/filter.xml && virsh nwfilter-define \
+             /srv/filter.xml"
+        ));
+    };
+    edit(&format!("s|</filter>|{wider}|"));
+    assert_eq!(host.is_held().await, (Some(false), None));
+    host.change(&ruled, "nic.a.filter", false).await.expect("held again");
+    assert_eq!(host.is_held().await, (Some(true), None));
+    let filter = host.virsh(&format!("nwfilter-dumpxml {own}"));
+    assert!(!filter.contains("priority='200'"), "{filter}");
+    // It may use an address that is not its own, from its next start on.
+    let name = host.name(GUEST);
+    host.shell(&format!(
+        "virsh dumpxml {name} --inactive | sed '/parameter/s/{ADDRESS}/10.214.0.99/' > \
+         /srv/guest.xml && virsh define /srv/guest.xml"
+    ));
+    assert_eq!(host.is_held().await, (Some(true), Some(false)));
+    host.change(&ruled, "nic.a.filter", false).await.expect("held again");
+    assert_eq!(host.is_held().await, (Some(true), None));
+}
