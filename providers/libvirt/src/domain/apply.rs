@@ -14,6 +14,7 @@ use virt_sys::{
     VIR_DOMAIN_AFFECT_LIVE, VIR_DOMAIN_METADATA_DESCRIPTION, VIR_DOMAIN_METADATA_TITLE,
     VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE,
     VIR_DOMAIN_UNDEFINE_NVRAM, VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA, VIR_DOMAIN_UNDEFINE_TPM,
+    VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_XML_SECURE,
 };
 
 use super::addresses::Exchange;
@@ -27,6 +28,7 @@ use super::{
 };
 use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
+use crate::guard::Guard;
 use crate::site::Call;
 use crate::stamp::{self, Note};
 use crate::xml::Element;
@@ -167,11 +169,12 @@ impl Call<'_> {
         let seed = self.make_seed(operation, &wanted, &directory)?;
         let context = Context { seed: seed.as_ref(), ..self.context(identity, &directory)? };
         let mut definition = define(None, &wanted, &context).map_err(refused)?;
-        self.define_filters(identity, &wanted, &directory)?;
+        let guards = self.define_filters(identity, &wanted, &directory)?;
         stamp::put(&mut definition, Some(&note(stamp)));
         let kept = addresses::of(&wanted, &directory);
         self.keep(&kept, wanted.text("hostname"))?;
         let domain = self.write(&definition)?;
+        drop(guards);
         domain.set_autostart(wanted.flag("autostart").unwrap_or(true))?;
         if wanted.flag("running").unwrap_or(true) {
             self.start_networks_of(&definition)?;
@@ -186,6 +189,25 @@ impl Call<'_> {
     fn write(&self, definition: &Element) -> Result<Domain, Failure> {
         let flags = virt_sys::VIR_DOMAIN_DEFINE_VALIDATE;
         Ok(Domain::define_xml_flags(self.connect, &definition.write()?, flags)?)
+    }
+
+    /// Writes a persistent definition in the place of the one that it was made from.
+    ///
+    /// # Errors
+    /// When somebody else has changed that meanwhile: it would be lost.
+    fn write_over(&self, guest: &Guest, from: &Element, to: &Element) -> Result<(), Failure> {
+        if to == from {
+            return Ok(());
+        }
+        let flags = VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE;
+        if Element::parse(&guest.domain.get_xml_desc(flags)?)? != *from {
+            return Failure::refused(format!(
+                "somebody else changed guest {} meanwhile, and nothing of that is overwritten: \
+                 apply again",
+                quoted(&guest.domain.get_name()?)
+            ));
+        }
+        self.write(to).map(drop)
     }
 
     fn update_guest(
@@ -210,9 +232,10 @@ impl Call<'_> {
             (&asked.now(persistent, &directory), &wanted),
             &directory,
         )?;
-        if asked.names("nic") {
-            self.define_filters(&identity, &wanted, &directory)?;
-        }
+        let guards = match asked.names("nic") {
+            true => self.define_filters(&identity, &wanted, &directory)?,
+            false => Vec::new(),
+        };
         let mut written = next.clone();
         stamp::put(&mut written, Some(&note(stamp)));
         let definitions: Vec<&Element> =
@@ -230,23 +253,16 @@ impl Call<'_> {
             if let Err((done, failure)) = carry_out(&guest.domain, &steps, &mut crowded) {
                 // What was done already must not be lost at the next start.
                 let partly = asked.definition(persistent, &done, &context)?;
-                if partly != *persistent {
-                    self.write(&partly)?;
-                }
+                self.write_over(guest, persistent, &partly)?;
                 let reached = asked.wanted(persistent, &done, &directory);
                 mark::put_live_words(&guest.domain, live, &words_in_force(live, &reached))?;
                 return Err(failure);
             }
             mark::put_live(&guest.domain, live, &words_in_force(live, &wanted), &note(stamp))?;
         }
-        if written != *persistent {
-            self.write(&written)?;
-        }
-        let mut left = firewall::own_names(persistent);
-        left.extend(guest.live.iter().flat_map(firewall::own_names));
-        let used = firewall::own_names(&written);
-        left.retain(|name| !used.contains(name));
-        self.remove_unused(&left)?;
+        self.write_over(guest, persistent, &written)?;
+        drop(guards);
+        self.remove_unused(&definitions, Some(&written))?;
         let autostart = asked.attributes.flag("autostart");
         if let Some(autostart) = autostart.filter(|_| asked.names("autostart")) {
             guest.domain.set_autostart(autostart)?;
@@ -332,27 +348,30 @@ impl Call<'_> {
         }
         if let Some(persistent) = &guest.persistent {
             undefine(&guest.domain)?;
-            self.remove_unused(&firewall::own_names(persistent))?;
+            self.remove_unused(&[persistent], None)?;
         }
         self.give_back(&kept, &[])?;
         self.delete_seeds(&name)
     }
 
-    /// Makes the filters that the NICs of a guest refer to, before they do.
+    /// Makes the filters that the NICs of a guest refer to, before they do. Until then nobody must find
+    /// them unused, which is what the guards are for.
     fn define_filters(
         &self,
         identity: &Identity,
         wanted: &Fields,
         directory: &Directory,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<Guard<'_>>, Failure> {
+        let mut guards = Vec::new();
         for (label, nic) in wanted.map("nic").into_iter().flat_map(|nics| nics.iter()) {
             if let Value::Map(nic) = nic
                 && let Some(network) = nic.get("network").and_then(|own| directory.network(own))
             {
+                guards.push(self.site.guards.shared(&firewall::network_name(network)));
                 self.define_nic_filter(identity, label, nic, network)?;
             }
         }
-        Ok(())
+        Ok(guards)
     }
 
     /// What a definition needs to know besides the attributes.

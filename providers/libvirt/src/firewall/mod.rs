@@ -38,6 +38,7 @@ use virt_sys::VIR_NETWORK_XML_INACTIVE;
 
 use crate::failure::{Absent, Failure};
 use crate::site::Call;
+use crate::stamp::Note;
 use crate::xml::Element;
 
 use read::defined;
@@ -163,16 +164,52 @@ impl Call<'_> {
         }
     }
 
-    /// Removes NICs' own filters that a guest does not refer to any more. One that a running guest
-    /// still has until its next start is left.
-    pub(crate) fn remove_unused(&self, names: &[String]) -> Result<(), Failure> {
-        for name in names {
-            match self.remove_filter(name) {
-                Err(failure) if failure.is(ErrorNumber::OperationInvalid) => {}
-                other => other?,
-            }
+    /// Removes the filters that a guest referred to, by its definitions `before`, and does not any more:
+    /// NICs' own, and those of networks of others. One that a running guest still has until its next
+    /// start is left.
+    pub(crate) fn remove_unused(
+        &self,
+        before: &[&Element],
+        after: Option<&Element>,
+    ) -> Result<(), Failure> {
+        let gone = |of: fn(&Element) -> Vec<String>| {
+            let kept = after.map(of).unwrap_or_default();
+            let mut gone: Vec<String> = before.iter().flat_map(|own| of(own)).collect();
+            gone.retain(|name| !kept.contains(name));
+            gone
+        };
+        for name in gone(own_names) {
+            self.remove_if_unused(&name)?;
+        }
+        for network in gone(filtered_networks) {
+            self.remove_filter_of_others(&network)?;
         }
         Ok(())
+    }
+
+    fn remove_if_unused(&self, name: &str) -> Result<(), Failure> {
+        match self.remove_filter(name) {
+            Err(failure) if failure.is(ErrorNumber::OperationInvalid) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Removes the filter that was made for guests of ours in a network of others, when there is none
+    /// left. libvirt counts only the guests that run.
+    fn remove_filter_of_others(&self, network: &str) -> Result<(), Failure> {
+        let filter = network_name(network);
+        let _guard = self.site.guards.exclusive(&filter);
+        if let Some(own) = Network::lookup_by_name(self.connect, network).or_absent()? {
+            let definition = Element::parse(&own.get_xml_desc(VIR_NETWORK_XML_INACTIVE)?)?;
+            if Note::of(&definition).is_some() {
+                return Ok(());
+            }
+        }
+        self.site.users.forget();
+        match self.network_users(network)?.is_empty() {
+            true => self.remove_if_unused(&filter),
+            false => Ok(()),
+        }
     }
 
     /// The definition of a filter.
@@ -193,11 +230,21 @@ pub(crate) fn find(connect: &Connect, name: &str) -> Result<Option<Element>, Fai
 
 /// NICs' own filters that a guest's definition refers to.
 pub(crate) fn own_names(domain: &Element) -> Vec<String> {
+    let names = held(domain).map(|(_, filter)| filter).filter(|name| name.starts_with(NIC));
+    names.map(str::to_owned).collect()
+}
+
+/// The networks in which NICs of a guest are held to a filter of ours.
+fn filtered_networks(domain: &Element) -> Vec<String> {
+    let networks = held(domain).filter(|(_, filter)| filter.starts_with(PREFIX));
+    networks.filter_map(|(nic, _)| Some(nic.find("source")?.get("network")?.to_owned())).collect()
+}
+
+/// The NICs of a guest that have a filter, with its name.
+fn held(domain: &Element) -> impl Iterator<Item = (&Element, &str)> {
     let devices = domain.find("devices").into_iter();
-    let names = devices
-        .flat_map(|devices| devices.elements("interface"))
-        .filter_map(|nic| nic.find("filterref")?.get("filter"));
-    names.filter(|name| name.starts_with(NIC)).map(str::to_owned).collect()
+    let nics = devices.flat_map(|devices| devices.elements("interface"));
+    nics.filter_map(|nic| Some((nic, nic.find("filterref")?.get("filter")?)))
 }
 
 /// The UUID of an owner's filter.

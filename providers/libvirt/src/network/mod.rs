@@ -93,14 +93,14 @@ impl Call<'_> {
                 };
                 let kept = note.map(|note| note.kept).unwrap_or_default();
                 let note = Note { idle, ..Note::new(stamp, kept) };
-                self.restamp(persistent, Some(&note))?;
+                self.restamp(&network, Some(&note))?;
             }
             OperationKind::Unstamp => {
                 if let Some(network) = self.network(identity.uuid)?
                     && Note::of(&persistent(&network)?).is_some()
                 {
-                    let (_, persistent) = self.own_network(operation)?;
-                    self.restamp(persistent, None)?;
+                    let (network, _) = self.own_network(operation)?;
+                    self.restamp(&network, None)?;
                 }
             }
             OperationKind::Migrate { .. } => return Failure::refused("a network does not move"),
@@ -217,8 +217,7 @@ impl Call<'_> {
         let idle = old.as_ref().is_some_and(|note| note.idle);
         let note = Note { idle, ..Note::new(stamp, attributes.clone()) };
         if old.as_ref() != Some(&note) {
-            // Read again, since the ranges are changed.
-            self.restamp(persistent(network)?, Some(&note))?;
+            self.restamp(network, Some(&note))?;
         }
         Ok(())
     }
@@ -248,8 +247,10 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Defines a network again, with another stamp. What is active stays as it is.
-    fn restamp(&self, mut persistent: Element, note: Option<&Note>) -> Result<(), Failure> {
+    /// Defines a network again, with another stamp. What is active stays as it is. It is read again for
+    /// it, since another process may have put addresses into it meanwhile.
+    fn restamp(&self, network: &Network, note: Option<&Note>) -> Result<(), Failure> {
+        let mut persistent = persistent(network)?;
         stamp::put(&mut persistent, note);
         Network::define_xml(self.connect, &persistent.write()?)?;
         Ok(())

@@ -170,3 +170,65 @@ async fn by_hand(host: &Host<'_>) {
     host.change(&ruled, "nic.a.filter", false).await.expect("held again");
     assert_eq!(host.is_held().await, (Some(true), None));
 }
+
+/// The filter that was made for our guests in a network of others goes with the last of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn networks_of_others_are_left_without_filters() {
+    let lab = Lab::get();
+    let deployment = Deployment::new("visitors");
+    let provider = lab.provider(&deployment).await;
+    let host = Host { lab, client: client(&*provider, &deployment) };
+    // It is found as ours would be, and has no stamp.
+    let theirs_at = "tenant.visitors.network.theirs";
+    let theirs = host.name(theirs_at);
+    let uuid = host.client.identity(&address(theirs_at)).uuid;
+    host.shell(&format!(
+        "echo '<network><name>{theirs}</name><uuid>{uuid}</uuid><ip address=\"10.215.0.1\" prefix=\"24\"/></network>' \
+         > /srv/theirs.xml && virsh net-define /srv/theirs.xml"
+    ));
+    let both = ["tenant.visitors.vm.one", "tenant.visitors.vm.two"];
+    for (place, last) in both.into_iter().zip(1..) {
+        let ip = format!("10.215.0.1{last}");
+        let mut own = guest(theirs_at, &format!("52:54:00:c0:01:0{last}"), &ip, "");
+        own.insert("running", Value::Bool(false));
+        host.client.create(&address(place), &own).await.expect(place);
+    }
+    let filter = format!("tcloud-net-{theirs}");
+    assert!(host.virsh("nwfilter-list").contains(&filter));
+    host.client.delete(&address(both[0])).await.expect("deleted");
+    assert!(host.virsh("nwfilter-list").contains(&filter), "the other one needs it");
+    host.client.delete(&address(both[1])).await.expect("deleted");
+    assert!(!host.virsh("nwfilter-list").contains(&filter));
+    host.virsh(&format!("net-undefine {theirs}"));
+}
+
+/// What somebody does to a guest while it is changed is not lost: the guest does not let go of its
+/// card, and there is time for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_elses_change_is_overwritten() {
+    let lab = Lab::get();
+    let deployment = Deployment::new("busy");
+    let provider = lab.provider(&deployment).await;
+    let host = Host { lab, client: client(&*provider, &deployment) };
+    let place = address("tenant.busy.vm.web");
+    let network_of = address("tenant.busy.network.lan");
+    host.client.create(&network_of, &network(2)).await.expect("a network");
+    let base = guest("tenant.busy.network.lan", "52:54:00:c0:02:01", "10.214.2.10", "");
+    host.client.create(&place, &base).await.expect("a guest");
+    let mut without = with(&base, "title", Value::text("ours"));
+    without.insert("nic", Value::map(Fields::new()));
+    let name = host.client.identity(&place).name.to_string();
+    let theirs = async {
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        host.virsh(&format!("desc {name} --config theirs"));
+    };
+    let change = host.client.update(&place, &without, &["title", "nic.a"], false);
+    let (changed, ()) = tokio::join!(change, theirs);
+    let error = changed.expect_err("it was changed by somebody else").message;
+    assert!(error.contains("somebody else changed guest"), "{error}");
+    let xml = host.virsh(&format!("dumpxml {name} --inactive"));
+    assert!(xml.contains("<description>theirs</description>"), "{xml}");
+    for own in [&place, &network_of] {
+        host.client.delete(own).await.expect("deleted");
+    }
+}
