@@ -162,10 +162,7 @@ impl Addressing {
             };
             return Addressing { dhcp: false, prefix: kept, gateway };
         };
-        let mask =
-            || ip.get("netmask")?.parse().ok().map(|mask: std::net::Ipv4Addr| mask.to_bits());
-        let length = ip.get("prefix").and_then(|prefix| prefix.parse().ok());
-        let length = length.or_else(|| u8::try_from(mask()?.count_ones()).ok());
+        let length = crate::network::prefix(ip);
         // An isolated network leads nowhere.
         let leads = network.find("forward").is_some();
         let gateway = ip.get("address").and_then(|own| own.parse().ok()).filter(|_| leads);
@@ -187,5 +184,7 @@ mod tests {
         let isolated = "<network><ip address='10.0.0.1' prefix='20'/></network>";
         assert_eq!(of(isolated), Addressing { dhcp: false, prefix: Some(20), gateway: None });
         assert_eq!(of("<network><bridge name='br0'/></network>"), Addressing::default());
+        let holes = "<network><ip address='10.0.0.1' netmask='255.0.255.0'/></network>";
+        assert_eq!(of(holes).prefix, None, "that is no mask");
     }
 }

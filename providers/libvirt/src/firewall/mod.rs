@@ -41,7 +41,6 @@ use crate::site::Call;
 use crate::stamp::Note;
 use crate::xml::Element;
 
-use read::defined;
 pub use read::{holds_nic, read_network, read_nic};
 pub use write::{network_filter, nic_filter};
 
@@ -148,7 +147,7 @@ impl Call<'_> {
         let network = Network::lookup_by_name(self.connect, name).or_absent()?;
         let Some(network) = network else { return Ok(()) };
         let definition = Element::parse(&network.get_xml_desc(VIR_NETWORK_XML_INACTIVE)?)?;
-        self.define_network_filter(name, network.get_uuid()?, &defined(&definition))
+        self.define_network_filter(name, network.get_uuid()?, &crate::network::read(&definition))
     }
 
     fn define_filter(&self, filter: &Element) -> Result<(), Failure> {

@@ -1,7 +1,5 @@
 //! Attributes from filters, so that what was changed by hand is seen.
 
-use std::net::IpAddr;
-
 use smol_str::ToSmolStr as _;
 use tcloud_model::{Cidr, Fields, Port, Protocol, Value};
 
@@ -61,33 +59,6 @@ pub fn holds_nic(filter: &Element, network: &str) -> bool {
     let ours = sorted(&mut super::write::opened(&read).iter().map(canonical));
     let inner: Vec<_> = filter.elements("filterref").map(|own| own.get("filter")).collect();
     found == ours && inner == [Some(super::network_name(network).as_str())]
-}
-
-/// What a filter needs to know of a network's definition.
-pub(super) fn defined(network: &Element) -> Fields {
-    let mut fields = Fields::new();
-    let mode = network.find("forward").map(|forward| forward.get("mode").unwrap_or("nat"));
-    let mode = match mode {
-        None => "isolated",
-        Some("nat") => "nat",
-        Some("bridge") => "bridge",
-        Some(_) => "routed",
-    };
-    fields.insert("mode", Value::text(mode));
-    for ip in network.elements("ip") {
-        let own = ip.get("address").and_then(|address| address.parse::<IpAddr>().ok());
-        let length = ip.get("prefix").and_then(|prefix| prefix.parse::<u8>().ok());
-        let mask = || ip.get("netmask").and_then(|mask| mask.parse::<IpAddr>().ok());
-        let length = length.or_else(|| ipnet::ip_mask_to_prefix(mask()?).ok());
-        let (Some(own), Some(length)) = (own, length) else { continue };
-        let Ok(space) = Cidr::new(own, length) else { continue };
-        let name = if fields.get("cidr").is_none() { "cidr" } else { "cidr6" };
-        if name == "cidr" {
-            fields.insert("gateway", Value::Ip(own));
-        }
-        fields.insert(name, Value::Cidr(space.trunc()));
-    }
-    fields
 }
 
 /// Whether all that attributes cannot change is there, and nothing besides.

@@ -131,6 +131,18 @@ fn a_filter_that_somebody_weakened_admits_everybody() {
     assert_eq!(read_network(Some(&with_more), &network).get("admits"), open.get("admits"));
 }
 
+/// What others wrote in their own order and words, for a filter of guests of ours in it.
+#[test]
+fn a_network_of_others_is_filtered_by_what_its_definition_says() {
+    let network = "<network><forward mode='nat'/><ip family='ipv6' address='fd00:1::1' prefix='64'/>\
+                   <ip address='10.2.0.1' netmask='255.255.255.0'/></network>";
+    let fields = crate::network::read(&Element::parse(network).expect("XML"));
+    let theirs = lines(&network_filter("theirs", Uuid::nil(), &fields));
+    let ours = r#"{"cidr":{"$cidr":"10.2.0.0/24"},"cidr6":{"$cidr":"fd00:1::/64"},"mode":"nat",
+        "gateway":{"$ip":"10.2.0.1"}}"#;
+    assert_eq!(theirs, lines(&filter(ours)));
+}
+
 #[test]
 fn a_nic_has_a_filter_of_its_own_when_rules_hold_for_it_alone() {
     let plain = fields(r#"{"address":{"$ip":"10.2.0.7"}}"#);

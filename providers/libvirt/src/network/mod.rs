@@ -38,7 +38,7 @@ use crate::stamp::{self, Note};
 use crate::xml::Element;
 
 pub(crate) use lease::{Reservation, Side};
-pub(crate) use read::read;
+pub(crate) use read::{prefix, read};
 use write::write;
 
 /// VLANs of guests on a Linux bridge are known from this version on.

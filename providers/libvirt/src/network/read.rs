@@ -63,12 +63,16 @@ fn mode(definition: &Element) -> &'static str {
 
 fn address(ip: &Element) -> Option<(IpAddr, Cidr)> {
     let address: IpAddr = ip.get("address")?.parse().ok()?;
-    let prefix = match (ip.get("prefix"), ip.get("netmask")) {
-        (Some(prefix), _) => prefix.parse().ok()?,
-        (None, Some(mask)) => ipnet::ip_mask_to_prefix(mask.parse().ok()?).ok()?,
-        (None, None) => return None,
-    };
-    Some((address, Cidr::new(address, prefix).ok()?.trunc()))
+    Some((address, Cidr::new(address, prefix(ip)?).ok()?.trunc()))
+}
+
+/// How long the prefix of an `ip` or `route` is, which may say it as a mask.
+pub(crate) fn prefix(ip: &Element) -> Option<u8> {
+    match (ip.get("prefix"), ip.get("netmask")) {
+        (Some(prefix), _) => prefix.parse().ok(),
+        (None, Some(mask)) => ipnet::ip_mask_to_prefix(mask.parse().ok()?).ok(),
+        (None, None) => None,
+    }
 }
 
 /// The ranges of addresses for anybody, as elements that compare.
@@ -130,12 +134,9 @@ fn routes(definition: &Element) -> Option<Fields> {
     for route in definition.elements("route") {
         let parse = |name: &str| route.get(name).and_then(|text| text.parse::<IpAddr>().ok());
         let (Some(address), Some(via)) = (parse("address"), parse("gateway")) else { continue };
-        let prefix = match (route.get("prefix"), parse("netmask")) {
-            (Some(prefix), _) => prefix.parse().ok(),
-            (None, Some(mask)) => ipnet::ip_mask_to_prefix(mask).ok(),
-            (None, None) => None,
+        let Some(to) = prefix(route).and_then(|prefix| Cidr::new(address, prefix).ok()) else {
+            continue;
         };
-        let Some(to) = prefix.and_then(|prefix| Cidr::new(address, prefix).ok()) else { continue };
         let mut own = Fields::new();
         own.insert("to", Value::Cidr(to.trunc()));
         own.insert("via", Value::Ip(via));
