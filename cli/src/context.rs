@@ -8,8 +8,21 @@ use crate::terminal::Terminal;
 pub(crate) struct Context {
     /// Where to write, and whom to ask.
     pub(crate) terminal: Terminal,
+    /// How a program wants to be told what is wrong with the text.
+    pub(crate) told: Told,
     /// `-C`: where to work.
     pub(crate) directory: Option<PathBuf>,
+}
+
+/// How what is wrong with the text is told, besides in words on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Not at all: a person reads.
+    InWords,
+    /// As one JSON object, in place of the result.
+    Object,
+    /// As the last event of a run, in one line.
+    Event,
 }
 
 impl Context {

@@ -10,6 +10,7 @@ mod disk_world;
 mod escape;
 mod failure;
 mod forge;
+mod habits;
 mod interrupt;
 mod log;
 mod overwrite;
@@ -27,7 +28,7 @@ mod value;
 mod variables;
 mod view;
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -53,9 +54,16 @@ fn main() -> ExitCode {
 }
 
 fn work() -> ExitCode {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    if let Some(failure) = habits::one_dash(&words.collect::<Vec<_>>()) {
+        return misspelt(&failure);
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            if let Some(failure) = habits::explain(&error) {
+                return misspelt(&failure);
+            }
             // Help and version are results, everything else is an error; 2 means "changes" here.
             let exit = if error.use_stderr() { Exit::Failed } else { Exit::Done };
             return match show(&error) {
@@ -69,6 +77,14 @@ fn work() -> ExitCode {
     panic::explain();
     trust::close_new_files();
     run(arguments)
+}
+
+/// Says what is wrong with the command line.
+fn misspelt(failure: &Failure) -> ExitCode {
+    let palette = terminal::Palette::decide(arguments::Color::Auto, io::stderr().is_terminal());
+    // Nobody can be told that nobody can be told.
+    let _ = writeln!(io::stderr(), "{}", failure.render(palette));
+    failure.exit.code().into()
 }
 
 /// Shows what the command line comes to when it is no command. The message repeats arguments, which
@@ -85,7 +101,8 @@ fn show(error: &clap::Error) -> io::Result<()> {
 fn run(arguments: Arguments) -> ExitCode {
     let terminal = Terminal::new(&arguments.global);
     log::start(arguments.global.verbose);
-    let context = Context { terminal, directory: arguments.global.directory };
+    let told = arguments.command.told();
+    let context = Context { terminal, told, directory: arguments.global.directory };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {

@@ -48,6 +48,9 @@ pub(crate) enum SavedPlanError {
         /// The version that made it.
         made: String,
     },
+    /// It is a part of a project.
+    #[error("{} is a text, and no plan", .0.display())]
+    Text(PathBuf),
     /// It is about something else.
     #[error("the plan is for the deployment `{made}`, and this is `{here}`")]
     Deployment {
@@ -85,6 +88,9 @@ pub(crate) fn save(file: &PlanFile, path: &Path) -> Result<(), SavedPlanError> {
 
 /// Reads a saved plan that may be applied to this deployment.
 pub(crate) fn load(path: &Path, deployment: &Deployment) -> Result<PlanFile, SavedPlanError> {
+    if path.extension().is_some_and(|extension| extension == "tcloud") {
+        return Err(SavedPlanError::Text(path.to_owned()));
+    }
     let failed = |source| SavedPlanError::Read { path: path.to_owned(), source };
     let size = std::fs::metadata(path).map_err(failed)?.len();
     if size > LARGEST {

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tcloud_planner::Plan;
-use tcloud_report::{Origin, Report};
+use tcloud_report::{About, Origin, Report};
 
 use crate::arguments::{Reports, Wanted};
 use crate::blame;
@@ -23,6 +23,24 @@ struct ReportError {
     path: PathBuf,
     #[source]
     source: io::Error,
+}
+
+/// What a report tells.
+#[derive(Clone, Copy)]
+pub(crate) struct Told<'a> {
+    /// The plan, or one that has only what was changed by hand.
+    pub(crate) plan: &'a Plan,
+    /// Which of the two.
+    pub(crate) about: About,
+    /// Whether a host did not answer.
+    pub(crate) silent: bool,
+}
+
+impl<'a> From<&'a Plan> for Told<'a> {
+    /// A plan for which every host answered, or none was asked.
+    fn from(plan: &'a Plan) -> Told<'a> {
+        Told { plan, about: About::Plan, silent: false }
+    }
 }
 
 impl Reports {
@@ -42,15 +60,20 @@ impl Reports {
         files.map(|file| context.path(Some(file))).try_for_each(|file| spare_projects(&file))
     }
 
-    /// Writes all that are wanted, of a plan for the files of a project as they are.
-    pub(crate) fn write(&self, plan: &Plan, root: &Path, context: &Context) -> Result<(), Failure> {
-        self.write_of(plan, root, None, context)
+    /// Writes all that are wanted, for the files of a project as they are.
+    pub(crate) fn write(
+        &self,
+        told: Told<'_>,
+        root: &Path,
+        context: &Context,
+    ) -> Result<(), Failure> {
+        self.write_of(told, root, None, context)
     }
 
-    /// Writes all that are wanted, of a plan for the text of a commit, or for the files as they are.
+    /// Writes all that are wanted, for the text of a commit, or for the files as they are.
     pub(crate) fn write_of(
         &self,
-        plan: &Plan,
+        told: Told<'_>,
         root: &Path,
         commit: Option<&str>,
         context: &Context,
@@ -58,6 +81,7 @@ impl Reports {
         if self.reports.is_empty() {
             return Ok(());
         }
+        let Told { plan, about, silent } = told;
         let mut origin = origin(root);
         if let Some(commit) = commit {
             origin = Origin { commit: Some(commit.to_owned()), uncommitted: 0, ..origin };
@@ -67,7 +91,7 @@ impl Reports {
         let origin = &origin;
         for Wanted { format, file } in &self.reports {
             let mut bytes = Vec::new();
-            let report = Report { plan, origin, lang: self.lang };
+            let report = Report { plan, origin, lang: self.lang, about, silent };
             tcloud_report::write(*format, &report, &mut bytes)?;
             let text = String::from_utf8_lossy(&bytes);
             match file {

@@ -11,12 +11,13 @@ use tcloud_model::{
 };
 use tcloud_planner::{Input, Plan, Wishes};
 use tcloud_provider::HostConfig;
+use tcloud_report::About;
 use tcloud_state::postgres::{self, Opening};
 use tcloud_state::{LocalProcesses, MemoryStore, PostgresStore, SqliteStore, Store};
 
 use crate::arguments::Inputs;
 use crate::consents::SIGNERS;
-use crate::context::Context;
+use crate::context::{Context, Told};
 use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure};
 use crate::providers::{self, Providers};
@@ -50,8 +51,11 @@ pub(crate) struct Project {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SessionError {
     /// The directory is not there.
-    #[error("{} is not a directory", .0.display())]
+    #[error("there is no {}", .0.display())]
     NoDirectory(PathBuf),
+    /// It is a file.
+    #[error("{} is a file, and a project is a directory", .0.display())]
+    NotDirectory(PathBuf),
     /// Whoever uses the machine could have written what it says.
     #[error("everybody may write to {}", .0.display())]
     OpenToAll(PathBuf),
@@ -76,7 +80,7 @@ impl Project {
     /// The project in a directory.
     pub(crate) async fn open(root: PathBuf, context: &Context) -> Result<Project, Failure> {
         if !root.is_dir() {
-            return Err(SessionError::NoDirectory(root).into());
+            return Err(no_project(root));
         }
         let own = [config::FILE, SIGNERS, providers::FILE, OWN].map(|name| root.join(name));
         for path in std::iter::once(root.clone()).chain(own) {
@@ -142,10 +146,13 @@ impl Project {
     /// Compiles the text, shows what is wrong with it, and goes on only when nothing is.
     pub(crate) fn program(&self, inputs: &Inputs, context: &Context) -> Result<Text, Failure> {
         let Compiled { program, sources, diagnostics } = self.compile(inputs)?;
-        show(&diagnostics, &sources, None, context);
         match program {
-            Some(program) => Ok(Text { program, sources }),
+            Some(program) => {
+                show(&diagnostics, &sources, None, context);
+                Ok(Text { program, sources })
+            }
             None => {
+                refuse(&diagnostics, &sources, context);
                 if let Some(absence) = self.providers.absence() {
                     context.terminal.note(&absence);
                 }
@@ -261,6 +268,24 @@ impl Project {
     }
 }
 
+/// Why there is no project at a path, and where one may be.
+fn no_project(path: PathBuf) -> Failure {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    match (path.exists(), extension) {
+        (true, Some("tcloud")) => {
+            let project = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let project = project.unwrap_or(Path::new(".")).display().to_string();
+            Failure::from(SessionError::NotDirectory(path))
+                .help(format!("name the directory that it stands in: {}", quote(&project)))
+        }
+        (true, _) => SessionError::NotDirectory(path).into(),
+        (false, Some("tcloud-plan")) => Failure::from(SessionError::NoDirectory(path))
+            .help("`tcloud plan --out FILE` saves a plan"),
+        (false, _) => Failure::from(SessionError::NoDirectory(path))
+            .help("name the project's directory, or start one: tcloud init"),
+    }
+}
+
 /// A store that nothing is in.
 fn nothing() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new(Arc::new(jiff::Timestamp::now)))
@@ -294,7 +319,7 @@ impl Text {
         context: &Context,
     ) -> Result<Plan, Failure> {
         self.try_plan(project, state, observed, wishes).map_err(|diagnostics| {
-            show(&diagnostics, &self.sources, None, context);
+            refuse(&diagnostics, &self.sources, context);
             Failure::said(Exit::Failed)
         })
     }
@@ -330,6 +355,11 @@ impl Text {
     }
 }
 
+/// Whether a host did not answer.
+pub(crate) fn is_silent(observed: &ObservedState) -> bool {
+    observed.hosts.iter().any(|host| host.facts.is_none())
+}
+
 /// A failure when hosts did not answer: what was done or found is not everything then.
 pub(crate) fn complete(observed: &ObservedState) -> Result<(), Failure> {
     let silent = observed.hosts.iter().filter(|host| host.facts.is_none());
@@ -340,6 +370,21 @@ pub(crate) fn complete(observed: &ObservedState) -> Result<(), Failure> {
     let hosts = count(silent.len(), "host");
     let names = list(&silent, 300);
     Err(Failure::new(format!("{hosts} did not answer, and what is on them was left out: {names}")))
+}
+
+/// Shows why there is no result; a program that waits for one is told as well.
+pub(crate) fn refuse(diagnostics: &[Diagnostic], sources: &Sources, context: &Context) {
+    show(diagnostics, sources, None, context);
+    let mut answer = diagnostics::json(diagnostics, sources, None);
+    match context.told {
+        Told::InWords => {}
+        Told::Object => context.terminal.json(&answer),
+        Told::Event => {
+            let all = answer["diagnostics"].take();
+            let event = serde_json::json!({ "v": 1, "event": "refused", "diagnostics": all });
+            context.terminal.json_text(&event.to_string());
+        }
+    }
 }
 
 /// Shows diagnostics, if there are any.
@@ -356,17 +401,17 @@ pub(crate) fn show(
     }
 }
 
-/// A plan as JSON, for standard output.
-pub(crate) fn json(plan: &Plan) -> String {
+/// A plan as JSON, for standard output; `silent` when a host did not answer.
+pub(crate) fn json(plan: &Plan, silent: bool) -> String {
     let mut text = Vec::new();
-    let written = tcloud_report::json::write_plan(plan, &mut text);
+    let written = tcloud_report::json::write(plan, About::Plan, silent, &mut text);
     assert!(written.is_ok(), "BUG: a plan has a JSON form");
     String::from_utf8_lossy(&text).into_owned()
 }
 
 /// A plan as an event, in one line.
-pub(crate) fn json_line(plan: &Plan) -> String {
-    let plan: serde_json::Value = serde_json::from_str(&json(plan)).unwrap_or_default();
+pub(crate) fn json_line(plan: &Plan, silent: bool) -> String {
+    let plan: serde_json::Value = serde_json::from_str(&json(plan, silent)).unwrap_or_default();
     serde_json::json!({ "v": 1, "event": "planned", "plan": plan }).to_string()
 }
 

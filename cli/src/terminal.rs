@@ -185,7 +185,7 @@ impl Palette {
     /// No colours.
     pub(crate) const PLAIN: Palette = Palette { on: false };
 
-    fn decide(choice: Color, is_terminal: bool) -> Palette {
+    pub(crate) fn decide(choice: Color, is_terminal: bool) -> Palette {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let on = match choice {
             Color::Always => true,

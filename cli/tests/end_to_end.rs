@@ -64,7 +64,7 @@ fn from_an_empty_directory_to_running_guests_and_back() {
     let (out, _) = project.run(&["drift", "--exit-code"], 2);
     assert!(out.contains("tenant.town.vm.web"), "{out}");
     let (out, _) = project.run(&["plan", "--exit-code"], 2);
-    assert!(out.contains("(changed by hand)"), "{out}");
+    assert!(out.contains("(by hand)"), "{out}");
     let (out, _) = project.run(&["show", "vm.web"], 0);
     assert!(out.contains("memory = 6GiB   (applied: 2GiB, written: 2GiB)"), "{out}");
 

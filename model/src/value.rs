@@ -492,7 +492,7 @@ pub fn human_size(bytes: u64) -> String {
     let binary = SIZES.iter().filter(|(unit, _)| unit.ends_with("iB"));
     for (unit, factor) in binary {
         if bytes >= *factor {
-            let tenths = u128::from(bytes) * 10 / u128::from(*factor);
+            let tenths = (u128::from(bytes) * 10 + u128::from(*factor) / 2) / u128::from(*factor);
             return if tenths % 10 == 0 {
                 format!("{} {unit}", tenths / 10)
             } else {

@@ -82,9 +82,7 @@ pub(crate) fn decide_exposure(
         decisions.push(Decision {
             id,
             kind: DecisionKind::Exposure,
-            help: format!(
-                "undo the change that opens it; if meant, pass `--allow exposure={address}`"
-            ),
+            help: "undo the change that opens it".to_owned(),
             message,
             owners,
             agreed: allowed && approvers.is_empty(),
@@ -139,25 +137,29 @@ fn message(draft: &Draft, kind: DecisionKind) -> String {
     }
 }
 
+/// What else can be done than to agree. How to agree, every view says itself.
 fn help(input: &Input<'_>, layout: &Layout<'_>, draft: &Draft, kind: DecisionKind) -> String {
     let address = &draft.object.address;
     let declared = layout.wanted.contains_key(address);
-    let flag = format!("--allow {}={address}", kind.word());
     if draft.replaces() {
-        return format!("undo the change that makes it anew; if meant, pass `{flag}`");
+        return "undo the change that makes it anew".to_owned();
     }
     if declared && input.wishes.goal == Goal::Destroy {
-        return format!("if meant, pass `{flag}`; else `--exclude {address}`");
+        return format!("to keep it, pass `--exclude {address}`");
     }
     if draft.reason == Reason::Leftover {
-        return format!("it is left from a replacement; when it is not needed, pass `{flag}`");
+        return "it is left from a replacement; agree when it is not needed".to_owned();
     }
     let unprotect = match kind {
-        DecisionKind::Protected => "declare it with `protect = false` first, or ",
+        DecisionKind::Protected => ", or declare it with `protect = false` first",
         _ => "",
     };
+    // A disk keeps its data when its guest is renamed with it.
+    let owner =
+        address.parent().filter(|own| own.kind() == "vm" && !layout.wanted.contains_key(*own));
+    let renamed = owner.unwrap_or(address);
     format!(
-        "to keep it without tcloud, write `forget {address}`; if it was renamed, `moved {address} -> …`; \
-         if meant, {unprotect}pass `{flag}`"
+        "if it was renamed, write `moved {renamed} -> …`; to keep it without tcloud, \
+         `forget {address}`{unprotect}"
     )
 }

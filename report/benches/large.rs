@@ -14,7 +14,7 @@ use tcloud_planner::Plan;
 use tcloud_planner::plan::{
     Action, AttributeChange, Change, Expectation, GuestImpact, Interruption, Reason, Step, StepId,
 };
-use tcloud_report::{Format, Lang, Origin, Report, write};
+use tcloud_report::{About, Format, Lang, Origin, Report, write};
 
 const VMS: u32 = 10_000;
 
@@ -22,7 +22,13 @@ fn main() {
     let origin = Origin::default();
     for (name, ways) in [("equal", 1), ("different", VMS)] {
         let plan = plan(ways);
-        let report = Report { plan: &plan, origin: &origin, lang: Lang::English };
+        let report = Report {
+            plan: &plan,
+            origin: &origin,
+            lang: Lang::English,
+            about: About::Plan,
+            silent: false,
+        };
         for format in Format::ALL {
             let begun = Instant::now();
             let mut bytes = Vec::new();

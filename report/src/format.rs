@@ -41,6 +41,20 @@ pub struct Report<'a> {
     pub origin: &'a Origin,
     /// The language of what is for people. Names, rules and what programs read are English.
     pub lang: Lang,
+    /// What was asked for.
+    pub about: About,
+    /// Whether a host did not answer, so that this is not everything.
+    pub silent: bool,
+}
+
+/// What a report answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum About {
+    /// What would change.
+    #[default]
+    Plan,
+    /// What was changed by hand, and nothing else: what is done about it is not said.
+    Drift,
 }
 
 impl Format {
@@ -96,7 +110,7 @@ impl Format {
 /// The writer's.
 pub fn write(format: Format, report: &Report<'_>, to: &mut dyn io::Write) -> io::Result<()> {
     match format {
-        Format::Json => json::write_plan(report.plan, to),
+        Format::Json => json::write(report.plan, report.about, report.silent, to),
         Format::Terraform => terraform::write(report, to),
         Format::GitlabTerraform => counts::write(report, to),
         Format::CodeQuality => code_quality::write(report, to),

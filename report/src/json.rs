@@ -17,6 +17,8 @@ use tcloud_planner::plan::{
     Reason, Reserve, Usage,
 };
 
+use crate::format::About;
+use crate::lang::Lang;
 use crate::{indented, text};
 
 mod reach;
@@ -25,20 +27,33 @@ mod reach;
 /// keys may come without one.
 pub const FORMAT: &str = "tcloud-plan-view/1";
 
-/// Writes a plan as indented JSON with a newline at its end.
+/// Writes a plan for which every host answered as indented JSON with a newline at its end.
 ///
 /// # Errors
 /// The writer's.
 pub fn write_plan(plan: &Plan, to: &mut dyn io::Write) -> io::Result<()> {
-    indented::write(&PlanView::of(plan), to)
+    write(plan, About::Plan, false, to)
 }
 
-/// What `tcloud plan --exit-code` ends with: 0 nothing to do, 2 changes, 4 decisions are open.
-pub fn exit_code(plan: &Plan) -> u8 {
-    match (plan.needs_decision(), plan.is_empty()) {
-        (true, _) => 4,
-        (false, false) => 2,
-        (false, true) => 0,
+/// Writes a plan, or what was changed by hand, as indented JSON with a newline at its end; `silent` when
+/// a host did not answer.
+///
+/// # Errors
+/// The writer's.
+pub fn write(plan: &Plan, about: About, silent: bool, to: &mut dyn io::Write) -> io::Result<()> {
+    indented::write(&PlanView::of(plan, about, silent), to)
+}
+
+/// What the command ends with when it is asked by `--exit-code`: 0 nothing to do, 1 a host did not
+/// answer, 2 changes, 4 decisions are open.
+pub fn exit_code(plan: &Plan, about: About, silent: bool) -> u8 {
+    match about {
+        _ if silent => 1,
+        About::Drift if plan.drift.is_empty() => 0,
+        About::Drift => 2,
+        About::Plan if plan.needs_decision() => 4,
+        About::Plan if plan.is_empty() => 0,
+        About::Plan => 2,
     }
 }
 
@@ -73,7 +88,7 @@ struct SummaryView {
 }
 
 impl<'a> PlanView<'a> {
-    fn of(plan: &'a Plan) -> PlanView<'a> {
+    fn of(plan: &'a Plan, about: About, silent: bool) -> PlanView<'a> {
         let Plan {
             deployment,
             configuration,
@@ -96,8 +111,8 @@ impl<'a> PlanView<'a> {
             format: FORMAT,
             deployment,
             configuration: *configuration,
-            headline: text::headline(plan),
-            exit_code: exit_code(plan),
+            headline: about.headline(Lang::English, plan),
+            exit_code: exit_code(plan, about, silent),
             summary: SummaryView {
                 changes: changes.len(),
                 steps: steps.len(),
@@ -522,9 +537,12 @@ mod tests {
     #[test]
     fn the_exit_code_says_what_is_to_be_done() {
         let mut plan = example::plan();
-        assert_eq!(exit_code(&plan), 4);
+        let code = |plan: &Plan| exit_code(plan, About::Plan, false);
+        assert_eq!(code(&plan), 4);
+        assert_eq!(exit_code(&plan, About::Drift, false), 2);
+        assert_eq!(exit_code(&plan, About::Plan, true), 1);
         plan.decisions.iter_mut().for_each(|decision| decision.agreed = true);
-        assert_eq!(exit_code(&plan), 2);
-        assert_eq!(exit_code(&example::empty()), 0);
+        assert_eq!(code(&plan), 2);
+        assert_eq!(code(&example::empty()), 0);
     }
 }

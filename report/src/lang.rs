@@ -10,6 +10,7 @@ use tcloud_planner::plan::{
     Exposure, GuestImpact, Interruption, Party, Place, Reason, Reserve, Way,
 };
 
+use crate::format::About;
 use crate::origin::Author;
 use crate::text::{self, Effect};
 
@@ -21,6 +22,37 @@ pub enum Lang {
     English,
     /// German.
     German,
+}
+
+impl About {
+    /// What a report of a deployment is called.
+    pub(crate) fn title(self, lang: Lang, deployment: &str) -> String {
+        let of = match self {
+            About::Plan => lang.say("Plan for", "Plan für"),
+            About::Drift => lang.say("Drift of", "Drift von"),
+        };
+        format!("{of} {deployment}")
+    }
+
+    /// All of it in one sentence.
+    pub(crate) fn headline(self, lang: Lang, plan: &Plan) -> String {
+        match (self, plan.drift.len()) {
+            (About::Plan, _) => lang.headline(plan),
+            (About::Drift, 0) if plan.unchecked.is_empty() => {
+                lang.say("nothing was changed by hand", "nichts wurde von Hand geändert").to_owned()
+            }
+            (About::Drift, 0) => {
+                let english = "nothing was changed by hand, as far as could be checked";
+                lang.say(english, "nichts wurde von Hand geändert, soweit es geprüft werden konnte")
+                    .to_owned()
+            }
+            (About::Drift, n) => lang.many(
+                n,
+                ["object was changed by hand", "objects were changed by hand"],
+                ["Objekt wurde von Hand geändert", "Objekte wurden von Hand geändert"],
+            ),
+        }
+    }
 }
 
 impl Lang {
@@ -79,7 +111,7 @@ impl Lang {
     }
 
     /// The plan in one sentence, the worst first.
-    pub(crate) fn headline(self, plan: &Plan) -> String {
+    fn headline(self, plan: &Plan) -> String {
         if self == Lang::English {
             return text::headline(plan);
         }

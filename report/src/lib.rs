@@ -41,6 +41,6 @@ mod svg;
 mod terraform;
 pub mod text;
 
-pub use format::{Format, Report, write};
+pub use format::{About, Format, Report, write};
 pub use lang::Lang;
 pub use origin::{Author, Authors, Origin};

@@ -107,6 +107,7 @@ impl Effect {
             (Impact::Blocked, _) => Effect::Blocked,
             (Impact::RecreateLose, _) => Effect::LosesData,
             (_, Action::Create) => Effect::Created,
+            (_, Action::Delete) if is_gone(change) => Effect::Forgotten,
             (_, Action::Delete) => Effect::Deleted,
             (_, Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst) => Effect::MadeAnew,
             (_, Action::Adopt) => Effect::Adopted,
@@ -256,6 +257,11 @@ pub fn seconds(min: u64, max: u64) -> String {
     if min == max { format!("{max} {unit}") } else { format!("{min}-{max} {unit}") }
 }
 
+/// Whether the object is gone already, so that only its record goes.
+pub fn is_gone(change: &Change) -> bool {
+    change.action == Action::Delete && change.reason == Reason::Vanished
+}
+
 /// How many attributes a line about a change names.
 const ATTRIBUTES_SHOWN: usize = 4;
 
@@ -273,6 +279,7 @@ pub fn change(change: &Change) -> String {
             format!("now {}; later {}", attributes(now), attributes(later))
         }
         Action::Update => attributes(&change.attributes),
+        Action::Delete if is_gone(change) => format!("forgotten: {}", reason(&change.reason)),
         Action::Delete => "deleted".to_owned(),
         Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst => {
             let costly = change.attributes.iter().filter(|a| a.impact.is_replacement());

@@ -16,12 +16,20 @@ pub(super) struct Chosen<'a> {
 
 /// Whether an object is nobody's, and not adopted by the text already.
 pub(crate) fn is_free(wish: &Wish<'_>, object: &ObservedObject) -> bool {
-    let adopted = wish.desired.adopted.iter().any(|own| {
+    object.stamp.is_none() && !is_adopted(wish, object)
+}
+
+/// Whether the text adopts an object, and nobody has applied it yet.
+pub(crate) fn waits(wish: &Wish<'_>, object: &ObservedObject) -> bool {
+    object.stamp.is_none() && is_adopted(wish, object)
+}
+
+fn is_adopted(wish: &Wish<'_>, object: &ObservedObject) -> bool {
+    wish.desired.adopted.iter().any(|own| {
         own.host == wish.host.host
             && *own.address.kind() == object.kind
             && object.is_called(&own.from)
-    });
-    object.stamp.is_none() && !adopted
+    })
 }
 
 pub(super) fn choose<'a>(wish: &Wish<'a>) -> Result<Chosen<'a>, Failure> {

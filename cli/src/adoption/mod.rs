@@ -23,7 +23,7 @@ use tcloud_syntax::compose::Part;
 
 use crate::failure::Failure;
 
-pub(crate) use choose::is_free;
+pub(crate) use choose::{is_free, waits};
 
 /// What is to be adopted, from where, and into what.
 pub(crate) struct Wish<'a> {

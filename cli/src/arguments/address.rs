@@ -1,6 +1,7 @@
 //! Reading addresses, consent and parameters on the command line.
 
 use tcloud_model::Address;
+use tcloud_model::diagnostic::nearest;
 
 /// `--allow data-loss=ADDRESS`, `destroy=` or `exposure=`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,15 +19,21 @@ pub(super) fn consent(text: &str) -> Result<Consent, String> {
     let (what, of) = text
         .split_once('=')
         .ok_or("consent names what is agreed to and for what: data-loss=tenant.a.volume.x")?;
-    let address = of.parse::<Address>().map_err(|error| format!("`{of}`: {error}"))?;
-    match what {
-        "data-loss" => Ok(Consent::DataLoss(address)),
-        "destroy" => Ok(Consent::Destroy(address)),
-        "exposure" => Ok(Consent::Exposure(address)),
+    let kind = match what {
+        "data-loss" => Consent::DataLoss,
+        "destroy" => Consent::Destroy,
+        "exposure" => Consent::Exposure,
         other => {
-            Err(format!("`{other}` is not something to agree to: data-loss, destroy, exposure"))
+            let all = ["data-loss", "destroy", "exposure"];
+            let meant = nearest(other, all).map(|near| format!("; did you mean `{near}`?"));
+            return Err(format!(
+                "`{other}` is not something to agree to, {} are{}",
+                all.join(", "),
+                meant.unwrap_or_default()
+            ));
         }
-    }
+    };
+    of.parse::<Address>().map(kind).map_err(|error| format!("`{of}`: {error}"))
 }
 
 /// Reads `name=value`.
@@ -36,5 +43,17 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
             Ok((name.trim().to_owned(), value.to_owned()))
         }
         _ => Err("a parameter is set as name=value".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::consent;
+
+    #[test]
+    fn a_word_is_refused_before_its_address() {
+        let error = consent("dataloss=x").expect_err("no such word");
+        assert!(error.ends_with("did you mean `data-loss`?"), "{error}");
+        assert!(consent("data-loss=x").expect_err("no address").starts_with("`x`: "));
     }
 }

@@ -7,6 +7,7 @@ mod report;
 mod run;
 mod sim;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -18,6 +19,8 @@ pub(crate) use provider::{Provider, ProviderCommand, TestProvider};
 pub(crate) use report::{Reports, Wanted};
 pub(crate) use run::{Agree, Apply, Destroy, Diff, Drift, Plan, Run, Scope, Watch};
 pub(crate) use sim::{Break, Latency, SetDrift, Sim, SimCommand, Target};
+
+use crate::context::Told;
 
 /// Colours of the help text.
 const STYLES: Styles = Styles::styled()
@@ -141,6 +144,23 @@ pub(crate) enum Command {
     Ci(Ci),
     /// Drift, break and fill the embedded hypervisor.
     Sim(Sim),
+}
+
+impl Command {
+    /// How what is wrong with the text is told. `check` tells it as its result.
+    pub(crate) fn told(&self) -> Told {
+        match self {
+            Command::Apply(Apply { json: true, .. })
+            | Command::Destroy(Destroy { json: true, .. }) => Told::Event,
+            Command::Plan(Plan { json: true, .. })
+            | Command::Diff(Diff { json: true, .. })
+            | Command::Drift(Drift { json: true, .. })
+            | Command::Show(Show { json: true, .. })
+            | Command::Why(Why { json: true, .. })
+            | Command::Output(Output { json: true, .. }) => Told::Object,
+            _ => Told::InWords,
+        }
+    }
 }
 
 /// Values for parameters of the configuration.
@@ -279,7 +299,7 @@ pub(crate) struct State {
 pub(crate) enum StateCommand {
     /// List every object that this deployment manages.
     List {
-        /// Only addresses that match; a glob.
+        /// Only addresses that match, or end with a match; a glob such as `vm.*`.
         pattern: Option<String>,
         /// JSON on standard output.
         #[arg(long)]
@@ -335,8 +355,8 @@ pub(crate) enum StateCommand {
 #[command(after_help = "Example:\n  tcloud history -n 5")]
 pub(crate) struct History {
     /// How many runs, newest first.
-    #[arg(short = 'n', long = "number", default_value_t = 20)]
-    pub(crate) number: usize,
+    #[arg(short = 'n', long = "number", value_name = "N", default_value = "20")]
+    pub(crate) number: NonZeroUsize,
     /// JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,

@@ -69,8 +69,15 @@ pub(super) async fn run(arguments: &arguments::Adopt, context: &Context) -> Outc
     let proposal = adoption::propose(&wish)?;
     if proposal.subjects.is_empty() {
         tell_left(&proposal, context);
-        return Err(Failure::new(format!("{host} has nothing that could be adopted"))
-            .help("what carries a stamp has an owner: it is forgotten there first"));
+        return Err(match waiting(&wish) {
+            0 => Failure::new(format!("{host} has nothing that could be adopted"))
+                .help("what carries a stamp has an owner: it is forgotten there first"),
+            number => Failure::new(format!(
+                "{host} has nothing else to adopt: the text adopts {} there already",
+                count(number, "object")
+            ))
+            .help("tcloud apply"),
+        });
     }
     let files = Files::new(&project, arguments, host, &proposal)?;
     let trial =
@@ -121,11 +128,24 @@ fn list(wish: &Wish<'_>, context: &Context) -> Exit {
         })
         .collect();
     if rows.is_empty() {
-        context.terminal.note(&format!("{} has nothing that others made.", wish.host.host));
+        let other = if waiting(wish) > 0 { "else " } else { "" };
+        let text = format!("{} has nothing {other}that others made.", wish.host.host);
+        context.terminal.note(&text);
     } else {
         context.terminal.print(&table(&["kind", "name there", "uuid", "about"], &rows));
     }
+    if waiting(wish) > 0 {
+        let number = count(waiting(wish), "object");
+        context
+            .terminal
+            .note(&format!("The text adopts {number} already; `tcloud apply` does it."));
+    }
     Exit::Done
+}
+
+/// How many objects the text adopts that carry no stamp yet.
+fn waiting(wish: &Wish<'_>) -> usize {
+    wish.host.objects.iter().filter(|object| adoption::waits(wish, object)).count()
 }
 
 fn count_vcpus(number: u64) -> String {

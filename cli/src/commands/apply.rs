@@ -217,7 +217,8 @@ async fn confirm(plan: &Plan, manner: &Manner, context: &Context) -> Result<(), 
 
 fn show(plan: &Plan, observed: Option<&ObservedState>, manner: &Manner, context: &Context) {
     if manner.json {
-        context.terminal.json_text(&session::json_line(plan));
+        let silent = observed.is_some_and(session::is_silent);
+        context.terminal.json_text(&session::json_line(plan, silent));
         return;
     }
     let view = PlanView {

@@ -31,7 +31,7 @@ pub(super) async fn decide(open: &[&Decision], terminal: &Terminal) -> Result<()
         let answer = ask(&question, terminal).await?;
         if answer != name && answer != decision.address.to_string() {
             return Err(Failure::new(format!("`{name}` was not agreed to; nothing was changed"))
-                .help(decision.help.clone())
+                .help(format!("{}; if meant, pass {}", decision.help, plan::consent(decision)))
                 .exit(Exit::Decision));
         }
     }

@@ -11,12 +11,13 @@ use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{Config, Editor, Helper};
 use tcloud_compiler::{Program, World, WorldError};
-use tcloud_model::{Address, Assigned, Diagnostic, Evaluator, Output, Severity, Sources};
+use tcloud_model::{Address, Assigned, Diagnostic, Evaluator, Output, Severity, Sources, Span};
 
 use super::look::{self, Known};
 use crate::arguments::{Console, Inputs};
 use crate::context::Context;
 use crate::disk_world::DiskWorld;
+use crate::escape::escape;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::session::{self, Project, Text};
 use crate::view::diagnostics;
@@ -26,6 +27,9 @@ const FILE: &str = "console.tcloud";
 
 /// The output that it becomes.
 const OUTPUT: &str = "console-answer";
+
+/// What stands before it in the file.
+const WRAPPER: &str = "output console-answer = ";
 
 const HELP: &str = "\
 An expression of the language is evaluated in this project:
@@ -69,6 +73,14 @@ struct Answering<'a> {
     names: Vec<String>,
 }
 
+/// Words that begin statements, and no expression.
+const STATEMENTS: [&str; 6] = ["let", "param", "output", "fn", "type", "use"];
+
+/// Whether somebody wants to leave.
+fn is_quit(line: &str) -> bool {
+    matches!(line.trim(), ":quit" | ":q" | "quit" | "exit")
+}
+
 impl Answering<'_> {
     /// Answers a person, with history and completion.
     fn talk(&self) -> Outcome {
@@ -82,7 +94,7 @@ impl Answering<'_> {
         self.context.terminal.note("An expression, or :help. Ctrl-D ends.");
         loop {
             match editor.readline("> ") {
-                Ok(line) if line.trim() == ":quit" => break,
+                Ok(line) if is_quit(&line) => break,
                 Ok(line) => {
                     self.answer(&line);
                 }
@@ -98,8 +110,17 @@ impl Answering<'_> {
     /// Answers every line of standard input; fails when one has no answer.
     fn read(&self) -> Outcome {
         let mut failed = false;
-        for line in std::io::stdin().lock().lines() {
-            failed |= !self.answer(&line?);
+        for line in std::io::stdin().lock().split(b'\n') {
+            match String::from_utf8(line?) {
+                Ok(line) if is_quit(&line) => break,
+                Ok(line) => failed |= !self.answer(&line),
+                Err(error) => {
+                    let shown = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                    let text = format!("not UTF-8, and left out: {}", escape(&shown));
+                    self.context.terminal.complain(&text);
+                    failed = true;
+                }
+            }
         }
         if failed { Err(Failure::said(Exit::Failed)) } else { Ok(Exit::Done) }
     }
@@ -109,7 +130,7 @@ impl Answering<'_> {
         let terminal = &self.context.terminal;
         match line.trim().split_once(' ').unwrap_or((line.trim(), "")) {
             ("", _) => true,
-            (":help", _) => {
+            (":help" | "help" | "?", "") => {
                 terminal.print(HELP);
                 true
             }
@@ -123,14 +144,21 @@ impl Answering<'_> {
                 terminal.complain(&format!("there is no {command}; :help lists what there is"));
                 false
             }
-            _ => self.evaluate(line),
+            _ => match line.split_whitespace().next().filter(|word| STATEMENTS.contains(word)) {
+                Some(word) => {
+                    let text = format!("`{word}` is for files; here an expression is evaluated");
+                    terminal.complain(&text);
+                    false
+                }
+                None => self.evaluate(line),
+            },
         }
     }
 
     fn evaluate(&self, line: &str) -> bool {
         let terminal = &self.context.terminal;
         let world = DiskWorld::new(&self.project.root, self.project.config.limits);
-        let world = WithLine { world, text: format!("output {OUTPUT} = {}\n", line.trim()) };
+        let world = WithLine { world, text: format!("{WRAPPER}{}\n", line.trim()) };
         let compiled = match self.project.compile_in(&world, self.inputs) {
             Ok(compiled) => compiled,
             Err(failure) => {
@@ -174,11 +202,41 @@ impl Answering<'_> {
             &*sources.file(d.primary.span.file).path == FILE && d.severity == Severity::Error
         };
         let palette = self.context.terminal.error_palette;
+        let typed = typed(sources);
         for diagnostic in all.iter().filter(is_here) {
-            let text = diagnostics::one(diagnostic, sources, palette);
+            let diagnostic = within_line(diagnostic.clone(), sources);
+            let text = diagnostics::one(&diagnostic, &typed, palette);
             self.context.terminal.complain(text.trim_end());
         }
     }
+}
+
+/// The sources with the line as it was typed.
+fn typed(sources: &Sources) -> Sources {
+    let mut typed = Sources::new();
+    for (_, file) in sources.iter() {
+        let text = match &*file.path {
+            FILE => file.text.strip_prefix(WRAPPER).unwrap_or(&file.text),
+            _ => &file.text,
+        };
+        typed.add(&file.path, text);
+    }
+    typed
+}
+
+/// The diagnostic with its places in the line as it was typed.
+fn within_line(mut diagnostic: Diagnostic, sources: &Sources) -> Diagnostic {
+    let wrapper = u32::try_from(WRAPPER.len()).unwrap_or(0);
+    let shift = |span: &mut Span| {
+        if &*sources.file(span.file).path == FILE {
+            span.start = span.start.saturating_sub(wrapper);
+            span.end = span.end.saturating_sub(wrapper);
+        }
+    };
+    shift(&mut diagnostic.primary.span);
+    diagnostic.secondary.iter_mut().for_each(|label| shift(&mut label.span));
+    diagnostic.fix.iter_mut().for_each(|fix| shift(&mut fix.span));
+    diagnostic
 }
 
 /// The project with one more file.

@@ -10,6 +10,7 @@ use crate::arguments::{self, Inputs};
 use crate::context::Context;
 use crate::disk_world::DiskWorld;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::reports::Told;
 use crate::revisions::{Range, Repository};
 use crate::session::{self, Project, Text};
 use crate::view::layout::count;
@@ -32,12 +33,12 @@ pub(super) async fn run(arguments: arguments::Diff, context: &Context) -> Outcom
     let plan = compare(&project.deployment, &project.catalog, text(&before), text(&after));
     let plan = plan.map_err(|wrong| unplannable(wrong, &range, [&before, &after], context))?;
     if arguments.json {
-        context.terminal.json_text(session::json(&plan).trim_end());
+        context.terminal.json_text(session::json(&plan, false).trim_end());
     } else if !arguments.reports.take_output() {
         context.terminal.print(&shown(&plan, &range, context));
     }
     let commit = range.after.as_ref().map(|after| &*after.commit);
-    arguments.reports.write_of(&plan, &project.root, commit, context)?;
+    arguments.reports.write_of(Told::from(&plan), &project.root, commit, context)?;
     Ok(match arguments.exit_code {
         true if plan.needs_decision() => Exit::Decision,
         true if plan.changes_what_runs() => Exit::Changes,
@@ -65,7 +66,7 @@ fn read(
     match program {
         Some(program) => Ok(Text { program, sources }),
         None => {
-            session::show(&diagnostics, &sources, None, context);
+            session::refuse(&diagnostics, &sources, context);
             Err(Failure::new(format!("{called} cannot be compared: the text is wrong")))
         }
     }
@@ -100,7 +101,7 @@ fn unplannable(
             (diagnostics, after, range.after.as_ref().map_or(WORK_TREE, |own| &own.called))
         }
     };
-    session::show(diagnostics, &text.sources, None, context);
+    session::refuse(diagnostics, &text.sources, context);
     Failure::new(format!("{called} cannot be compared: it cannot be planned"))
 }
 

@@ -8,11 +8,13 @@ use serde::Deserialize;
 use serde_json::json;
 use tcloud_planner::Plan;
 use tcloud_planner::plan::Drift as Drifted;
+use tcloud_report::About;
 
 use super::look;
 use crate::arguments::Drift;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
+use crate::reports::Told;
 use crate::session;
 use crate::terminal::{Palette, Tone};
 use crate::view::layout::count;
@@ -22,7 +24,7 @@ const FORMAT: &str = "tcloud-drift/1";
 
 /// What is read of an earlier report.
 #[derive(Deserialize)]
-struct Told {
+struct Earlier {
     format: String,
     drift: Vec<Drifted>,
 }
@@ -78,7 +80,9 @@ pub(super) async fn run(arguments: &Drift, context: &Context) -> Outcome {
         unchecked: known.plan.unchecked.clone(),
         ..Plan::empty(known.plan.deployment.clone())
     };
-    arguments.reports.write(&found, &root, context)?;
+    let silent = session::is_silent(&known.observed);
+    let told = Told { plan: &found, about: About::Drift, silent };
+    arguments.reports.write(told, &root, context)?;
     if arguments.exit_code {
         session::complete(&known.observed)?;
     }
@@ -89,7 +93,7 @@ pub(super) async fn run(arguments: &Drift, context: &Context) -> Outcome {
 fn earlier(path: &Path) -> Result<Vec<Drifted>, EarlierError> {
     let read = std::fs::read(path);
     let text = read.map_err(|source| EarlierError::Read { path: path.to_owned(), source })?;
-    let told: Result<Told, _> = serde_json::from_slice(&text);
+    let told: Result<Earlier, _> = serde_json::from_slice(&text);
     match told {
         Ok(told) if told.format == FORMAT => Ok(told.drift),
         Ok(told) => Err(EarlierError::Format { path: path.to_owned(), format: told.format }),

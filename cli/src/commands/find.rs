@@ -5,6 +5,9 @@ use tcloud_model::{Address, diagnostic};
 use crate::failure::Failure;
 use crate::view::layout::list;
 
+/// How many addresses are listed where one is missed.
+const FEW: usize = 6;
+
 /// The one address among these that is the text or ends with it.
 pub(super) fn find<'a>(
     text: &str,
@@ -27,9 +30,10 @@ pub(super) fn find<'a>(
             let names: Vec<String> = all.map(Address::to_string).collect();
             let ends = names.iter().flat_map(|name| [name.as_str(), end(name)]);
             let failure = Failure::new(format!("there is nothing at `{text}`"));
-            Err(match diagnostic::nearest(text, ends) {
-                Some(near) => failure.help(format!("did you mean `{near}`?")),
-                None => failure.help("`tcloud state list` shows what is managed"),
+            Err(match (diagnostic::nearest(text, ends), names.len()) {
+                (Some(near), _) => failure.help(format!("did you mean `{near}`?")),
+                (None, 1..=FEW) => failure.help(format!("there is: {}", names.join(", "))),
+                (None, _) => failure.help("`tcloud state list` shows what is managed"),
             })
         }
         _ => {
@@ -69,6 +73,7 @@ mod tests {
         assert_eq!(find("volume.archive"), Ok("tenant.a.volume.archive".to_owned()));
         assert_eq!(find("tenant.b.vm.web"), Ok("tenant.b.vm.web".to_owned()));
         assert!(find("vm.web").expect_err("two").contains("tenant.b.vm.web"));
+        assert!(find("nope").expect_err("nothing").contains("there is: tenant.a.vm.web, "));
         assert!(find("volume.archvie").expect_err("a typo").contains("`volume.archive`"));
     }
 }

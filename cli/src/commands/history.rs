@@ -15,7 +15,7 @@ pub(super) async fn run(arguments: &History, context: &Context) -> Outcome {
     let store = project.store(&arguments.inputs, Access::Read, context).await?;
     let entries = store.history(&Filter::default()).await?;
     store.close().await;
-    let runs = history::runs(&entries, arguments.number);
+    let runs = history::runs(&entries, arguments.number.get());
     if arguments.json {
         let runs = history::json(&runs);
         context.terminal.json(&json!({ "format": "tcloud-history/1", "runs": runs }));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::arguments::Init;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::view::layout::quote;
 use tcloud_project::config::{self, EDITION};
 
 /// A first configuration that can be applied at once: it runs on the embedded hypervisor.
@@ -49,7 +50,7 @@ pub(super) fn run(arguments: &Init, context: &Context) -> Outcome {
         write_new(&root.join(file), text, context)?;
     }
     let directory = match &arguments.path {
-        Some(path) => format!(" {}", path.display()),
+        Some(path) => format!(" {}", quote(&path.display().to_string())),
         None => String::new(),
     };
     context.terminal.line(&format!(

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use tcloud_planner::Goal;
 use tcloud_planner::plan::Plan as Planned;
+use tcloud_report::About;
 use tcloud_state::postgres::without_password;
 
 use super::prepare::{Prepared, goal, load, wishes};
 use super::{Context, age, estimate};
 use crate::arguments::{self, Consent};
 use crate::failure::{Exit, Outcome};
+use crate::reports::Told;
 use crate::session::{self, Project};
 use crate::view::layout::quote;
 use crate::view::plan::{Next, PlanView};
@@ -36,8 +38,9 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
         let file = plan_file::of(plan.clone(), &loaded);
         plan_file::save(&file, &context.path(Some(path)))?;
     }
+    let silent = session::is_silent(&observed);
     if arguments.json {
-        context.terminal.json_text(session::json(&plan).trim_end());
+        context.terminal.json_text(session::json(&plan, silent).trim_end());
     } else if !arguments.reports.take_output() {
         if !loaded.intents.is_empty() {
             let open = crate::view::layout::count(loaded.intents.len(), "step");
@@ -57,7 +60,8 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
         };
         context.terminal.print(&view.render(&plan));
     }
-    arguments.reports.write(&plan, &project.root, context)?;
+    let told = Told { plan: &plan, about: About::Plan, silent };
+    arguments.reports.write(told, &project.root, context)?;
     if arguments.exit_code {
         session::complete(&observed)?;
     }

@@ -10,6 +10,7 @@ use super::{Context, find, look};
 use crate::arguments::Show;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::plan_file;
+use crate::reports::Told;
 use crate::session::{self, Project};
 use crate::view::layout::quote;
 use crate::view::plan::{Next, PlanView};
@@ -76,7 +77,7 @@ async fn saved(arguments: &Show, path: &Path, context: &Context) -> Outcome {
     let project = Project::open(context.path(None), context).await?;
     let plan = plan_file::load(path, &project.deployment)?.plan;
     if arguments.json {
-        context.terminal.json_text(session::json(&plan).trim_end());
+        context.terminal.json_text(session::json(&plan, false).trim_end());
     } else if !arguments.reports.take_output() {
         let next = format!("tcloud apply {}", quote(&arguments.address));
         let view = PlanView {
@@ -87,6 +88,6 @@ async fn saved(arguments: &Show, path: &Path, context: &Context) -> Outcome {
         };
         context.terminal.print(&view.render(&plan));
     }
-    arguments.reports.write(&plan, &project.root, context)?;
+    arguments.reports.write(Told::from(&plan), &project.root, context)?;
     Ok(Exit::Done)
 }

@@ -1,6 +1,6 @@
 //! `tcloud state`: what tcloud remembers.
 
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobMatcher};
 use serde_json::json;
 use tcloud_engine::Engine;
 use tcloud_model::State as Remembered;
@@ -8,6 +8,7 @@ use tcloud_state::{Loaded, RecordChange, Selection, Why};
 
 use super::{Context, consent, find, follow};
 use crate::arguments::{Inputs, State, StateCommand};
+use crate::escape::escape;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupts;
 use crate::session::{self, Access, Project};
@@ -80,11 +81,17 @@ async fn verify(project: &Project, json: bool, inputs: &Inputs, context: &Contex
     ))
 }
 
+/// What the whole address matches, and what its end does.
+fn globs(pattern: &str) -> Result<[GlobMatcher; 2], globset::Error> {
+    let glob = |pattern: &str| Ok(GlobBuilder::new(pattern).build()?.compile_matcher());
+    Ok([glob(pattern)?, glob(&format!("*.{pattern}"))?])
+}
+
 fn list(state: &Remembered, pattern: Option<&str>, json: bool, context: &Context) -> Outcome {
-    let glob = pattern
-        .map(|pattern| GlobBuilder::new(pattern).build().map(|glob| glob.compile_matcher()))
-        .transpose()?;
-    let matches = |address: &str| glob.as_ref().is_none_or(|glob| glob.is_match(address));
+    let globs = pattern.map(globs).transpose()?;
+    let matches = |address: &str| {
+        globs.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.is_match(address)))
+    };
     let records: Vec<_> =
         state.records.iter().filter(|(object, _)| matches(&object.address.to_string())).collect();
     if json {
@@ -107,7 +114,13 @@ fn list(state: &Remembered, pattern: Option<&str>, json: bool, context: &Context
         })
         .collect();
     if rows.is_empty() {
-        context.terminal.note("Nothing is remembered.");
+        let number = count(state.records.len(), "object");
+        context.terminal.note(&match pattern {
+            Some(pattern) if !state.records.is_empty() => {
+                format!("Nothing matches `{}`, of {number} that are remembered.", escape(pattern))
+            }
+            _ => "Nothing is remembered.".to_owned(),
+        });
     } else {
         context.terminal.print(&table(&["address", "host", "name there"], &rows));
     }

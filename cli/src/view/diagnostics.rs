@@ -7,6 +7,7 @@ use miette::{
     Diagnostic as Report, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity as Level,
     SourceCode,
 };
+use serde_json::json;
 use tcloud_model::{Diagnostic, FileId, Label, Severity, Sources, Span};
 
 use super::layout::count;
@@ -40,6 +41,49 @@ pub(crate) fn render(
     }
     text.push_str(&closing(&sorted, fine));
     text
+}
+
+/// The same for programs; `objects` is the number of objects, where all could be evaluated.
+pub(crate) fn json(
+    diagnostics: &[Diagnostic],
+    sources: &Sources,
+    objects: Option<usize>,
+) -> serde_json::Value {
+    let list = diagnostics.iter().map(|diagnostic| object(diagnostic, sources));
+    json!({
+        "format": "tcloud-check/1",
+        "ok": diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error),
+        "objects": objects,
+        "diagnostics": list.collect::<Vec<_>>(),
+    })
+}
+
+fn object(diagnostic: &Diagnostic, sources: &Sources) -> serde_json::Value {
+    let label = |label: &tcloud_model::Label| {
+        let file = sources.file(label.span.file);
+        let end = file.position(label.span.end);
+        json!({
+            "start": sources.position(label.span),
+            "end": { "line": end.line, "column": end.column },
+            "text": label.text,
+        })
+    };
+    json!({
+        "code": diagnostic.code.0,
+        "severity": match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        "message": diagnostic.message,
+        "primary": label(&diagnostic.primary),
+        "secondary": diagnostic.secondary.iter().map(label).collect::<Vec<_>>(),
+        "help": diagnostic.help,
+        "fix": diagnostic.fix.as_ref().map(|fix| json!({
+            "start": sources.position(fix.span),
+            "length": fix.span.length(),
+            "replacement": fix.replacement,
+        })),
+    })
 }
 
 /// `7 errors and 1 warning in 3 files; 212 objects are fine`

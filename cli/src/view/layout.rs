@@ -89,11 +89,18 @@ pub(crate) fn list(items: &[String], most: usize) -> String {
 }
 
 /// The text broken between words into lines of at most `most` columns; the lines after the first
-/// begin with `indent` blanks. A word that is wider than a line has a line to itself.
+/// begin with `indent` blanks. A word that is wider than a line has a line to itself. What stands
+/// between two backticks is one word: it is copied.
 pub(crate) fn wrap(text: &str, most: usize, indent: usize) -> String {
     let mut wrapped = String::new();
     let mut used = 0;
-    for word in text.split_whitespace() {
+    let quoted = text.matches('`').count().is_multiple_of(2);
+    let mut inside = false;
+    let words = text.split(|c: char| {
+        inside ^= quoted && c == '`';
+        c.is_whitespace() && !inside
+    });
+    for word in words.filter(|word| !word.is_empty()) {
         let wide = width(word);
         if used > 0 && used + 1 + wide > most {
             wrapped.push('\n');
@@ -187,6 +194,8 @@ mod tests {
     fn texts_are_broken_between_words() {
         assert_eq!(wrap("one two  three four", 9, 2), "one two\n  three\n  four");
         assert_eq!(wrap("incomprehensible", 4, 0), "incomprehensible");
+        assert_eq!(wrap("write `a b c`, or not", 9, 1), "write\n `a b c`,\n or not");
+        assert_eq!(wrap("it`s one two", 8, 0), "it`s one\ntwo");
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Resource<'_> {
                 palette.paint(Tone::Faint, &cause.unwrap_or_default())
             );
         }
-        for guest in &change.guests {
+        for guest in change.guests.iter().filter(|guest| *guest != self.address) {
             let _ = writeln!(text, "  is noticed by {guest}");
         }
     }

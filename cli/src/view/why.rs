@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 use tcloud_model::{Address, Position, SourceFile, Sources};
 use tcloud_planner::Plan;
-use tcloud_planner::plan::{Change, Decision, Exposure, GuestImpact, Reason};
+use tcloud_planner::plan::{Change, Condition, Decision, Exposure, GuestImpact, Reason};
 use tcloud_report::text as report;
 use tcloud_report::text::host_name;
 use tcloud_report::{Author, Authors};
@@ -144,9 +144,16 @@ impl Chain<'_> {
         }
         for own in self.guests.iter().take(GUESTS) {
             let mut parts = vec![report::interruption(own.interruption)];
-            parts.extend(own.condition.map(|own| report::condition(own).to_owned()));
+            parts.extend(own.condition.map(|own| match own {
+                Condition::NextStart => "what changes waits for its next start".to_owned(),
+                own => report::condition(own).to_owned(),
+            }));
             parts.extend(own.addresses.iter().map(report::address_change));
-            let _ = writeln!(text, "  {}: {}", own.guest, parts.join(", "));
+            let who = match own.guest == *self.address {
+                true => "the guest itself".to_owned(),
+                false => own.guest.to_string(),
+            };
+            let _ = writeln!(text, "  {who}: {}", parts.join(", "));
         }
         if self.guests.len() > GUESTS {
             let _ = writeln!(text, "  and {} more", self.guests.len() - GUESTS);

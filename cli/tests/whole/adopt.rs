@@ -470,6 +470,8 @@ fn what_stays_somebody_elses_is_only_referred_to() {
 fn a_network_of_several_hosts_is_declared_once() {
     let project = begun();
     assert_eq!(project.ended(&["adopt", "kvm1"]).code, Some(0));
+    let again = project.ended(&["adopt", "kvm1"]);
+    assert!(again.err.contains("the text adopts 5 objects there already"), "{}", again.err);
     assert_eq!(project.ended(&["apply", "--yes"]).code, Some(0));
     small(&project, "kvm2");
     let adopted = project.ended(&["adopt", "kvm2"]);

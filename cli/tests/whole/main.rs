@@ -20,3 +20,4 @@ mod provider;
 mod saved;
 mod surroundings;
 mod terminal;
+mod words;

@@ -45,7 +45,7 @@ pub(crate) fn write(report: &Report<'_>, to: &mut dyn io::Write) -> io::Result<(
     }
     to.write_all(b"</main>\n<script type=\"application/json\" id=\"plan\">\n")?;
     let mut plan = Vec::new();
-    json::write_plan(report.plan, &mut plan)?;
+    json::write(report.plan, report.about, report.silent, &mut plan)?;
     // In JSON `<` can only stand in a text, where it may be written otherwise.
     to.write_all(String::from_utf8_lossy(&plan).replace('<', "\\u003c").as_bytes())?;
     write!(to, "</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n")
@@ -76,11 +76,8 @@ impl<'a> Page<'a> {
     fn head(&self) -> String {
         let plan = self.report.plan;
         let name = escaped(&plan.deployment.name);
-        let headline = escaped(&self.lang.headline(plan));
-        let title = match self.lang {
-            Lang::English => format!("Plan for {name}"),
-            Lang::German => format!("Plan für {name}"),
-        };
+        let headline = escaped(&self.report.about.headline(self.lang, plan));
+        let title = self.report.about.title(self.lang, &name);
         format!(
             "<!DOCTYPE html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \

@@ -13,7 +13,7 @@ use std::io;
 use tcloud_model::{Address, Impact};
 use tcloud_planner::plan::{Action, Change};
 
-use crate::format::Report;
+use crate::format::{About, Report};
 use crate::group::Group;
 use crate::guest::{self, Guest};
 use crate::label;
@@ -129,6 +129,7 @@ impl<'a> Page<'a> {
         let plan = self.report.plan;
         let name = text::clean(&plan.deployment.name);
         let sign = match plan.summary().impacts.keys().max() {
+            _ if self.report.about == About::Drift && !plan.drift.is_empty() => "⚠️",
             _ if plan.is_empty() => "✅",
             Some(Impact::RecreateLose | Impact::Blocked) => "🛑",
             _ if text::opened(plan) > 0 => "⚠️",
@@ -136,11 +137,9 @@ impl<'a> Page<'a> {
             _ => "✏️",
         };
         let mut text = format!("{}\n## {sign} ", marker(&self.report.plan.deployment.name));
-        let headline = prose(&self.lang.headline(plan));
-        let _ = match self.lang {
-            Lang::English => writeln!(text, "Plan for {}: {headline}\n", prose(&name)),
-            Lang::German => writeln!(text, "Plan für {}: {headline}\n", prose(&name)),
-        };
+        let about = self.report.about;
+        let headline = prose(&about.headline(self.lang, plan));
+        let _ = writeln!(text, "{}: {headline}\n", about.title(self.lang, &prose(&name)));
         if let Some(commit) = &self.report.origin.commit {
             let short: String = commit.chars().take(10).collect();
             let _ = write!(text, "Commit {}", code(&short));
@@ -152,7 +151,9 @@ impl<'a> Page<'a> {
             }
             text.push_str("\n\n");
         }
-        text.push_str(&self.counts());
+        if about == About::Plan {
+            text.push_str(&self.counts());
+        }
         text
     }
 
@@ -230,7 +231,7 @@ impl<'a> Page<'a> {
         format!(
             "{}\n## 🛑 {}\n",
             marker(&self.report.plan.deployment.name),
-            prose(&self.lang.headline(self.report.plan))
+            prose(&self.report.about.headline(self.lang, self.report.plan))
         )
     }
 
@@ -265,8 +266,25 @@ mod tests {
 
     fn comment(plan: &Plan, lang: Lang) -> String {
         let mut bytes = Vec::new();
-        write(&Report { plan, origin: &Origin::default(), lang }, &mut bytes).expect("memory");
+        let about = About::Plan;
+        let report = Report { plan, origin: &Origin::default(), lang, about, silent: false };
+        write(&report, &mut bytes).expect("memory");
         String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_report_of_drift_says_what_was_found_and_not_what_happens_to_it() {
+        let plan = Plan { drift: example::plan().drift, ..example::empty() };
+        let mut bytes = Vec::new();
+        let (origin, lang, about) = (&Origin::default(), Lang::English, About::Drift);
+        let report = Report { plan: &plan, origin, lang, about, silent: false };
+        write(&report, &mut bytes).expect("memory");
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        assert!(text.contains("## ⚠️ Drift of "), "{text}");
+        assert!(text.contains(": 1 object was changed by hand\n"), "{text}");
+        assert!(!text.contains("left alone") && !text.contains("nothing to do"), "{text}");
+        let none = About::Drift.headline(Lang::German, &example::empty());
+        assert_eq!(none, "nichts wurde von Hand geändert");
     }
 
     /// Many VMs that change in as many ways as are asked for.

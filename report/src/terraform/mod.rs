@@ -16,6 +16,7 @@ use tcloud_model::Catalog;
 use crate::format::Report;
 use crate::indented;
 use crate::json::exit_code;
+use crate::lang::Lang;
 use crate::text;
 use modules::{Module, PROVIDER};
 
@@ -72,8 +73,8 @@ fn own(report: &Report<'_>) -> Json {
         "deployment": plan.deployment.name,
         "commit": report.origin.commit,
         "uncommitted": report.origin.uncommitted,
-        "headline": text::headline(plan),
-        "exit_code": exit_code(plan),
+        "headline": report.about.headline(Lang::English, plan),
+        "exit_code": exit_code(plan, report.about, report.silent),
         "decisions": plan.decisions,
         "exposure": plan.exposure,
         "guests": plan.guests,

@@ -1,5 +1,7 @@
 //! What can go wrong with the state's file, each with what to do about it.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
@@ -57,6 +59,16 @@ pub enum SqliteError {
         found: i64,
         /// The newest version that this tcloud knows.
         known: i64,
+    },
+    /// It belongs to somebody else.
+    #[error("cannot {action}: this account may not read and write {path:?}")]
+    Denied {
+        /// What was to be done.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
     /// It may only be read.
     #[error("cannot {action}: {path:?} or its directory is read-only")]
@@ -120,7 +132,13 @@ impl SqliteError {
         let path = path.to_owned();
         match source.sqlite_error_code() {
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-                SqliteError::ReadOnly { action, path, source }
+                // SQLite does not tell a disk that is read-only from a file of somebody else's.
+                match OpenOptions::new().read(true).write(true).open(&path) {
+                    Err(source) if source.kind() == ErrorKind::PermissionDenied => {
+                        SqliteError::Denied { action, path, source }
+                    }
+                    _ => SqliteError::ReadOnly { action, path, source },
+                }
             }
             Some(ErrorCode::DiskFull) => SqliteError::Full { action, path, source },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {

@@ -13,7 +13,9 @@ use std::fmt::Write as _;
 
 use tcloud_model::{Address, ObjectId, ObservedState};
 use tcloud_planner::Plan;
-use tcloud_planner::plan::{Action, Decision, DecisionKind, GuestImpact, Interruption, Pending};
+use tcloud_planner::plan::{
+    Action, Change, Decision, DecisionKind, GuestImpact, Interruption, Pending, Reason,
+};
 use tcloud_report::text as report;
 
 use self::row::Row;
@@ -117,7 +119,8 @@ impl PlanView<'_> {
         let back = plan.drift.iter().filter(|drift| changed.contains(&drift.object)).count();
         let left = plan.drift.len() - back;
         if back > 0 {
-            parts.push(format!("{back} changed by hand and set right"));
+            let done = if only_records(plan) { "only remembered" } else { "set right" };
+            parts.push(format!("{back} changed by hand and {done}"));
         }
         if left > 0 {
             parts.push(format!("{left} changed by hand and left alone (tcloud drift)"));
@@ -166,8 +169,7 @@ impl PlanView<'_> {
                         decision.owners.iter().map(Address::last_name).collect();
                     let _ = writeln!(text, "     who:      {}", list(&owners, WIDTH - 15));
                 }
-                let _ =
-                    writeln!(text, "     to agree: {}", wrap(&consent(decision), WIDTH - 15, 15));
+                let _ = writeln!(text, "     to agree: {}", consent(decision));
                 let _ = writeln!(
                     text,
                     "     help:     {}",
@@ -292,8 +294,15 @@ fn sentence(plan: &Plan) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, what)| format!("{number} {what}"))
         .collect();
-    if parts.is_empty() {
-        parts.push("only the record is brought up to date".to_owned());
+    if only_records(plan) {
+        let gone = plan.changes.iter().filter(|change| report::is_gone(change)).count();
+        let written = plan.changes.len() - gone;
+        parts.clear();
+        parts.extend(
+            (written > 0).then(|| format!("{} brought up to date", count(written, "record"))),
+        );
+        parts.extend((gone > 0).then(|| format!("{} forgotten", count(gone, "record"))));
+        return format!("Plan: {}. No host is changed.", parts.join(", "));
     }
     let mut text = format!("Plan: {}.", parts.join(", "));
     if lost > 0 {
@@ -315,11 +324,22 @@ fn sentence(plan: &Plan) -> String {
     text
 }
 
-fn loses(change: &tcloud_planner::plan::Change) -> bool {
+/// Whether nothing is done on any host.
+fn only_records(plan: &Plan) -> bool {
+    let refreshed = |change: &Change| {
+        report::is_gone(change)
+            || (change.action == Action::Update && change.reason == Reason::Drift)
+    };
+    !plan.changes.is_empty()
+        && plan.changes.iter().all(refreshed)
+        && plan.steps.iter().all(|step| step.operation.is_none())
+}
+
+fn loses(change: &Change) -> bool {
     change.impact == tcloud_model::Impact::RecreateLose && change.written != Some(0)
 }
 
-fn stops(change: &tcloud_planner::plan::Change) -> bool {
+fn stops(change: &Change) -> bool {
     change.action == Action::Update
         && change.impact == tcloud_model::Impact::PowerCycle
         && !change.waits

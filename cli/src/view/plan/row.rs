@@ -252,6 +252,7 @@ fn class(change: &Change) -> (u8, &'static str, Tone) {
             (POWER_CYCLE, "power-cycle", Tone::Danger)
         }
         (Action::Migrate, _) => (4, "migrate", Tone::Warning),
+        (Action::Delete, _) if report::is_gone(change) => (12, "record", Tone::Faint),
         (Action::Delete, _) => (5, "delete", Tone::Warning),
         (Action::Update, Impact::PowerCycle) => (6, "power-cycle", Tone::Warning),
         (Action::Update, Impact::LiveGuest) => (7, "live", Tone::Change),
@@ -280,6 +281,9 @@ fn phrases(change: &Change, new: Option<&Fields>) -> Vec<String> {
         // What is on every host that needs it does not leave, as a guest does.
         Action::Delete if change.reason == Reason::Placement => {
             vec![format!("nothing on {host} needs it any more")]
+        }
+        Action::Delete if report::is_gone(change) => {
+            vec![format!("forgotten: {}", reason(&change.reason))]
         }
         Action::Delete => vec![reason(&change.reason)],
         Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst => {
@@ -375,7 +379,7 @@ fn later(change: &Change) -> Option<String> {
 
 /// An attribute with what it is and what it will be.
 pub(crate) fn attribute(change: &AttributeChange) -> String {
-    let by_hand = if change.drift { " (changed by hand)" } else { "" };
+    let by_hand = if change.drift { " (by hand)" } else { "" };
     format!("{}{by_hand}", tcloud_report::text::attribute(change))
 }
 

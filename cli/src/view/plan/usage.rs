@@ -131,9 +131,11 @@ fn amounts(all: &[u64], bytes: bool, largest: u64) -> (String, String) {
     (texts.join("/"), name)
 }
 
+/// The nearest tenth; what is there at all is never nothing.
 fn tenths(amount: u64, factor: u64) -> String {
-    let tenths = u128::from(amount) * 10 / u128::from(factor);
+    let tenths = (u128::from(amount) * 10 + u128::from(factor) / 2) / u128::from(factor);
     match tenths % 10 {
+        _ if tenths == 0 && amount > 0 => "<0.1".to_owned(),
         0 => format!("{}", tenths / 10),
         rest => format!("{}.{rest}", tenths / 10),
     }
