@@ -4,6 +4,7 @@ mod adoption;
 mod arguments;
 mod blame;
 mod commands;
+mod completion;
 mod consents;
 mod context;
 mod disk_world;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn work() -> ExitCode {
+    completion::answer();
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     if let Some(failure) = habits::one_dash(&words.collect::<Vec<_>>()) {
         return misspelt(&failure);

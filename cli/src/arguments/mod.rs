@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates;
 
 pub(crate) use address::Consent;
 pub(crate) use ci::{Ci, CiCommand, Comment};
@@ -20,6 +21,7 @@ pub(crate) use report::{Reports, Wanted};
 pub(crate) use run::{Agree, Apply, Destroy, Diff, Drift, Plan, Run, Scope, Watch};
 pub(crate) use sim::{Break, Latency, SetDrift, Sim, SimCommand, Target};
 
+use crate::completion;
 use crate::context::Told;
 
 /// Colours of the help text.
@@ -231,6 +233,7 @@ pub(crate) struct Fmt {
 )]
 pub(crate) struct Adopt {
     /// The address of the host, or its end.
+    #[arg(add = ArgValueCandidates::new(completion::hosts))]
     pub(crate) host: String,
     /// Names or UUIDs on the host, or kind/name; what they use comes along. Default: everything.
     pub(crate) names: Vec<String>,
@@ -260,7 +263,7 @@ pub(crate) struct Adopt {
     tcloud show next.tcloud-plan  a plan that was saved by `tcloud plan --out`")]
 pub(crate) struct Show {
     /// The address, or its end; or a file with a plan.
-    #[arg(value_name = "ADDRESS|PLANFILE")]
+    #[arg(value_name = "ADDRESS|PLANFILE", add = ArgValueCandidates::new(completion::addresses))]
     pub(crate) address: String,
     /// JSON on standard output.
     #[arg(long)]
@@ -278,7 +281,7 @@ pub(crate) struct Show {
     In a git checkout, each line is shown with its commit and author.")]
 pub(crate) struct Why {
     /// The address, or its end.
-    #[arg(value_name = "ADDRESS")]
+    #[arg(value_name = "ADDRESS", add = ArgValueCandidates::new(completion::addresses))]
     pub(crate) address: String,
     /// JSON on standard output.
     #[arg(long)]
@@ -310,6 +313,7 @@ pub(crate) enum StateCommand {
     /// Show what was last applied to one object.
     Show {
         /// The address, or its end.
+        #[arg(add = ArgValueCandidates::new(completion::addresses))]
         address: String,
         /// JSON on standard output.
         #[arg(long)]
@@ -328,6 +332,7 @@ pub(crate) enum StateCommand {
     /// Drop objects from it; what runs stays, and a plan will see it again by its stamp.
     Forget {
         /// The address.
+        #[arg(add = ArgValueCandidates::new(completion::addresses))]
         address: String,
         /// Do not ask.
         #[arg(long)]
@@ -420,14 +425,14 @@ pub(crate) struct Console {
     tcloud explain vm       a kind\n  tcloud explain E0101    an error")]
 pub(crate) struct Explain {
     /// A kind, the code of an error or warning, or `methods`.
+    #[arg(add = ArgValueCandidates::new(completion::topics))]
     pub(crate) topic: Option<String>,
 }
 
 /// Prints a completion script.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  tcloud completions bash > ~/.local/share/bash-completion/completions/tcloud"
-)]
+#[command(after_help = "Example, in ~/.bashrc:\n  source <(tcloud completions bash)\n\n\
+    The script asks tcloud itself, so that it also completes addresses of the project.")]
 pub(crate) struct Completions {
     /// For which shell.
     #[arg(value_enum)]

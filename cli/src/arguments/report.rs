@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use tcloud_report::{Format, Lang};
+
+use crate::completion;
 
 /// Which reports to write.
 #[derive(Clone, Debug, Default, Args)]
@@ -11,6 +14,7 @@ pub(crate) struct Reports {
     /// Write a report, to standard output instead of the text or to a file: json, terraform,
     /// gitlab-terraform, codequality, sarif, junit, github, markdown or html. Can be repeated.
     #[arg(long = "report", value_name = "FORMAT[=FILE]", value_parser = wanted)]
+    #[arg(add = ArgValueCandidates::new(completion::formats))]
     pub(crate) reports: Vec<Wanted>,
     /// The language of reports for people: en or de.
     #[arg(long, value_name = "LANG", value_parser = lang, default_value = "en")]

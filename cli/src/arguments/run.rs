@@ -4,9 +4,11 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
 use super::address::{Consent, consent};
 use super::{Inputs, Reports};
+use crate::completion;
 
 /// What plan and apply have in common.
 #[derive(Clone, Debug, Args)]
@@ -26,13 +28,13 @@ pub(crate) struct Run {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Scope {
     /// Only these, what lies in them and what they need; a glob such as `tenant.a.*`.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCandidates::new(completion::addresses))]
     pub(crate) target: Vec<String>,
     /// Not these, nor what needs them; a glob.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCandidates::new(completion::addresses))]
     pub(crate) exclude: Vec<String>,
     /// Make these anew, even if nothing differs; a glob.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", add = ArgValueCandidates::new(completion::addresses))]
     pub(crate) replace: Vec<String>,
     /// Only bring the record up to date with what runs; no host is changed.
     #[arg(long)]

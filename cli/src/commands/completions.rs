@@ -1,14 +1,12 @@
-//! `tcloud completions`: a script that completes commands and options in a shell.
+//! `tcloud completions`: a script that completes commands, options and addresses in a shell.
 
-use clap::CommandFactory;
-
-use crate::arguments::{Arguments, Completions};
+use crate::arguments::Completions;
+use crate::completion;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 
 pub(super) fn run(arguments: &Completions, context: &Context) -> Outcome {
-    let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "tcloud", &mut script);
+    let script = completion::script(&arguments.shell.to_string())?;
     context.terminal.print(&String::from_utf8_lossy(&script));
     Ok(Exit::Done)
 }

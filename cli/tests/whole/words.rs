@@ -142,3 +142,37 @@ fn a_guest_does_not_notice_itself_and_commands_are_not_broken() {
     let why = project.run(&["why", "vm.files"], 0);
     assert!(why.contains("the guest itself: runs on, what changes waits"), "{why}");
 }
+
+#[test]
+fn a_shell_completes_addresses_of_the_project_and_formats() {
+    let project = Project::with(TOWN);
+    let script = "source <(\"$TCLOUD\" completions bash)
+        PATH=\"$(dirname \"$TCLOUD\"):$PATH\"
+        complete_words() {
+            COMP_WORDS=(\"$@\") COMP_CWORD=$(($# - 1)) COMP_TYPE=9 COMPREPLY=()
+            local function=$(complete -p tcloud | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+            $function tcloud \"${COMP_WORDS[-1]}\" \"${COMP_WORDS[-2]}\"
+            echo \"${COMPREPLY[@]}\"
+        }
+        complete_words tcloud show tenant.a.v
+        complete_words tcloud plan --target tenant.a.vm
+        complete_words tcloud adopt ''
+        complete_words tcloud plan --report code
+        complete_words tcloud explain E001";
+    let output = std::process::Command::new("bash")
+        .args(["-c", script])
+        .current_dir(project.path())
+        .env("TCLOUD", env!("CARGO_BIN_EXE_tcloud"))
+        .output()
+        .expect("bash runs");
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<&str> = out.lines().collect();
+    let [show, target, adopt, report, explain] = lines[..] else {
+        panic!("{out}{}", String::from_utf8_lossy(&output.stderr));
+    };
+    assert_eq!(show, "tenant.a.vm.w tenant.a.volume.data");
+    assert_eq!(target, "tenant.a.vm.w");
+    assert!(adopt.contains("site.s.host.h") && !adopt.contains("tenant.a"), "{adopt}");
+    assert_eq!(report, "codequality");
+    assert!(explain.starts_with("E0010 E0011 "), "{explain}");
+}
