@@ -80,16 +80,14 @@ impl LibvirtHost {
         for (name, filter) in filters? {
             directory.add_filter(name, filter);
         }
-        let mut homes = HashMap::new();
-        let mut closed = HashMap::new();
+        let mut places = HashMap::new();
         for Pool { uuid, definition, power } in pools? {
             let name = definition.content_at("name").unwrap_or_default();
             let sealed = seals.get(&Place::Pool(name.clone()));
             let stamp: Option<Stamp> = sealed.map(|sealed| sealed.note.stamp.clone());
-            homes.insert(name.clone(), Home { name: name.clone(), uuid, stamp });
-            if power != Power::Runs {
-                closed.insert(name.clone(), definition.content_at("target/path"));
-            }
+            let home = Home { name: name.clone(), uuid, stamp };
+            let path = definition.content_at("target/path");
+            places.insert(name.clone(), Storage { home, path, runs: power == Power::Runs });
             if !DERIVED.contains(&name.as_str()) {
                 let note = sealed.map(|sealed| sealed.note.clone());
                 objects.push(pool::observed(&definition, uuid, note, power));
@@ -99,7 +97,7 @@ impl LibvirtHost {
         let volumes = volumes?;
         let on_top = on_top(&volumes);
         for (pool, xml) in &volumes {
-            let Some(home) = homes.get(pool) else { continue };
+            let Some(Storage { home, .. }) = places.get(pool) else { continue };
             let name = xml.content_at("name").unwrap_or_default();
             let sealed = seals.get(&Place::Volume(pool.clone(), name.clone()));
             found.extend(sealed.map(|sealed| sealed.place.clone()));
@@ -124,8 +122,9 @@ impl LibvirtHost {
                 objects.extend(seen);
             }
         }
-        objects.extend(stamps_alone(&seals, &found, &closed, &homes, deployment));
-        objects.extend(out_of_sight(&seals, &closed, &homes, deployment, &mut directory));
+        let seals: Vec<Sealed> =
+            seals.into_values().filter(|own| !found.contains(&own.place)).collect();
+        objects.extend(without_volume(&seals, &places, deployment, &mut directory));
         let guests = move |connect: &Connect| guests(connect, &directory);
         objects.extend(self.host.call("observe guests", QUICK, guests).await?);
         Ok(objects)
@@ -183,44 +182,42 @@ fn own_address(stamp: Option<&Stamp>, deployment: Uuid) -> Option<Address> {
     stamp.filter(|own| own.deployment == deployment).map(|own| own.address.clone())
 }
 
-/// Stamps of volumes that were begun and of which there is nothing else yet.
-fn stamps_alone(
-    seals: &HashMap<Place, Sealed>,
-    found: &HashSet<Place>,
-    closed: &HashMap<String, Option<String>>,
-    homes: &HashMap<String, Home>,
-    deployment: Uuid,
-) -> Vec<ObservedObject> {
-    let alone = seals.values().filter(|own| own.note.unfinished && !found.contains(&own.place));
-    let seen = alone.filter_map(|sealed| {
-        let Place::Volume(pool, _) = &sealed.place else { return None };
-        let home = homes.get(pool).filter(|_| !closed.contains_key(pool))?;
-        volume::left(home, sealed, deployment)
-    });
-    seen.collect()
+/// A pool that volumes are in.
+struct Storage {
+    home: Home,
+    /// Its directory, if it has one.
+    path: Option<String>,
+    runs: bool,
 }
 
-/// What is in pools that do not run cannot be looked at, and is not gone. `closed` has the directory
-/// of each of them.
-fn out_of_sight(
-    seals: &HashMap<Place, Sealed>,
-    closed: &HashMap<String, Option<String>>,
-    homes: &HashMap<String, Home>,
+/// What stamps of volumes tell of which nothing was found. In a pool that does not run nobody can look,
+/// and nothing is gone. In one that runs, the volume was begun and there is nothing else of it yet, or
+/// somebody has deleted it.
+fn without_volume(
+    seals: &[Sealed],
+    places: &HashMap<String, Storage>,
     deployment: Uuid,
     directory: &mut Directory,
 ) -> Vec<ObservedObject> {
     let mut all = Vec::new();
-    for sealed in seals.values() {
+    for sealed in seals {
         let Place::Volume(pool, name) = &sealed.place else { continue };
-        let Some((path, home)) = closed.get(pool).zip(homes.get(pool)) else { continue };
+        let Some(Storage { home, path, runs }) = places.get(pool) else { continue };
         let stamp = &sealed.note.stamp;
         if stamp.deployment == deployment {
             let path = path.as_ref().map(|path| format!("{path}/{name}"));
             for backing in backings(pool, name, path) {
-                directory.add_backing(backing, stamp.address.clone());
+                match runs {
+                    true => directory.add_gone(backing, stamp.address.clone()),
+                    false => directory.add_backing(backing, stamp.address.clone()),
+                }
             }
         }
-        all.extend(volume::remembered(name, home, sealed));
+        all.extend(match runs {
+            true if sealed.note.unfinished => volume::left(home, sealed, deployment),
+            true => None,
+            false => volume::remembered(name, home, sealed),
+        });
     }
     all
 }

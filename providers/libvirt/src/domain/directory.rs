@@ -59,6 +59,8 @@ pub struct Directory {
     by_backing: HashMap<Backing, Address>,
     /// Names of volumes that are not ours.
     foreign: HashMap<Backing, String>,
+    /// Where volumes of ours were that somebody has deleted.
+    gone: HashMap<Backing, Address>,
     /// What volumes are made on top of: paths.
     layers: HashMap<String, String>,
     by_name: HashMap<String, Address>,
@@ -126,6 +128,16 @@ impl Directory {
         self.foreign.insert(backing, name.to_owned());
     }
 
+    /// Adds where a volume of ours was that somebody has deleted, for reading only.
+    pub(crate) fn add_gone(&mut self, backing: Backing, address: Address) {
+        self.gone.insert(backing, address);
+    }
+
+    /// The volume of ours that a disk wrote to, where somebody has deleted it.
+    pub(super) fn gone_under(&self, disk: &Element) -> Option<&Address> {
+        self.gone.get(&Backing::of(disk)?)
+    }
+
     /// Adds that a volume is made on top of another: their paths.
     pub(crate) fn add_layer(&mut self, path: String, base: String) {
         self.layers.insert(path, base);
@@ -184,7 +196,8 @@ impl Directory {
     /// What attributes say for the volume behind a disk: its address, the name of a volume of
     /// others, or a path that no pool knows.
     pub(super) fn volume_value(&self, disk: &Element) -> Option<Value> {
-        if let Some((_, address)) = self.volume_of(disk) {
+        let own = self.volume_of(disk).map(|(_, address)| address);
+        if let Some(address) = own.or_else(|| self.gone_under(disk)) {
             return Some(Value::Ref(address.clone()));
         }
         let backing = Backing::of(disk)?;

@@ -30,7 +30,8 @@ pub(super) fn holds(guest: &Guest, directory: &Directory) -> Result<Vec<Hold>, F
             let Some(label) = label::of_disk(disk) else { continue };
             let path = AttrPath::attribute("disk").field(label.clone()).field("volume");
             if !holds.iter().any(|hold| hold.path.as_ref() == Some(&path)) {
-                holds.extend(of_disk(disk, &label, path, &name, directory));
+                let runs = domain.get("id").is_some();
+                holds.extend(of_disk(disk, runs, &label, path, &name, directory));
             }
         }
     }
@@ -39,6 +40,7 @@ pub(super) fn holds(guest: &Guest, directory: &Directory) -> Result<Vec<Hold>, F
 
 fn of_disk(
     disk: &Element,
+    runs: bool,
     label: &Name,
     path: AttrPath,
     guest: &str,
@@ -49,6 +51,19 @@ fn of_disk(
         (
             format!("libvirt is copying its disk {label}"),
             format!("wait, or end it: virsh blockjob {guest} {target} --pivot, or --abort"),
+        )
+    } else if directory.gone_under(disk).is_some() {
+        // Where it does not run, nothing is left that could be lost.
+        let path = Backing::of(disk).filter(|_| runs).map(|own| quoted(own.text()))?;
+        (
+            format!(
+                "somebody has deleted {path} under its disk {label}, and what is in it goes when the \
+                 guest stops"
+            ),
+            format!(
+                "copy it while the guest runs (virsh blockcopy {guest} {target} --dest PATH --pivot), \
+                 or give it up: virsh destroy {guest}"
+            ),
         )
     } else {
         directory.volume_of(disk).filter(|(depth, _)| *depth > 0)?;

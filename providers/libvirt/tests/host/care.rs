@@ -110,6 +110,7 @@ async fn what_is_held_does_not_change_and_nothing_is_lost() {
     snapshot_while_running(&host).await;
     copy(&host).await;
     saved(&host).await;
+    deleted(&host).await;
     guests_of_others(&host).await;
     pool_that_rests(&host).await;
     for (place, _) in world().iter().rev() {
@@ -212,16 +213,39 @@ async fn saved(host: &Host<'_>) {
     host.change(&base(GUEST), "memory").await.expect("less memory");
 }
 
+/// Somebody deletes a volume under its guest. While that runs, the data are still there.
+async fn deleted(host: &Host<'_>) {
+    let (guest, pool, root) = (host.name(GUEST), host.name(POOL), host.source());
+    let lost = || host.virsh(&format!("vol-delete {} --pool {pool}", host.name(DISK)));
+    host.virsh(&format!("start {guest} --paused"));
+    lost();
+    let (ours, holds) = host.held().await;
+    assert!(ours && holds[0].contains("somebody has deleted"), "{holds:?}");
+    host.virsh(&format!("blockcopy {guest} vda /srv/care/saved --transient-job --wait --pivot"));
+    assert!(!host.held().await.0);
+    host.virsh(&format!("destroy {guest}"));
+    host.lab.run(&["exec", "1", "mv", "/srv/care/saved", &root]).expect("put back");
+    host.virsh(&format!("pool-refresh {pool}"));
+    host.virsh(&format!("detach-disk {guest} vda --config"));
+    host.change(&base(GUEST), "disk.root").await.expect("its disk again");
+    lost();
+    assert_eq!(host.held().await, (true, vec![]));
+    assert!(host.client.observe(&address(DISK)).await.expect("a sweep").is_none());
+    host.client.create(&address(DISK), &base(DISK)).await.expect("another disk");
+    host.change(&base(GUEST), "disk.root.volume").await.expect("a guest with it");
+    assert_eq!((host.source(), host.held().await), (root, (true, vec![])));
+}
+
 /// Guests of others use what is ours.
 async fn guests_of_others(host: &Host<'_>) {
     let path = host.virsh(&format!("vol-path {} --pool {}", host.name(OTHER), host.name(POOL)));
+    let path = path.trim();
     let disk = |name: &str| {
         host.define(
             name,
             &format!(
                 "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>\
-                 <source file='{}'/><target dev='vda' bus='virtio'/></disk>",
-                path.trim()
+                 <source file='{path}'/><target dev='vda' bus='virtio'/></disk>"
             ),
         );
     };
