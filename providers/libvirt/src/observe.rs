@@ -3,12 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
 
 use tcloud_model::{
     Address, Hold, HostFacts, HostObservation, Name, ObservedObject, PoolFacts, Stamp,
 };
+use tokio::sync::oneshot;
 use uuid::Uuid;
 use virt::connect::Connect;
 use virt::error::ErrorNumber;
@@ -58,8 +59,24 @@ impl LibvirtHost {
         })
     }
 
-    /// Everything that there is on the host.
+    /// Everything that there is on the host. Guests are asked for with all else, and are understood
+    /// when it is known what they refer to.
     async fn objects(&self) -> Result<Vec<ObservedObject>, Failure> {
+        let (send, directory) = oneshot::channel();
+        let guests = move |connect: &Connect| guests(connect, directory);
+        // Guests are the last to be given a connection: those that they wait for have theirs.
+        let (objects, guests) =
+            tokio::join!(self.others(send), self.host.call("observe guests", 2 * QUICK, guests));
+        let mut objects = objects?;
+        objects.extend(guests?);
+        Ok(objects)
+    }
+
+    /// Everything but guests; what those refer to goes to who reads them.
+    async fn others(
+        &self,
+        send: oneshot::Sender<Directory>,
+    ) -> Result<Vec<ObservedObject>, Failure> {
         let (seals, networks, filters, pools, volumes) = tokio::join!(
             self.host.call("observe stamps", QUICK, seals),
             self.host.call("observe networks", QUICK, networks),
@@ -125,8 +142,8 @@ impl LibvirtHost {
         let seals: Vec<Sealed> =
             seals.into_values().filter(|own| !found.contains(&own.place)).collect();
         objects.extend(without_volume(&seals, &places, deployment, &mut directory));
-        let guests = move |connect: &Connect| guests(connect, &directory);
-        objects.extend(self.host.call("observe guests", QUICK, guests).await?);
+        // Who reads the guests may have failed already.
+        let _ = send.send(directory);
         Ok(objects)
     }
 }
@@ -302,13 +319,18 @@ fn filters(connect: &Connect) -> Result<Vec<(String, Element)>, Failure> {
     })
 }
 
-fn guests(connect: &Connect, directory: &Directory) -> Result<Vec<ObservedObject>, Failure> {
+fn guests(
+    connect: &Connect,
+    directory: oneshot::Receiver<Directory>,
+) -> Result<Vec<ObservedObject>, Failure> {
     let census = Census::of(connect)?;
+    // Nobody tells when all that the guests could refer to is not known.
+    let directory = LazyLock::new(|| directory.blocking_recv().ok());
     each(connect.list_all_domains(0)?, |domain| {
-        match observed_domain(domain, &census, directory) {
+        match observed_domain(domain, &census, || directory.as_ref()) {
             // It went away meanwhile.
             Err(failure) if failure.is(ErrorNumber::NoDomain) => Ok(None),
-            seen => seen.map(Some),
+            seen => seen,
         }
     })
 }

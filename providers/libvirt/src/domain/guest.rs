@@ -53,7 +53,9 @@ impl Guest {
         persistent: bool,
         active: bool,
     ) -> Result<Guest, Failure> {
-        let parsed = |flags| Ok::<_, Failure>(Element::parse(&domain.get_xml_desc(flags)?)?);
+        let parsed = |flags| {
+            Ok::<_, Failure>(Element::parse(&tcloud_libvirt_calls::definition(&domain, flags)?)?)
+        };
         let persistent = persistent.then(|| parsed(VIR_DOMAIN_XML_INACTIVE | flags)).transpose()?;
         let live = active.then(|| parsed(flags)).transpose()?;
         Ok(Guest { domain, live, persistent, saved: false })
@@ -89,28 +91,35 @@ impl Census {
     }
 }
 
-/// A guest as it is seen in a sweep.
-pub(crate) fn observed_domain(
+/// A guest as it is seen in a sweep; nothing when nobody says what it refers to, which is asked when
+/// its definitions are there.
+pub(crate) fn observed_domain<'d>(
     domain: Domain,
     census: &Census,
-    directory: &Directory,
-) -> Result<ObservedObject, Failure> {
+    directory: impl FnOnce() -> Option<&'d Directory>,
+) -> Result<Option<ObservedObject>, Failure> {
     let uuid = domain.get_uuid()?;
     // libvirt numbers what runs.
     let active = domain.get_id().is_some();
     let persistent = !active || !census.transient.contains(&uuid);
     let mut guest = Guest::definitions(domain, 0, persistent, active)?;
     guest.saved = !active && census.saved.contains(&uuid);
-    shown(&guest, persistent && census.autostart.contains(&uuid), directory)
+    let autostart = persistent && census.autostart.contains(&uuid);
+    directory().map(|directory| shown(&guest, uuid, autostart, directory)).transpose()
 }
 
 pub(super) fn observed(guest: &Guest, directory: &Directory) -> Result<ObservedObject, Failure> {
     // A guest that libvirt forgets when it stops cannot start with its host.
     let autostart = guest.persistent.is_some() && guest.domain.get_autostart()?;
-    shown(guest, autostart, directory)
+    shown(guest, guest.domain.get_uuid()?, autostart, directory)
 }
 
-fn shown(guest: &Guest, autostart: bool, directory: &Directory) -> Result<ObservedObject, Failure> {
+fn shown(
+    guest: &Guest,
+    uuid: Uuid,
+    autostart: bool,
+    directory: &Directory,
+) -> Result<ObservedObject, Failure> {
     let (live, persistent) = (guest.live.as_ref(), guest.persistent.as_ref());
     let executing = live.is_some() && power::is_executing(&guest.domain)?;
     let reading = super::read(&Definitions { live, persistent, autostart, executing }, directory);
@@ -123,7 +132,7 @@ fn shown(guest: &Guest, autostart: bool, directory: &Directory) -> Result<Observ
     Ok(ObservedObject {
         kind: shown_kind(stamp.as_ref(), "vm"),
         name: Name::from(guest.domain.get_name()?),
-        uuid: Some(guest.domain.get_uuid()?),
+        uuid: Some(uuid),
         stamp,
         attributes,
         pending: reading.pending,

@@ -1,8 +1,9 @@
 //! What a definition holds that attributes cannot say: it stays as it is, whatever is planned, and
 //! whoever adopts a guest is told. What libvirt adds to every guest by itself is not worth telling.
 
+use super::extension::{self, ends};
 use super::size::is_plain_cell;
-use super::{disk, extension, fixture};
+use super::{disk, fixture};
 use crate::kept::Kept;
 use crate::xml::Element;
 
@@ -26,24 +27,29 @@ const SAID: [&str; 16] = [
     "devices",
 ];
 
-/// How libvirt ends guests when nothing is said.
-const USUAL_ENDS: [(&str, &[&str]); 3] = [
-    ("on_poweroff", &["destroy"]),
-    ("on_reboot", &["restart"]),
-    ("on_crash", &["destroy", "restart"]),
-];
+/// How guests end: by what libvirt does when nothing is said, or by an attribute.
+const ENDS: [(&str, &[&str]); 3] =
+    [("on_poweroff", &["destroy"]), ("on_reboot", &ends::REBOOTS), ("on_crash", &ends::CRASHES)];
 
 /// What a definition holds that attributes cannot say, one thing each. `foreign` guests are told of
 /// by their machine type too: a guest that is made anew would get a newer one.
 pub(super) fn kept(domain: &Element, foreign: bool) -> Vec<String> {
-    let plain = extension::without(domain);
-    let domain = plain.as_ref().unwrap_or(domain);
+    let all = untold(domain, foreign);
+    // Most guests are plain, and to take the block out of one needs a copy of it.
+    match all.is_empty() {
+        true => all,
+        false => extension::without(domain).map_or(all, |plain| untold(&plain, foreign)),
+    }
+}
+
+/// The same, and what the block of what only libvirt has says.
+fn untold(domain: &Element, foreign: bool) -> Vec<String> {
     let mut kept = Kept::default();
     if !matches!(domain.get("type"), Some("kvm" | "qemu")) {
         kept.0.push(format!("domain type={}", domain.get("type").unwrap_or_default()));
     }
     for own in domain.all() {
-        let ends = USUAL_ENDS.iter().find(|(name, _)| own.name == *name);
+        let ends = ENDS.iter().find(|(name, _)| own.name == *name);
         let usual = match ends {
             Some((_, words)) => words.contains(&own.content().as_str()),
             None => SAID.contains(&own.name.as_str()),

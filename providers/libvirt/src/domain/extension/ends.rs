@@ -5,13 +5,16 @@ use tcloud_model::Value;
 use super::word;
 use crate::xml::Element;
 
+/// What can become of a guest that restarts itself.
+pub(in super::super) const REBOOTS: [&str; 2] = ["restart", "destroy"];
+
 /// What can become of a guest that crashes.
-pub(super) const CRASHES: [&str; 5] =
+pub(in super::super) const CRASHES: [&str; 5] =
     ["restart", "destroy", "preserve", "coredump-restart", "coredump-destroy"];
 
 pub(super) fn read_reboot(domain: &Element) -> Option<Value> {
     let found = domain.content_at("on_reboot");
-    word(Some(found.as_deref().unwrap_or("restart")), &["restart", "destroy"])
+    word(Some(found.as_deref().unwrap_or("restart")), &REBOOTS)
 }
 
 pub(super) fn write_reboot(domain: &mut Element, wanted: Option<&Value>) {
