@@ -13,6 +13,10 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 use virt::connect::Connect;
 use virt::error::ErrorNumber;
+use virt::network::Network;
+use virt::nwfilter::NWFilter;
+use virt::storage_pool::StoragePool;
+use virt::storage_vol::StorageVol;
 use virt_sys::{
     VIR_CONNECT_LIST_NETWORKS_ACTIVE, VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE,
     VIR_STORAGE_XML_INACTIVE,
@@ -47,26 +51,28 @@ impl LibvirtHost {
         let site = Arc::clone(&self.site);
         let facts = move |connect: &Connect| facts(connect, &site);
         // What the host has may take longer to answer than what runs on it.
+        let unread = Arc::new(Unread::default());
         let (facts, objects) =
-            tokio::join!(self.host.call("observe the host", QUICK, facts), self.objects());
+            tokio::join!(self.host.call("observe the host", QUICK, facts), self.objects(&unread));
         let mut objects = objects?;
         objects.sort_unstable_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
         Ok(HostObservation {
             host: self.site.host.clone(),
             facts: Some(facts?),
             objects,
-            problems: Vec::new(),
+            problems: unread.told(),
         })
     }
 
     /// Everything that there is on the host. Guests are asked for with all else, and are understood
     /// when it is known what they refer to.
-    async fn objects(&self) -> Result<Vec<ObservedObject>, Failure> {
+    async fn objects(&self, unread: &Arc<Unread>) -> Result<Vec<ObservedObject>, Failure> {
         let (send, directory) = oneshot::channel();
-        let guests = move |connect: &Connect| guests(connect, directory);
+        let noted = Arc::clone(unread);
+        let guests = move |connect: &Connect| guests(connect, directory, &noted);
         // Guests are the last to be given a connection: those that they wait for have theirs.
-        let (objects, guests) =
-            tokio::join!(self.others(send), self.host.call("observe guests", 2 * QUICK, guests));
+        let guests = self.host.call("observe guests", 2 * QUICK, guests);
+        let (objects, guests) = tokio::join!(self.others(send, unread), guests);
         let mut objects = objects?;
         objects.extend(guests?);
         Ok(objects)
@@ -76,13 +82,14 @@ impl LibvirtHost {
     async fn others(
         &self,
         send: oneshot::Sender<Directory>,
+        unread: &Arc<Unread>,
     ) -> Result<Vec<ObservedObject>, Failure> {
         let (seals, networks, filters, pools, volumes) = tokio::join!(
-            self.host.call("observe stamps", QUICK, seals),
-            self.host.call("observe networks", QUICK, networks),
-            self.host.call("observe rules", QUICK, filters),
-            self.host.call("observe pools", QUICK, pools),
-            self.host.call("observe volumes", QUICK, volumes),
+            self.ask("observe stamps", unread, seals),
+            self.ask("observe networks", unread, networks),
+            self.ask("observe rules", unread, filters),
+            self.ask("observe pools", unread, pools),
+            self.ask("observe volumes", unread, volumes),
         );
         let seals: HashMap<Place, Sealed> =
             seals?.into_iter().map(|sealed| (sealed.place.clone(), sealed)).collect();
@@ -111,7 +118,14 @@ impl LibvirtHost {
             }
         }
         let mut found = HashSet::new();
-        let volumes = volumes?;
+        let (volumes, blind): (Vec<_>, Vec<_>) =
+            volumes?.into_iter().partition(|own| own.1.is_some());
+        for (pool, _) in blind {
+            // As if it did not run: what is not seen there is not gone.
+            places.entry(pool).and_modify(|own: &mut Storage| own.runs = false);
+        }
+        let volumes: Vec<(String, Element)> =
+            volumes.into_iter().filter_map(|(pool, xml)| Some((pool, xml?))).collect();
         let on_top = on_top(&volumes);
         for (pool, xml) in &volumes {
             let Some(Storage { home, .. }) = places.get(pool) else { continue };
@@ -146,6 +160,58 @@ impl LibvirtHost {
         let _ = send.send(directory);
         Ok(objects)
     }
+
+    /// Asks for all of one sort.
+    async fn ask<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        unread: &Arc<Unread>,
+        read: fn(&Connect, &Unread) -> Result<Vec<T>, Failure>,
+    ) -> Result<Vec<T>, Failure> {
+        let unread = Arc::clone(unread);
+        self.host.call(what, QUICK, move |connect| read(connect, &unread)).await
+    }
+}
+
+/// What could not be read, so that all else can be told.
+#[derive(Debug, Default)]
+struct Unread(Mutex<Vec<String>>);
+
+impl Unread {
+    /// How many are named.
+    const NAMED: usize = 10;
+
+    /// What was read; `None` with a note when it could not be. A connection that broke is an error:
+    /// nobody knows then what is there.
+    fn note<T>(
+        &self,
+        connect: &Connect,
+        what: &str,
+        name: &str,
+        read: Result<Option<T>, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        match read {
+            Err(failure @ (Failure::Libvirt(_) | Failure::Xml(_))) if alive(connect) => {
+                let told = format!("{what} {} could not be read: {failure}", quoted(name));
+                self.0.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
+    fn told(&self) -> Vec<String> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        all.sort_unstable();
+        let more = all.len().saturating_sub(Unread::NAMED);
+        all.truncate(Unread::NAMED);
+        all.extend((more > 0).then(|| format!("and {more} more could not be read")));
+        all
+    }
+}
+
+fn alive(connect: &Connect) -> bool {
+    connect.is_alive().unwrap_or(false)
 }
 
 /// Reads each of many objects; `None` is what went away meanwhile. libvirt answers several calls of
@@ -247,25 +313,32 @@ fn backings(pool: &str, volume: &str, path: Option<String>) -> Vec<Backing> {
 }
 
 /// The stamps of pools and volumes.
-fn seals(connect: &Connect) -> Result<Vec<Sealed>, Failure> {
-    each(connect.list_all_secrets(0)?, |secret| stamp::read(&secret))
+fn seals(connect: &Connect, unread: &Unread) -> Result<Vec<Sealed>, Failure> {
+    each(connect.list_all_secrets(0)?, |secret| {
+        let name = secret.get_uuid_string()?;
+        unread.note(connect, "secret", &name, stamp::read(&secret))
+    })
 }
 
-fn networks(connect: &Connect) -> Result<Vec<ObservedObject>, Failure> {
+fn networks(connect: &Connect, unread: &Unread) -> Result<Vec<ObservedObject>, Failure> {
     let mut active = HashSet::new();
     for network in connect.list_all_networks(VIR_CONNECT_LIST_NETWORKS_ACTIVE)? {
         active.insert(network.get_uuid()?);
     }
-    each(connect.list_all_networks(0)?, |network| {
+    let read = |network: &Network, name: &str| {
         let uuid = network.get_uuid()?;
-        let Some(definitions) = Definitions::of(&network, active.contains(&uuid))? else {
+        let Some(definitions) = Definitions::of(network, active.contains(&uuid))? else {
             return Ok(None);
         };
         let filter = match definitions.is_stamped() {
-            true => firewall::find(connect, &firewall::network_name(&network.get_name()?))?,
+            true => firewall::find(connect, &firewall::network_name(name))?,
             false => None,
         };
         Ok(Some(network::observed(&definitions, uuid, filter.as_ref())))
+    };
+    each(connect.list_all_networks(0)?, |network| {
+        let name = network.get_name()?;
+        unread.note(connect, "network", &name, read(&network, &name))
     })
 }
 
@@ -276,62 +349,86 @@ struct Pool {
     power: Power,
 }
 
-fn pools(connect: &Connect) -> Result<Vec<Pool>, Failure> {
+fn pools(connect: &Connect, unread: &Unread) -> Result<Vec<Pool>, Failure> {
     let mut active = HashSet::new();
     for pool in connect.list_all_storage_pools(VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)? {
         active.insert(pool.get_uuid()?);
     }
-    let mut all = Vec::new();
-    for pool in connect.list_all_storage_pools(0)? {
+    let read = |pool: &StoragePool| {
         let uuid = pool.get_uuid()?;
-        if let Some(xml) = pool.get_xml_desc(VIR_STORAGE_XML_INACTIVE).or_absent()? {
-            let power = Power::of(&pool, active.contains(&uuid))?;
-            all.push(Pool { uuid, definition: Element::parse(&xml)?, power });
-        }
-    }
-    Ok(all)
-}
-
-/// Volumes, each with the name of its pool.
-fn volumes(connect: &Connect) -> Result<Vec<(String, Element)>, Failure> {
-    let mut all = Vec::new();
-    for pool in connect.list_all_storage_pools(VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)? {
-        let name = pool.get_name()?;
-        let volumes = pool.list_all_volumes(0).or_absent()?;
-        all.extend(volumes.into_iter().flatten().map(|volume| (name.clone(), volume)));
-    }
-    each(all, |(pool, volume)| {
-        let Some(xml) = volume.get_xml_desc(0).or_absent()? else { return Ok(None) };
-        Ok(Some((pool, Element::parse(&xml)?)))
+        let Some(xml) = pool.get_xml_desc(VIR_STORAGE_XML_INACTIVE).or_absent()? else {
+            return Ok(None);
+        };
+        let power = Power::of(pool, active.contains(&uuid))?;
+        Ok(Some(Pool { uuid, definition: Element::parse(&xml)?, power }))
+    };
+    each(connect.list_all_storage_pools(0)?, |pool| {
+        unread.note(connect, "pool", &pool.get_name()?, read(&pool))
     })
 }
 
+/// A volume with the name of its pool; none for what is there and could not be read.
+type InPool = (String, Option<Element>);
+
+/// Volumes, each with the name of its pool.
+fn volumes(connect: &Connect, unread: &Unread) -> Result<Vec<InPool>, Failure> {
+    let mut all = Vec::new();
+    let mut blind = Vec::new();
+    for pool in connect.list_all_storage_pools(VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)? {
+        let name = pool.get_name()?;
+        let listed = pool.list_all_volumes(0).or_absent();
+        blind.extend(listed.is_err().then(|| (name.clone(), None)));
+        let listed = unread.note(connect, "the volumes of pool", &name, listed)?;
+        all.extend(listed.into_iter().flatten().map(|volume| (name.clone(), volume)));
+    }
+    let read = |volume: &StorageVol| {
+        let xml = volume.get_xml_desc(0).or_absent()?;
+        Ok(xml.map(|xml| Element::parse(&xml)).transpose()?)
+    };
+    let mut seen = each(all, |(pool, volume)| {
+        let xml = read(&volume);
+        let is_blind = xml.is_err();
+        let xml = unread.note(connect, "volume", &volume.get_name()?, xml)?;
+        Ok((xml.is_some() || is_blind).then_some((pool, xml)))
+    })?;
+    seen.extend(blind);
+    Ok(seen)
+}
+
 /// The rules of NICs, by the names of their filters. A host may not have any such thing.
-fn filters(connect: &Connect) -> Result<Vec<(String, Element)>, Failure> {
+fn filters(connect: &Connect, unread: &Unread) -> Result<Vec<(String, Element)>, Failure> {
     let mut filters = match connect.list_all_nw_filters(0) {
         Err(error) if error.code() == ErrorNumber::NoSupport => Vec::new(),
         other => other?,
     };
     filters.retain(|own| own.get_name().is_ok_and(|name| name.starts_with(firewall::NIC)));
+    let read = |filter: &NWFilter| {
+        let xml = filter.get_xml_desc(0).or_absent()?;
+        Ok(xml.map(|xml| Element::parse(&xml)).transpose()?)
+    };
     each(filters, |filter| {
-        let Some(xml) = filter.get_xml_desc(0).or_absent()? else { return Ok(None) };
-        Ok(Some((filter.get_name()?, Element::parse(&xml)?)))
+        let name = filter.get_name()?;
+        let seen = unread.note(connect, "nwfilter", &name, read(&filter))?;
+        Ok(seen.map(|xml| (name, xml)))
     })
 }
 
 fn guests(
     connect: &Connect,
     directory: oneshot::Receiver<Directory>,
+    unread: &Unread,
 ) -> Result<Vec<ObservedObject>, Failure> {
     let census = Census::of(connect)?;
     // Nobody tells when all that the guests could refer to is not known.
     let directory = LazyLock::new(|| directory.blocking_recv().ok());
     each(connect.list_all_domains(0)?, |domain| {
-        match observed_domain(domain, &census, || directory.as_ref()) {
+        let name = domain.get_name()?;
+        let seen = match observed_domain(domain, &census, || directory.as_ref()) {
             // It went away meanwhile.
             Err(failure) if failure.is(ErrorNumber::NoDomain) => Ok(None),
             seen => seen,
-        }
+        };
+        unread.note(connect, "guest", &name, seen)
     })
 }
 

@@ -69,3 +69,31 @@ async fn a_crashed_guest_is_stopped_and_started_where_that_is_meant() {
     host.crash();
     host.client.delete(&guest).await.expect("deleted");
 }
+
+/// Somebody put metadata into a guest that are nested too deep to be read: it alone is not seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_cannot_be_read_hides_nothing_else() {
+    let lab = Lab::get();
+    let deployment = Deployment::new("deep");
+    let provider = lab.provider(&deployment).await;
+    let client = client(&*provider, &deployment);
+    let base = with(&fields(ATTRIBUTES), "running", Value::Bool(false));
+    let places = ["tenant.deep.vm.one", "tenant.deep.vm.two"].map(address);
+    for place in &places {
+        client.create(place, &base).await.expect("a guest");
+    }
+    let [one, two] = [0, 1].map(|n| client.identity(&places[n]).name.to_string());
+    let deep = format!("{}{}", "<a>".repeat(80), "</a>".repeat(80));
+    let metadata = ["metadata", &one, "--uri", "urn:deep", "--config"];
+    lab.virsh(&[&metadata[..], &["--key", "deep", "--set", &deep]].concat());
+    let seen = provider.observe().await.expect("a sweep");
+    let told: Vec<_> = seen.problems.iter().filter(|own| own.contains("nested deeper")).collect();
+    assert!(told.len() == 1 && told[0].contains(&format!("guest \"{one}\"")), "{told:?}");
+    let is_seen = |name: &str| seen.objects.iter().any(|own| own.name == *name);
+    assert!(!is_seen(&one) && is_seen(&two), "the other one is");
+    lab.virsh(&[&metadata[..], &["--remove"]].concat());
+    for place in &places {
+        assert!(client.observe(place).await.expect("a sweep").is_some());
+        client.delete(place).await.expect("deleted");
+    }
+}
