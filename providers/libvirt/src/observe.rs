@@ -118,14 +118,7 @@ impl LibvirtHost {
             }
         }
         let mut found = HashSet::new();
-        let (volumes, blind): (Vec<_>, Vec<_>) =
-            volumes?.into_iter().partition(|own| own.1.is_some());
-        for (pool, _) in blind {
-            // As if it did not run: what is not seen there is not gone.
-            places.entry(pool).and_modify(|own: &mut Storage| own.runs = false);
-        }
-        let volumes: Vec<(String, Element)> =
-            volumes.into_iter().filter_map(|(pool, xml)| Some((pool, xml?))).collect();
+        let volumes = looked_into(volumes?, &mut places);
         let on_top = on_top(&volumes);
         for (pool, xml) in &volumes {
             let Some(Storage { home, .. }) = places.get(pool) else { continue };
@@ -271,6 +264,23 @@ struct Storage {
     /// Its directory, if it has one.
     path: Option<String>,
     runs: bool,
+}
+
+/// The volumes that could be read. A pool with others in it is as one that does not run: what is not
+/// seen there is not gone.
+fn looked_into(
+    volumes: Vec<InPool>,
+    places: &mut HashMap<String, Storage>,
+) -> Vec<(String, Element)> {
+    let mut seen = Vec::with_capacity(volumes.len());
+    for (pool, xml) in volumes {
+        match (xml, places.get_mut(&pool)) {
+            (Some(xml), _) => seen.push((pool, xml)),
+            (None, Some(place)) => place.runs = false,
+            (None, None) => {}
+        }
+    }
+    seen
 }
 
 /// What stamps of volumes tell of which nothing was found. In a pool that does not run nobody can look,
