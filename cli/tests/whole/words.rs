@@ -113,6 +113,14 @@ fn a_plan_without_a_host_says_in_json_how_the_command_ends() {
 }
 
 #[test]
+fn the_first_host_that_does_not_answer_is_the_cause_and_not_its_size() {
+    let project = Project::with(TOWN);
+    project.run(&["plan"], 0);
+    project.run(&["sim", "unreachable", "site.s.host.h"], 0);
+    refused(&project, "plan", &["cannot be placed: its only host does not answer", "-vv plan"]);
+}
+
+#[test]
 fn a_refresh_and_a_report_of_drift_promise_no_change() {
     let project = applied();
     project.run(&["sim", "drift", "tenant.a.vm.w", "vcpus=4"], 0);

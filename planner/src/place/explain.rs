@@ -51,6 +51,8 @@ impl<'a> Problems<'a> {
         let mut message = format!("no host has room for {} ({size})", name(&head.address));
         if hosts.is_empty() {
             message = format!("{} cannot run anywhere: no host is declared", name(&head.address));
+        } else if let Some(why) = nobody_answers(board, candidates) {
+            message = format!("{} cannot be placed: {why}", name(&head.address));
         }
         let hidden = hosts.len().saturating_sub(HOSTS_SHOWN);
         for (_, line) in hosts.into_iter().take(HOSTS_SHOWN) {
@@ -171,9 +173,41 @@ fn help(board: &Board<'_>, group: &Group<'_>, candidates: usize) -> String {
         return format!("make room on {host}, or leave `host` out and let tcloud choose");
     }
     if hosts.is_empty() {
-        return "allow it on another host, or add one".to_owned();
+        return to_allow(board, candidates);
     }
     "make it smaller, give a host more `capacity`, or add a host".to_owned()
+}
+
+/// Why nothing can be placed at all: no host answers.
+fn nobody_answers(board: &Board<'_>, candidates: usize) -> Option<&'static str> {
+    let (constraint, _) = board.hosts(candidates);
+    let number = board.inventory.hosts.len();
+    let silent =
+        |host| matches!(constraint.refuses(&board.inventory, host), Some(Refusal::Silent(_)));
+    (0..number).all(silent).then_some(match number {
+        1 => "its only host does not answer",
+        _ => "no host answers",
+    })
+}
+
+/// What lets a host take something, when none may: what the nearest one lacks.
+fn to_allow(board: &Board<'_>, candidates: usize) -> String {
+    let (constraint, _) = board.hosts(candidates);
+    let all = 0..board.inventory.hosts.len();
+    let refusals = all.filter_map(|host| constraint.refuses(&board.inventory, host));
+    match refusals.min_by_key(order) {
+        Some(Refusal::Silent(_)) => {
+            "bring a host back; `tcloud -vv plan` says what is asked of it, and what it answers"
+                .to_owned()
+        }
+        Some(Refusal::Drained) => "take `drain` off a host, or add one".to_owned(),
+        Some(Refusal::NoPool(Store::Any)) => {
+            "declare a pool beside the host: `pool local { type = \"dir\", path = \"/srv/tcloud\" }`"
+                .to_owned()
+        }
+        Some(Refusal::NoPool(_)) => "declare such a pool, or ask for another one".to_owned(),
+        _ => "allow it on another host, or add one".to_owned(),
+    }
 }
 
 /// What a group takes up, in words.

@@ -374,6 +374,23 @@ fn without_any_host_the_message_says_so() {
     assert_eq!(problems[0].message, "vm `a` cannot run anywhere: no host is declared");
 }
 
+#[test]
+fn what_every_host_lacks_is_what_the_help_is_about() {
+    let told = |world: &World, text: &str| {
+        let problems = world.place(text).expect_err("nothing fits");
+        let head = problems[0].message.lines().next().unwrap_or_default().to_owned();
+        (head, problems[0].help.clone().unwrap_or_default())
+    };
+    let host = "site.m.host.kvm1 capacity.vcpus=8 capacity.memory=64GiB";
+    let silent = World { silent: vec!["kvm1"], ..World::default() };
+    let (head, help) = told(&silent, &format!("{host}\ntenant.t.vm.a vcpus=1 memory=1GiB"));
+    assert_eq!(head, "vm `a` cannot be placed: its only host does not answer");
+    assert!(help.starts_with("bring a host back"), "{help}");
+    let (head, help) = told(&World::default(), &format!("{host}\ntenant.t.volume.v size=1GiB"));
+    assert_eq!(head, "no host has room for volume `v` (1 GiB)");
+    assert!(help.starts_with("declare a pool"), "{help}");
+}
+
 mod properties {
     use proptest::prelude::*;
     use tcloud_model::Fields;
