@@ -105,7 +105,7 @@ fn a_saved_plan_is_applied_exactly_or_not_at_all() {
     project.run(&["plan", "--out", "first.tcloud-plan"], 0);
     project.run(&["apply", "first.tcloud-plan", "--yes"], 0);
     let (_, err) = project.run(&["apply", "first.tcloud-plan", "--yes"], 5);
-    assert!(err.contains("stale"), "{err}");
+    assert!(err.contains("plan again"), "{err}");
     project.run(&["plan", "--exit-code"], 0);
 }
 
