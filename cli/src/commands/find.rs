@@ -32,7 +32,7 @@ pub(super) fn find<'a>(
             let failure = Failure::new(format!("there is nothing at `{text}`"));
             Err(match (diagnostic::nearest(text, ends), names.len()) {
                 (Some(near), _) => failure.help(format!("did you mean `{near}`?")),
-                (None, 1..=FEW) => failure.help(format!("there is: {}", names.join(", "))),
+                (None, 1..=FEW) => failure.help(format!("there is: {}", list(&names, 300))),
                 (None, _) => failure.help("`tcloud state list` shows what is managed"),
             })
         }

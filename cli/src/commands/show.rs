@@ -26,6 +26,10 @@ pub(super) async fn run(arguments: &Show, context: &Context) -> Outcome {
         return Err(Failure::new("reports are about plans")
             .help("name a file that `tcloud plan --out` wrote"));
     }
+    if arguments.address.ends_with(".tcloud-plan") {
+        return Err(Failure::new(format!("there is no file {}", path.display()))
+            .help("`tcloud plan --out FILE` saves a plan"));
+    }
     let known = look::look(context.path(None), &arguments.inputs, context).await?;
     let desired = known.text.program.desired();
     let mut all: BTreeSet<&Address> = desired.resources.keys().collect();

@@ -8,7 +8,7 @@ use miette::{
     SourceCode,
 };
 use serde_json::json;
-use tcloud_model::{Diagnostic, FileId, Label, Severity, Sources, Span};
+use tcloud_model::{Diagnostic, FileId, Label, Severity, Sources, Span, codes};
 
 use super::layout::count;
 use super::snippet::Snippet;
@@ -90,7 +90,8 @@ fn object(diagnostic: &Diagnostic, sources: &Sources) -> serde_json::Value {
 fn closing(diagnostics: &[&Diagnostic], fine: Option<usize>) -> String {
     let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
     let warnings = diagnostics.len() - errors;
-    let mut files: Vec<FileId> = diagnostics.iter().map(|d| d.primary.span.file).collect();
+    let placed = diagnostics.iter().filter(|diagnostic| !is_nowhere(diagnostic));
+    let mut files: Vec<FileId> = placed.map(|d| d.primary.span.file).collect();
     files.sort_unstable();
     files.dedup();
     let kinds = match (errors, warnings) {
@@ -105,7 +106,11 @@ fn closing(diagnostics: &[&Diagnostic], fine: Option<usize>) -> String {
         Some(fine) => format!("; {fine} objects are fine"),
         None => String::new(),
     };
-    format!("{kinds} in {}{fine}\n", count(files.len(), "file"))
+    let place = match files.len() {
+        0 => String::new(),
+        files => format!(" in {}", count(files, "file")),
+    };
+    format!("{kinds}{place}{fine}\n")
 }
 
 /// One diagnostic.
@@ -123,7 +128,7 @@ pub(crate) fn one(diagnostic: &Diagnostic, sources: &Sources, palette: Palette) 
         },
         help: help(diagnostic, sources),
         source: snippet(sources, home, &labels),
-        labels: texts(&labels),
+        labels: if is_nowhere(diagnostic) { Vec::new() } else { texts(&labels) },
         related: far
             .map(|label| Shown {
                 message: escape(&label.text).into_owned(),
@@ -137,6 +142,14 @@ pub(crate) fn one(diagnostic: &Diagnostic, sources: &Sources, palette: Palette) 
             .collect(),
     };
     draw(&shown, palette)
+}
+
+/// Whether it is about no text, but about what was said to the program: `--target`. What is wrong with
+/// a file as a whole stands at its beginning too.
+fn is_nowhere(diagnostic: &Diagnostic) -> bool {
+    let of_file = diagnostic.code.0.starts_with("E00") || diagnostic.code == codes::E0309;
+    let nowhere = diagnostic.primary.span == Span::new(FileId(0), 0, 0);
+    nowhere && !of_file && diagnostic.secondary.is_empty()
 }
 
 fn snippet<'a>(sources: &'a Sources, file: FileId, labels: &[&Label]) -> Snippet<'a> {
@@ -231,6 +244,9 @@ impl Report for Shown<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        if self.labels.is_empty() {
+            return None;
+        }
         Some(Box::new(self.labels.iter().enumerate().map(|(number, text)| {
             let text = (!text.is_empty()).then(|| text.clone());
             let span = self.source.mark(number);
