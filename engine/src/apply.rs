@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tcloud_model::{Address, Digest, ObjectId, ObservedState, State};
+use tcloud_model::{Address, Digest, ObjectId, ObservedState, OperationKind, PathStep, State};
 use tcloud_planner::fit::Crowded;
 use tcloud_planner::plan::{Expectation, Plan, Step, StepId};
 use tcloud_state::{
@@ -158,11 +158,27 @@ async fn prepare(
     Ok(Prepared { silent, revealed })
 }
 
-/// The scopes that a step may write to.
+/// The scopes that a step may write to, and those of the networks that it gives addresses out of:
+/// a network that is exposed to others has one list of addresses, and two runs must not choose from
+/// it at the same time.
 fn scopes_of(step: &Step) -> BTreeSet<Scope> {
     let records = step.records.iter().map(|(object, _)| Scope::of(&object.address));
     let asked = step.operation.iter().map(|operation| Scope::of(&operation.object.address));
-    records.chain(asked).collect()
+    let plugs = step.operation.iter().filter(|operation| plugs(&operation.action));
+    let references = plugs.flat_map(|operation| &operation.references);
+    let networks = references.filter(|(to, _)| to.kind() == "network");
+    records.chain(asked).chain(networks.map(|(to, _)| Scope::of(to))).collect()
+}
+
+/// Whether an operation plugs cards into networks.
+fn plugs(action: &OperationKind) -> bool {
+    match action {
+        OperationKind::Create { .. } => true,
+        OperationKind::Update { changed, .. } => changed
+            .iter()
+            .any(|path| matches!(path.0.first(), Some(PathStep::Field(field)) if field == "nic")),
+        _ => false,
+    }
 }
 
 /// The scope in whose chain a step is written.

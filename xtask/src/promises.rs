@@ -130,6 +130,9 @@ const LIMITS: &str = "
 * A host does not know leases. A process that stands still in the very moment between the last look at its lease and the request to the
   host sends that request when it goes on, even if another run has taken over meanwhile. The store refuses everything that it then
   wants to write, and the next plan sees what it did.
+* Room on hosts and in pools is counted when a plan is made and again under its leases, by what runs then. Two tenants who apply in the
+  same moment hold different leases, and neither sees yet what the other is about to make there: a host that is almost full can be
+  given more than its `capacity`, which the next plan tells. Quotas, and addresses of any network, are given out under one lease.
 * While the clock of the *store* is wrong, two runs may both ask hosts; they still never both write.
 * A provider that says that it deleted something, and did not, is believed until the next plan looks: it finds the object by its stamp.
 * What a failing disk does inside of a state file is SQLite's and PostgreSQL's part: the simulator tears and loses what was not synced at

@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tcloud_engine::{ApplyError, ApplyEvent, Control, HoldError, Limits, Stop};
+use tcloud_model::{Address, Identity, ObjectId};
 use tcloud_state::{Body, Filter, MemoryStore, Selection, SqliteStore, Store};
 
 use crate::plan::{from_nothing, plan, wanted};
-use crate::world::{World, listening, run};
+use crate::world::{World, deployment, host, listening, run};
 
 fn patient() -> Limits {
     Limits { lease_wait: Duration::from_secs(60), ..Limits::default() }
@@ -46,6 +47,32 @@ async fn runs_in_different_tenants_do_not_wait() {
     let (a, b) = tokio::join!(one.apply(&first, &r1, &silent), two.apply(&second, &r2, &silent));
     assert!(a.expect("applied").is_success() && b.expect("applied").is_success());
     assert_eq!(begun.elapsed(), Duration::from_millis(100));
+}
+
+/// A network that is exposed has one list of addresses for all who use it.
+#[tokio::test(start_paused = true)]
+async fn runs_that_plug_guests_into_the_same_network_wait() {
+    let world = World::slow();
+    let network: Address = "tenant.c.network.n".parse().expect("an address");
+    let object = ObjectId { address: network.clone(), host: host(1), incarnation: 0 };
+    let identity = Identity::derive(&deployment(), &object, true);
+    let [first, second] = ["a/x 1", "b/x 1"].map(|text| {
+        let mut plan = from_nothing(text);
+        let operation = plan.steps[0].operation.as_mut().expect("it asks");
+        operation.references.push((network.clone(), identity.clone()));
+        Arc::new(plan)
+    });
+    let one = world.engine_of(1001, patient(), Arc::clone(&world.store));
+    let two = world.engine_of(1002, patient(), Arc::clone(&world.store));
+    let (silent, r1, r2) = (Control::silent(), run("apply"), run("apply"));
+    let (a, b) = tokio::join!(one.apply(&first, &r1, &silent), two.apply(&second, &r2, &silent));
+    assert!(a.expect("applied").is_success() && b.expect("applied").is_success());
+    let log = world.log();
+    let overlaps = log
+        .iter()
+        .zip(&log[1..])
+        .any(|(one, next)| !one.ends_with("ended") && !next.ends_with("ended"));
+    assert!(!overlaps, "{log:?}");
 }
 
 #[tokio::test(start_paused = true)]
