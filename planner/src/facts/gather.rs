@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use tcloud_model::{
-    Address, DesiredGraph, Diagnostic, FileId, Identity, ObjectId, ObservedObject, Role, Span,
-    Stamp, codes,
+    Address, DesiredGraph, Diagnostic, FileId, Identity, ObjectId, ObservedObject, Record, Role,
+    Span, codes,
 };
 
 use super::{Facts, Known};
@@ -101,6 +101,11 @@ impl<'a> Facts<'a> {
         desired: &DesiredGraph,
         known: &mut IndexMap<Key, Found<'a>>,
     ) {
+        let moved = if input.wishes.goal == Goal::Refresh {
+            MovedRecords::new()
+        } else {
+            moved_records(input, desired)
+        };
         for host in &input.observed.hosts {
             for live in &host.objects {
                 let stamp = live.stamp.as_ref().filter(|s| s.deployment == input.deployment.id);
@@ -118,7 +123,14 @@ impl<'a> Facts<'a> {
                     host: host.host.clone(),
                     incarnation: stamp.incarnation,
                 };
-                self.match_live(input, known, &stamped, stamp, live);
+                let meant = moved
+                    .get(&(&stamped.host, &stamp.address))
+                    .filter(|(_, record)| live.is(record.kind.as_str(), &record.identity));
+                let object = match meant {
+                    Some((id, record)) => self.now(id, record.stamp.previous.as_ref()),
+                    None => self.now(&stamped, stamp.previous.as_ref()),
+                };
+                self.match_live(input, known, &stamped, object, live);
             }
         }
     }
@@ -128,10 +140,9 @@ impl<'a> Facts<'a> {
         input: &Input<'a>,
         known: &mut IndexMap<Key, Found<'a>>,
         stamped: &ObjectId,
-        stamp: &Stamp,
+        object: ObjectId,
         live: &'a ObservedObject,
     ) {
-        let object = self.now(stamped, stamp.previous.as_ref());
         let moved = object.address != stamped.address;
         let key = Key { object, copy: 0 };
         let same = |found: &Found<'_>| {
@@ -199,6 +210,21 @@ impl<'a> Facts<'a> {
             }
         }
     }
+}
+
+/// Records of what was moved, by their hosts and the addresses from which.
+type MovedRecords<'a> = IndexMap<(&'a Address, &'a Address), (&'a ObjectId, &'a Record)>;
+
+/// Those whose object may still carry its old stamp, because a provider only said that it put on the
+/// new one: the text has the new address and no longer the old one, as the record has.
+fn moved_records<'a>(input: &Input<'a>, desired: &DesiredGraph) -> MovedRecords<'a> {
+    let declared = |address: &Address| desired.resources.contains_key(address);
+    let moved = input.state.records.iter().filter_map(|(id, record)| {
+        let previous = record.stamp.previous.as_ref()?;
+        let agreed = declared(&id.address) && !declared(previous);
+        agreed.then_some(((&id.host, previous), (id, record)))
+    });
+    moved.collect()
 }
 
 /// A host that could not read everything has not said that something is gone: what was not seen there

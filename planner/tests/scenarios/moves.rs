@@ -367,3 +367,15 @@ fn a_moved_object_may_change_too() {
         Some(&Value::Bytes(20 << 30))
     );
 }
+
+/// A provider said that it put on the new stamp, and did not.
+#[test]
+fn what_was_only_said_to_be_moved_is_moved_again_without_its_statement() {
+    let mut world = World::with(&volume("a", ""));
+    world.up(&(volume("b", "") + &moved("volume.a", "volume.b")));
+    let stamp = world.live("tenant.t.volume.b").stamp.as_mut().expect("a stamp");
+    (stamp.address, stamp.previous) = (address("tenant.t.volume.a"), None);
+    let plan = world.up(&volume("b", ""));
+    assert_eq!(lines(&plan), ["move b: none"]);
+    assert!(world.plan(&volume("b", "")).is_empty());
+}
