@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The rows that have to be there. Those between are of what is not built yet.
-const ROWS: [std::ops::RangeInclusive<u32>; 3] = [1..=12, 15..=15, 17..=30];
+/// The rows that have to be there.
+const ROWS: std::ops::RangeInclusive<u32> = 1..=37;
 
 /// What unpacks archives or speaks to Git. None of it is compiled in.
 const UNPACKING: [&str; 10] =
@@ -48,7 +48,7 @@ fn is_test(source: &str, name: &str) -> bool {
 #[test]
 fn each_row_names_tests_that_exist() {
     let table = table();
-    for row in ROWS.into_iter().flatten() {
+    for row in ROWS {
         let tests = table.get(&row).unwrap_or_else(|| panic!("row {row} is missing"));
         assert!(!tests.is_empty(), "row {row} has no test");
     }
@@ -66,7 +66,10 @@ fn nothing_is_compiled_in_that_opens_archives_or_fetches_modules() {
     let lock = read("Cargo.lock");
     assert!(lock.contains("\nname = \"serde\"\n"), "it is a list of packages");
     for name in UNPACKING {
-        assert!(!lock.contains(&format!("\nname = \"{name}\"\n")), "{name}: write rows 13 to 16");
+        assert!(
+            !lock.contains(&format!("\nname = \"{name}\"\n")),
+            "{name}: rows 13, 14 and 16 need tests of their own"
+        );
     }
 }
 
