@@ -71,8 +71,6 @@ impl Call<'_> {
             }
             OperationKind::Update { attributes, stamp, changed, .. } => {
                 let (network, _) = self.own_network(operation)?;
-                // Before the stamp, which says that all is done.
-                self.define_network_filter(&network.get_name()?, identity.uuid, attributes)?;
                 self.change_network(&network, attributes, stamp)?;
                 if changed.contains(&AttrPath::attribute(Name::new(STOPPED))) {
                     self.bring_back(network)?;
@@ -149,7 +147,6 @@ impl Call<'_> {
         let network = match self.network(identity.uuid)? {
             Some(_) => {
                 let (network, _) = self.own_network(operation)?;
-                self.define_network_filter(&network.get_name()?, identity.uuid, attributes)?;
                 self.change_network(&network, attributes, stamp)?;
                 network
             }
@@ -212,6 +209,8 @@ impl Call<'_> {
         let mut after = before.clone();
         write(&mut after, uuid, attributes)?;
         check_in_place(&read(&before), &read(&after))?;
+        // What is refused changes no rules, and the stamp says that all is done.
+        self.define_network_filter(&network.get_name()?, uuid, attributes)?;
         self.change_ranges(network, &before, &after)?;
         let old = Note::of(&before);
         let idle = old.as_ref().is_some_and(|note| note.idle);
