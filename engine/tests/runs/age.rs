@@ -79,6 +79,10 @@ async fn a_late_record_is_stale() {
     assert!(removes.steps.iter().all(|step| step.operation.is_none()) && !removes.is_empty());
     let Err(ApplyError::Stale(stale)) = world.apply(&writes).await else { panic!("it applies") };
     assert_eq!(stale[0].changed, "it is gone");
+    world.inner().problems.push("a guest could not be read".to_owned());
+    let Err(ApplyError::Stale(stale)) = world.apply(&writes).await else { panic!("it applies") };
+    assert_eq!(stale[0].changed, "it could not be read");
+    world.inner().problems.clear();
     assert!(loaded(&world).await.state.records.is_empty());
     reach(&world, "a 1").await;
     let Err(ApplyError::Stale(stale)) = world.apply(&removes).await else { panic!("it applies") };

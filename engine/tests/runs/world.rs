@@ -64,6 +64,8 @@ type Objects = BTreeMap<(Name, Name), ObservedObject>;
 
 #[derive(Default)]
 pub(crate) struct Inner {
+    /// What hosts could not read.
+    pub(crate) problems: Vec<String>,
     pub(crate) hosts: BTreeMap<Address, Objects>,
     pub(crate) down: Vec<Address>,
     /// Faults by the action's word and the object's name, each used once.
@@ -332,7 +334,7 @@ impl ConfiguredProvider for Connected {
                 migrates: true,
             }),
             objects: objects.into_values().rev().collect(),
-            problems: Vec::new(),
+            problems: inner.problems.clone(),
         })
     }
 
