@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: &Drift, context: &Context) -> Outcome {
     let root = context.path(arguments.path.as_ref());
     let earlier = arguments.since.as_ref().map(|file| earlier(&context.path(Some(file))));
     let earlier = earlier.transpose()?;
-    let known = look::look(root.clone(), &arguments.inputs, context).await?;
+    let known = look::look_for_drift(root.clone(), &arguments.inputs, context).await?;
     let all = &known.plan.drift;
     let known_before = |own: &&Drifted| earlier.iter().flatten().any(|earlier| earlier == *own);
     let drift: Vec<Drifted> = all.iter().filter(|own| !known_before(own)).cloned().collect();

@@ -33,6 +33,40 @@ pub(super) async fn look(
     inputs: &Inputs,
     context: &Context,
 ) -> Result<Known, Failure> {
+    let (project, text, state, observed) = facts(root, inputs, context).await?;
+    let plan = text.plan(&project, &state, &observed, &no_wishes(), context)?;
+    Ok(Known { text, state, observed, plan })
+}
+
+/// The same for who wants to know nothing but what was changed by hand: where the text asks for what
+/// is refused, that is still told, against what was applied.
+pub(super) async fn look_for_drift(
+    root: PathBuf,
+    inputs: &Inputs,
+    context: &Context,
+) -> Result<Known, Failure> {
+    let (project, text, state, observed) = facts(root, inputs, context).await?;
+    let plan = match text.try_plan(&project, &state, &observed, &no_wishes()) {
+        Ok(plan) => plan,
+        Err(_) => {
+            let wishes = Wishes { goal: Goal::Refresh, ..no_wishes() };
+            let mut plan = text.plan(&project, &state, &observed, &wishes, context)?;
+            plan.unchecked.push(
+                "what the text asks for, which is refused (tcloud plan says why); this is what differs \
+                 from what was applied"
+                    .to_owned(),
+            );
+            plan
+        }
+    };
+    Ok(Known { text, state, observed, plan })
+}
+
+async fn facts(
+    root: PathBuf,
+    inputs: &Inputs,
+    context: &Context,
+) -> Result<(Project, Text, State, ObservedState), Failure> {
     let project = Project::open(root, context).await?;
     let text = project.program(inputs, context)?;
     let store = project.store(inputs, Access::Read, context).await?;
@@ -40,8 +74,7 @@ pub(super) async fn look(
     let state = engine.load().await?.state;
     let observed = engine.observe().await;
     engine.shutdown().await;
-    let plan = text.plan(&project, &state, &observed, &no_wishes(), context)?;
-    Ok(Known { text, state, observed, plan })
+    Ok((project, text, state, observed))
 }
 
 /// What the text says, and nothing else.

@@ -22,7 +22,7 @@ pub(super) async fn run(arguments: &Watch, context: &Context) -> Outcome {
     let mut looked = false;
     loop {
         let root = context.path(arguments.path.as_ref());
-        let known = match look::look(root, &arguments.inputs, context).await {
+        let known = match look::look_for_drift(root, &arguments.inputs, context).await {
             Ok(known) => known,
             // Where nothing could ever be seen there is nothing to wait for.
             Err(failure) if !looked => return Err(failure),

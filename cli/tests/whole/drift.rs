@@ -43,6 +43,19 @@ fn only_what_an_earlier_report_does_not_know_is_told() {
     assert!(ended.err.contains("nowhere.json cannot be read"), "{}", ended.err);
 }
 
+/// What the text asks for fits on no host; what somebody did at night is told all the same.
+#[test]
+fn drift_is_told_where_a_plan_is_refused() {
+    let project = applied();
+    project.run(&["sim", "drift", GUEST, "memory=6GiB"], 0);
+    project.write("more.tcloud", "tenant other {\n  vm a { vcpus = 1, memory = 64GiB }\n}\n");
+    assert!(project.ended(&["plan"]).err.contains("E0"));
+    let ended = project.ended(&["drift", "--exit-code"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.err);
+    assert!(ended.out.contains("memory 4 GiB -> 6 GiB"), "{}", ended.out);
+    assert!(ended.err.contains("which is refused (tcloud plan says why)"), "{}", ended.err);
+}
+
 #[test]
 fn a_watch_tells_of_a_change_and_of_its_end() {
     let project = applied();
