@@ -77,6 +77,12 @@ fn cannot_limit(error: &Error) -> bool {
     words.contains("Child process (tc ") && part.iter().any(|part| words.contains(part))
 }
 
+/// Whether a disk is there and QEMU may not have it, as QEMU or libvirt say it; there is no code.
+fn is_closed_to_qemu(words: &str) -> bool {
+    let opened = ["Could not open '", "Cannot access storage file '"];
+    words.contains("Permission denied") && opened.iter().any(|begun| words.contains(begun))
+}
+
 /// libvirt's words, with a word of ours where they do not say what is meant.
 fn said(error: &Error) -> String {
     let words = error.message().trim().escape_debug().to_string().replace("\\'", "'");
@@ -90,6 +96,10 @@ fn said(error: &Error) -> String {
              cls_u32 and act_police: {words}"
         ),
         ErrorNumber::AccessDenied => format!("the account lacks a right for this: {words}"),
+        _ if is_closed_to_qemu(&words) => format!(
+            "QEMU may not open a file of this guest: its account has to get through every directory \
+             above it, and what confines it (AppArmor, SELinux) has to let it: {words}"
+        ),
         _ => words,
     }
 }
@@ -120,4 +130,22 @@ impl<T> Absent<T> for Result<T, Error> {
 /// A name from outside in a message: in quotes, with what could disturb a terminal escaped.
 pub(crate) fn quoted(text: &str) -> String {
     Value::text(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_closed_to_qemu;
+
+    #[test]
+    fn a_disk_that_qemu_may_not_open_is_told_from_one_that_is_not_there() {
+        let words = "internal error: QEMU unexpectedly closed the monitor (vm='a'): -blockdev \
+                     {\"driver\":\"file\"}: Could not open '/root/a.qcow2': Permission denied";
+        assert!(is_closed_to_qemu(words));
+        assert!(is_closed_to_qemu(
+            "Cannot access storage file '/root/a.qcow2' (as uid:64055, gid:108): Permission denied"
+        ));
+        assert!(!is_closed_to_qemu(
+            &words.replace("Permission denied", "No such file or directory")
+        ));
+    }
 }
