@@ -300,6 +300,14 @@ impl Tree {
             .take_while(move |(_, block)| block.kind.name == *kind)
     }
 
+    /// What is called like this in a body or around it, as a path: `network.office`.
+    pub(crate) fn called(&self, body: BodyId, name: &str) -> Option<String> {
+        let named = |block: &&Block| block.name.as_ref().is_some_and(|own| own.name == *name);
+        let blocks = self.outwards(body).flat_map(|body| self.body(body).blocks.iter());
+        let found = blocks.map(|id| self.block(*id)).find(named)?;
+        Some(format!("{}.{name}", found.kind.name))
+    }
+
     /// Whether a block of this name has a word that is no kind: it is reported there, and may be what
     /// a reference is about.
     pub(crate) fn has_misspelt(&self, body: BodyId, name: &str) -> bool {

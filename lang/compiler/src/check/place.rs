@@ -110,7 +110,8 @@ impl<'c> Infer<'c> {
         let components = self.tree.components.iter().map(|component| component.name.name.as_str());
         let kinds: Vec<&str> =
             self.shapes.kinds().map(|(word, _)| word.as_str()).chain(components).collect();
-        self.report(unknown::name(name, at, &words, &kinds));
+        let called = self.tree.called(scope.body, name);
+        self.report(unknown::name(name, at, &words, &kinds, called));
         UNKNOWN
     }
 
@@ -175,15 +176,18 @@ impl<'c> Infer<'c> {
             let blocks = self.tree.blocks_of_kind(*body, kind);
             known.extend(blocks.filter_map(|(_, b)| b.name.as_ref().map(|n| n.name.as_str())));
         }
-        let place = scopes.iter().find_map(|body| match self.tree.body(*body).owner {
-            Owner::Block(block) => {
-                let block = self.tree.block(block);
-                block.name.as_ref().map(|name| format!("{}.{}", block.kind.name, name.name))
+        // What is looked for in scopes around each other is missed in none of them.
+        let place = scopes.iter().filter(|_| scopes.len() == 1).find_map(|body| {
+            match self.tree.body(*body).owner {
+                Owner::Block(block) => {
+                    let block = self.tree.block(block);
+                    block.name.as_ref().map(|name| format!("{}.{}", block.kind.name, name.name))
+                }
+                Owner::Component(component) => {
+                    Some(format!("component {}", self.tree.component(component).name.name))
+                }
+                Owner::Root | Owner::Check => None,
             }
-            Owner::Component(component) => {
-                Some(format!("component {}", self.tree.component(component).name.name))
-            }
-            Owner::Root | Owner::Check => None,
         });
         self.report(unknown::member(kind, name, at, place.as_deref(), known));
         UNKNOWN

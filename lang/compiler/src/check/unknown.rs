@@ -7,8 +7,15 @@ use tcloud_syntax::ast::Ident;
 use super::habit;
 use super::structure::suggest;
 
-/// A first word that is no variable. `words` are the variables, `kinds` the kinds and components.
-pub(crate) fn name(name: &str, at: Span, words: &[&str], kinds: &[&str]) -> Diagnostic {
+/// A first word that is no variable. `words` are the variables, `kinds` the kinds and components, and
+/// `called` is what in reach has this name: `network.office`.
+pub(crate) fn name(
+    name: &str,
+    at: Span,
+    words: &[&str],
+    kinds: &[&str],
+    called: Option<String>,
+) -> Diagnostic {
     if let Some(help) = habit::path(name, None) {
         return Diagnostic::error(codes::E0010, at, format!("tcloud has no `{name}`")).help(help);
     }
@@ -24,6 +31,12 @@ pub(crate) fn name(name: &str, at: Span, words: &[&str], kinds: &[&str]) -> Diag
         let message = format!("`{name}` is a kind, a name has to follow");
         return Diagnostic::error(codes::E0301, at, message)
             .help(format!("write `{name}.NAME`, or `{name}.*` for all of them"));
+    }
+    if let Some(path) = called {
+        return Diagnostic::error(codes::E0301, at, format!("there is no `{name}`"))
+            .label(format!("did you mean `{path}`?"))
+            .help(format!("write `{path}`: the kind stands before the name"))
+            .fix(at, path);
     }
     let meant =
         nearest(name, words.iter().copied()).or_else(|| nearest(name, kinds.iter().copied()));
@@ -68,6 +81,9 @@ pub(crate) fn member(
 pub(crate) fn field(subject: &str, field: &Ident, mut known: Vec<&str>) -> Diagnostic {
     let message = format!("{subject} has no `{}`", field.name);
     let diagnostic = Diagnostic::error(codes::E0306, field.span, message);
+    if field.name == "id" {
+        return diagnostic.help("leave it out: a path means the object itself");
+    }
     known.sort_unstable();
     known.dedup();
     let list = match known.len() {

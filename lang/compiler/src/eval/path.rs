@@ -103,7 +103,8 @@ impl<'p> Eval<'p> {
         let components = self.tree.components.iter().map(|component| component.name.name.as_str());
         let kinds: Vec<&str> =
             self.shapes.kinds().map(|(word, _)| word.as_str()).chain(components).collect();
-        let diagnostic = unknown::name(name, at, &words, &kinds);
+        let called = self.tree.called(self.body_of(env.scope), name);
+        let diagnostic = unknown::name(name, at, &words, &kinds, called);
         self.report(diagnostic)
     }
 
@@ -186,7 +187,8 @@ impl<'p> Eval<'p> {
             let blocks = self.tree.blocks_of_kind(self.body_of(*scope), kind);
             known.extend(blocks.filter_map(|(_, b)| b.name.as_ref().map(|n| n.name.as_str())));
         }
-        let place = scopes.iter().find_map(|scope| self.state.get(*scope).address.as_ref());
+        let alone = scopes.iter().filter(|_| scopes.len() == 1);
+        let place = alone.into_iter().find_map(|scope| self.state.get(*scope).address.as_ref());
         let place = place.map(ToString::to_string);
         let diagnostic = unknown::member(kind, name, at, place.as_deref(), known);
         self.report(diagnostic)
