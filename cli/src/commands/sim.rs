@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tcloud_model::value::human_size;
-use tcloud_model::{Address, AttrPath, Fields, Name, Value};
+use tcloud_model::{Address, AttrPath, Catalog, Fields, Name, Value, diagnostic};
 use tcloud_provider_sim::{Contents, Control, Fault, How, Latency, Listing};
 
 use crate::arguments::{self, SimCommand};
@@ -208,7 +208,30 @@ fn drift(hosts: &Hosts, arguments: &arguments::SetDrift) -> Outcome {
     let changes: Vec<(AttrPath, Option<Value>)> =
         arguments.attributes.iter().map(|text| attribute(text)).collect::<Result<_, _>>()?;
     hosts.on(&arguments.target, |control, target| {
-        changes.iter().try_for_each(|(path, value)| control.drift(target, path, value.clone()))
+        let listings = control.list()?;
+        let meant = listings.iter().find(|listing| is_meant(listing, target));
+        for (path, value) in &changes {
+            meant.map_or(Ok(()), |listing| exists(&listing.object.kind, path))?;
+            control.drift(target, path, value.clone())?;
+        }
+        Ok::<(), Failure>(())
+    })
+}
+
+/// Refuses a word that the kind does not have: nobody would see that it changes nothing.
+fn exists(kind: &str, path: &AttrPath) -> Result<(), Failure> {
+    let catalog = Catalog::core();
+    let names = path.names();
+    let (Some(schema), Some(first)) = (catalog.get(kind), names.first()) else { return Ok(()) };
+    let attributes = schema.attributes.iter().map(|own| &own.name);
+    let known = attributes.chain(schema.blocks.iter().map(|own| &own.name));
+    if known.clone().any(|name| name == first) {
+        return Ok(());
+    }
+    let failure = Failure::new(format!("{kind} has no attribute `{first}`"));
+    Err(match diagnostic::nearest(first, known.map(Name::as_str)) {
+        Some(near) => failure.help(format!("did you mean `{near}`?")),
+        None => failure.help(format!("`tcloud explain {kind}` lists them")),
     })
 }
 

@@ -126,6 +126,7 @@ fn the_first_host_that_does_not_answer_is_the_cause_and_not_its_size() {
 #[test]
 fn a_refresh_and_a_report_of_drift_promise_no_change() {
     let project = applied();
+    refused(&project, "sim drift tenant.a.vm.w vcpu=4", &["did you mean `vcpus`?"]);
     project.run(&["sim", "drift", "tenant.a.vm.w", "vcpus=4"], 0);
     let report = project.run(&["drift", "--report", "markdown"], 0);
     assert!(report.contains("Drift of town: 1 object was changed by hand"), "{report}");
