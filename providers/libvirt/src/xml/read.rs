@@ -224,8 +224,8 @@ fn is_blank_byte(byte: u8) -> bool {
 /// Nearly all texts are ASCII, which takes no decoding. All bytes are looked at, so that many are at
 /// once.
 fn check_characters(text: &str) -> Result<(), Trouble> {
-    let controls = text.bytes().filter(|own| *own < b' ' && !is_blank_byte(*own)).count();
-    if controls == 0 && (text.is_ascii() || text.chars().all(is_allowed)) {
+    let controls = text.bytes().fold(false, |any, own| any | (own < b' ') & !is_blank_byte(own));
+    if !controls && (text.is_ascii() || text.chars().all(is_allowed)) {
         Ok(())
     } else {
         malformed("it has a character that XML cannot hold")

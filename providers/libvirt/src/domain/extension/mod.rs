@@ -179,17 +179,22 @@ pub(super) fn write(domain: &mut Element, wanted: Option<&Fields>) {
 
 /// What a definition says that would not hold without the block.
 pub(super) fn said(domain: &Element) -> Fields {
-    let odd =
-        |(name, value): &(&Name, &Value)| **value != Value::None && USUAL.get(name) != Some(*value);
+    let odd = |(name, value): &(&Name, &Value)| is_odd(name, value);
     let own = |(name, value): (&Name, &Value)| (name.clone(), value.clone());
     read(domain).iter().filter(odd).map(own).collect()
+}
+
+/// Whether a value would not hold if nothing was said.
+fn is_odd(name: &str, value: &Value) -> bool {
+    *value != Value::None && USUAL.get(name) != Some(value)
 }
 
 /// The definition without what the block says of it; nothing when it says nothing, or only what
 /// becomes of the guest when it ends, which takes no copy to know.
 pub(super) fn without(domain: &Element) -> Option<Element> {
-    let is_end = |name: &Name| ["on_reboot", "on_crash"].contains(&name.as_str());
-    said(domain).iter().any(|(name, _)| !is_end(name)).then(|| {
+    let is_end = |own: &&Own| ["on_reboot", "on_crash"].contains(&own.name);
+    let is_odd = |own: &Own| (own.read)(domain).is_some_and(|value| is_odd(own.name, &value));
+    ALL.iter().filter(|own| !is_end(own)).any(is_odd).then(|| {
         let mut plain = domain.clone();
         write(&mut plain, None);
         plain
