@@ -84,7 +84,7 @@ impl Site {
         let mut known = self.capability.lock().unwrap_or_else(PoisonError::into_inner);
         match *known {
             Some(capability) => Ok(capability),
-            None => Ok(*known.insert(Capability::ask(connect, self.accel)?)),
+            None => Ok(*known.insert(Capability::ask(connect, self.accel, &self.directory)?)),
         }
     }
 

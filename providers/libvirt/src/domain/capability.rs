@@ -1,13 +1,10 @@
 //! What a host can run guests with. Asked once, when the first guest is made.
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use virt::connect::Connect;
-use virt::domain::Domain;
-use virt_sys::VIR_DOMAIN_START_AUTODESTROY;
 
-use super::{Accel, machine};
+use super::{Accel, trial};
 use crate::failure::Failure;
 use crate::xml::Element;
 
@@ -22,13 +19,14 @@ pub(crate) struct Capability {
     pub(crate) tpm: bool,
 }
 
-/// How long a guest of nothing may take to find that it has nothing to start. On a processor it
-/// takes a quarter of a second.
-const TRIAL: Duration = Duration::from_secs(3);
-
 impl Capability {
-    /// Asks a host. With `accel` it is known what runs guests; else it is tried.
-    pub(crate) fn ask(connect: &Connect, accel: Option<Accel>) -> Result<Capability, Failure> {
+    /// Asks a host. With `accel` it is known what runs guests; else it is tried, and what came of it is
+    /// kept in the host's `directory`.
+    pub(crate) fn ask(
+        connect: &Connect,
+        accel: Option<Accel>,
+        directory: &Path,
+    ) -> Result<Capability, Failure> {
         let kvm = match accel {
             Some(Accel::Tcg) => None,
             _ => domain_capabilities(connect, Accel::Kvm).ok(),
@@ -41,7 +39,7 @@ impl Capability {
                 );
             }
             (Some(accel), _) => accel,
-            (None, Some(_)) if starts(connect) => Accel::Kvm,
+            (None, Some(_)) if trial::passes(connect, directory)? => Accel::Kvm,
             (None, _) => Accel::Tcg,
         };
         let capabilities = match kvm {
@@ -70,46 +68,4 @@ fn domain_capabilities(connect: &Connect, accel: Accel) -> Result<Element, Failu
         0,
     )?;
     Ok(Element::parse(&xml)?)
-}
-
-/// Whether the processor really runs guests: a machine inside a machine may have `/dev/kvm` and get
-/// nowhere with it. A guest without anything to start comes to rest at once.
-fn starts(connect: &Connect) -> bool {
-    let Ok(xml) = trial().write() else { return false };
-    let Ok(domain) = Domain::create_xml(connect, &xml, VIR_DOMAIN_START_AUTODESTROY) else {
-        return false;
-    };
-    let until = Instant::now() + TRIAL;
-    let mut rests = false;
-    while !rests && Instant::now() < until {
-        sleep(Duration::from_millis(100));
-        let command =
-            r#"{"execute":"human-monitor-command","arguments":{"command-line":"info registers"}}"#;
-        rests =
-            domain.qemu_monitor_command(command, 0).is_ok_and(|answer| answer.contains("HLT=1"));
-    }
-    // It goes with the connection at the latest.
-    let _ = domain.destroy();
-    rests
-}
-
-/// A guest of nothing, with the CPU that guests get: where a machine inside a machine shows features
-/// that it does not let others use, QEMU's own default would run and no guest of ours.
-fn trial() -> Element {
-    let name = format!("tcloud-trial-{}", uuid::Uuid::new_v4().simple());
-    let none = |kind: &str| Element::new(kind).attr("model", "none");
-    let devices = Element::new("devices")
-        .child(Element::new("controller").attr("type", "usb").attr("model", "none"))
-        .child(none("memballoon"));
-    let kind = Element::new("type").attr("arch", "x86_64").attr("machine", "q35").text("hvm");
-    let mut trial = Element::new("domain")
-        .attr("type", "kvm")
-        .child(Element::new("name").text(name))
-        .child(Element::new("memory").attr("unit", "MiB").text(64))
-        .child(Element::new("vcpu").text(1))
-        .child(Element::new("os").child(kind))
-        .child(Element::new("features").child(Element::new("acpi")))
-        .child(devices);
-    machine::write_cpu(&mut trial, machine::CPU_MODE);
-    trial
 }

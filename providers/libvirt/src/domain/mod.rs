@@ -13,7 +13,7 @@
 //! * `read` – attributes from definitions ([`read`]); `kept` – what attributes cannot say.
 //! * `room` – how much more can be plugged into a running guest.
 //! * `paths` – attributes by their paths; `change` – what a running guest can be given at once.
-//! * `capability` – what a host can run guests with.
+//! * `capability`, `trial` – what a host can run guests with.
 //! * `resolve`, `media` – what references lead to, and the medium with the first settings.
 //! * `addresses` – the addresses that networks keep for its NICs.
 //! * `power`, `seen`, `wait` – starting, stopping, waiting, and where an address is seen.
@@ -49,6 +49,7 @@ mod resolve;
 mod room;
 mod seen;
 mod size;
+mod trial;
 mod wait;
 mod words;
 

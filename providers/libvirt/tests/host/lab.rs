@@ -61,8 +61,14 @@ impl Lab {
         Lab { directory, keeper }
     }
 
-    fn path(&self) -> PathBuf {
+    /// Its directory.
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("lab")
+    }
+
+    /// Where deployments keep their own files.
+    pub(crate) fn own(&self) -> PathBuf {
+        self.directory.path().join("deployment")
     }
 
     /// Runs the laboratory's script.
@@ -104,22 +110,32 @@ impl Lab {
         fields
     }
 
-    /// Reaches the host behind a URI, as a deployment.
+    /// Reaches the host behind a URI, as a deployment. Guests run the same on every machine: a
+    /// processor that runs guests here and fails them there would be tested by chance.
     pub(crate) async fn reach(
         &self,
         uri: &str,
         deployment: &Deployment,
     ) -> Result<Arc<dyn ConfiguredProvider>, ProviderError> {
+        self.reach_with(uri, deployment, &[("accel", "tcg")]).await
+    }
+
+    /// The same, with other attributes of the host.
+    pub(crate) async fn reach_with(
+        &self,
+        uri: &str,
+        deployment: &Deployment,
+        more: &[(&str, &str)],
+    ) -> Result<Arc<dyn ConfiguredProvider>, ProviderError> {
         let mut attributes = Fields::new();
-        attributes.insert("uri", Value::text(uri));
-        // The same on every machine: a processor that runs guests here and fails them there would
-        // be tested by chance.
-        attributes.insert("accel", Value::text("tcg"));
+        for (name, value) in more.iter().chain(&[("uri", uri)]) {
+            attributes.insert(*name, Value::text(value));
+        }
         let config = HostConfig {
             host: host(),
             deployment: deployment.id,
             attributes: Arc::new(attributes),
-            directory: self.directory.path().join("deployment"),
+            directory: self.own(),
         };
         LibvirtProvider::new().configure(&config).await
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tcloud_model::Deployment;
 use tcloud_provider::Retry;
 
-use crate::lab::Lab;
+use crate::lab::{Lab, address, client, fields};
 
 async fn refused(lab: &Lab, uri: &str) -> String {
     match lab.reach(uri, &Deployment::new("reach")).await {
@@ -71,4 +71,30 @@ async fn a_daemon_that_stalls_or_dies_is_told_and_comes_back() {
     assert!(error.retry != Retry::Never, "{error:?}");
     lab.run(&["restart", "1"]).expect("a daemon");
     provider.observe().await.expect("a sweep after the crash");
+}
+
+/// Whether the machine's processor can run guests is not known here; that every run comes to the same
+/// is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_processor_that_runs_no_guests_is_remembered() {
+    let lab = Lab::get();
+    let (deployment, uri) = (Deployment::new("trial"), lab.uri("unix"));
+    let guest = fields(
+        r#"{"vcpus":1,"memory":{"$bytes":67108864},"firmware":"bios","machine":"q35","running":false}"#,
+    );
+    let mut types = Vec::new();
+    for place in ["tenant.trial.vm.a", "tenant.trial.vm.b"].map(address) {
+        let provider = lab.reach_with(&uri, &deployment, &[]).await.expect("a host");
+        let client = client(&*provider, &deployment);
+        client.create(&place, &guest).await.expect("a guest");
+        let xml = lab.virsh(&["dumpxml", client.identity(&place).name.as_str()]);
+        types.push(xml.lines().next().expect("a line").to_owned());
+        client.delete(&place).await.expect("it is removed");
+    }
+    assert_eq!(types[0], types[1]);
+    let marks = std::fs::read_dir(lab.own().join("images")).into_iter().flatten().flatten();
+    let marks = marks.filter(|own| own.file_name().to_string_lossy().starts_with("no-kvm-"));
+    let offered = lab.run(&["virsh", "1", "domcapabilities", "--virttype", "kvm"]).is_ok();
+    let tried = offered && types[0].contains("qemu");
+    assert_eq!(marks.count(), usize::from(tried), "{types:?}");
 }
