@@ -73,7 +73,9 @@ pub(crate) fn power(wanted: &Wanted<'_>, known: &Known<'_>, draft: &mut Draft) {
 
 /// What there is no room for in a running guest waits for its next start.
 fn crowd(mut room: Room, changes: &mut [AttributeChange]) {
-    for change in changes.iter_mut().filter(|change| change.impact == Impact::Live) {
+    let plugs =
+        |change: &&mut AttributeChange| matches!(change.impact, Impact::Live | Impact::LiveGuest);
+    for change in changes.iter_mut().filter(plugs) {
         let (before, after) = (&change.before, &change.after);
         let left = match (&change.path.names()[..], before, after) {
             ([block, _], None, Some(Value::Map(own))) if kinds::needs_slot(block, own) => {
