@@ -125,6 +125,18 @@ What was on its way then arrives, or not. The next run settles what is open, app
 ";
 
 const LIMITS: &str = "
+## What comes in
+
+Each attack and each mistake that is known of is a row of `tests/bad-input.md` with the tests that fail when it does harm. What has to hold
+for *every* input of the readers – text, formatter, plan file, journal, frames of plugins, settings, lock file, XML – stands in `tests/fuzz`:
+`tests/run` tries any bytes, and sound input with something wrong in it, for a moment. For as long as you like, with `cargo-fuzz` and a
+nightly compiler:
+
+    cargo install cargo-fuzz
+    cargo +nightly fuzz run grammar
+
+or `formatter`, `plan_file`, `journal`, `frames`, `settings`, `lock`, `xml`. An input that breaks something becomes a test of its reader.
+
 ## What is not promised
 
 * A host does not know leases. A process that stands still in the very moment between the last look at its lease and the request to the
