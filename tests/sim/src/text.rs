@@ -96,10 +96,15 @@ impl Text {
         self.statements.clear();
         self.tenants.values_mut().for_each(|tenant| tenant.guests.clear());
         for (name, tenant) in &self.tenants {
-            let places = tenant.networks.keys().flat_map(|own| HOSTS.map(|host| (own, host)));
-            for (network, host) in places {
-                if why.contains(&format!("{host} has a network \"{network}\" that is not ours")) {
-                    self.statements.push(adoption(name, network, host));
+            let networks = tenant.networks.keys().map(|own| ("network", own, own.clone()));
+            let called = |own: &String| format!("{name}.volume-{own}");
+            let volumes = tenant.volumes.keys().map(|own| ("volume", own, called(own)));
+            for (kind, own, called) in networks.chain(volumes) {
+                for host in HOSTS {
+                    if why.contains(&format!("{host} has a {kind} \"{called}\" that is not ours")) {
+                        let address = format!("tenant.{name}.{kind}.{own}");
+                        self.statements.push(adoption(&address, &called, host));
+                    }
                 }
             }
         }
@@ -124,7 +129,7 @@ impl Text {
             return;
         }
         tenant.networks.insert(network.to_owned(), number);
-        let line = adoption(name, network, host);
+        let line = adoption(&format!("tenant.{name}.network.{network}"), network, host);
         self.statements.push(line);
     }
 
@@ -214,9 +219,9 @@ impl Text {
     }
 }
 
-/// The statement that makes a network of the same name a tenant's.
-fn adoption(tenant: &str, network: &str, host: &str) -> String {
-    format!("adopt tenant.{tenant}.network.{network} from \"{network}\" on {host}")
+/// The statement that makes what is there ours.
+fn adoption(address: &str, called: &str, host: &str) -> String {
+    format!("adopt {address} from \"{called}\" on {host}")
 }
 
 /// A volume that no guest has.

@@ -208,7 +208,7 @@ impl Connected {
             }
             Some(Fault::F7) => unknown(),
             Some(Fault::F8) => std::future::pending().await,
-            Some(Fault::F9) => Ok(answer.ok().flatten().map(|object| garbled(object, coin))),
+            Some(Fault::F9) => answer.map(|found| found.map(|object| garbled(object, coin))),
             _ => {
                 let place = (self.process.number, self.host.clone());
                 self.world.inner().displaced.remove(&place).unwrap_or(answer)
