@@ -3,9 +3,10 @@
 //! around the root – is checked here.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use smol_str::SmolStr;
@@ -18,6 +19,9 @@ pub const LONGEST: usize = 16 << 20;
 
 /// The deepest nesting that is read. libvirt's own definitions need less than ten.
 pub const DEEPEST: usize = 64;
+
+/// So many attributes are few.
+const FEW: usize = 16;
 
 /// Why a reading ends early.
 enum Trouble {
@@ -135,18 +139,14 @@ impl Tree {
             return Err(Trouble::TooDeep);
         }
         let mut element = Element::new(tag.name().into_inner());
-        for attribute in tag.attributes() {
+        for attribute in tag.attributes().with_checks(false) {
             let attribute = attribute?;
-            if attribute.value.contains('<') {
-                return malformed("`<` stands in an attribute");
-            }
-            let value = attribute.normalized_value(XmlVersion::Implicit1_0)?;
-            if matches!(&value, Cow::Owned(own) if !own.chars().all(is_allowed)) {
-                return malformed("an attribute has a character that XML cannot hold");
-            }
-            self.attributes.push((attribute.key.into_inner().into(), value.into()));
+            self.attributes.push((attribute.key.into_inner().into(), value(&attribute)?));
         }
         element.attributes = self.attributes.drain(..).collect();
+        if let Some(name) = repeated(&element.attributes) {
+            return malformed(format!("the attribute {name} stands there twice"));
+        }
         for prefix in declared(&element) {
             *self.prefixes.entry(prefix.into()).or_default() += 1;
         }
@@ -161,6 +161,11 @@ impl Tree {
 
     /// Whether a name is one, and its prefix, if it has any, is declared around it.
     fn is_name(&self, name: &str) -> bool {
+        // Nearly all names are plain.
+        let is_plain = |own: u8| own.is_ascii_lowercase() || own == b'_';
+        if !name.is_empty() && name.bytes().all(is_plain) {
+            return true;
+        }
         let Some((prefix, name)) = name.split_once(':') else { return is_word(name) };
         let is_known = || self.prefixes.get(prefix).is_some_and(|count| *count > 0);
         is_word(prefix) && is_word(name) && (matches!(prefix, "xml" | "xmlns") || is_known())
@@ -202,6 +207,34 @@ impl Tree {
         }
         Ok(())
     }
+}
+
+/// What the value of an attribute means. Nearly all are as they are written.
+fn value(attribute: &Attribute<'_>) -> Result<SmolStr, Trouble> {
+    let is_special = |own: u8| matches!(own, b'<' | b'&' | b'\t' | b'\n' | b'\r');
+    if !attribute.value.bytes().any(is_special) {
+        return Ok(attribute.value.as_ref().into());
+    }
+    if attribute.value.contains('<') {
+        return malformed("`<` stands in an attribute");
+    }
+    let value = attribute.normalized_value(XmlVersion::Implicit1_0)?;
+    match value.chars().all(is_allowed) {
+        true => Ok(value.into()),
+        false => malformed("an attribute has a character that XML cannot hold"),
+    }
+}
+
+/// A name that two attributes have. Nearly all elements have few, which are compared without a list.
+fn repeated(attributes: &[(SmolStr, SmolStr)]) -> Option<&str> {
+    let mut names = attributes.iter().map(|(name, _)| name.as_str());
+    if attributes.len() > FEW {
+        let mut seen = HashSet::new();
+        return names.find(|name| !seen.insert(*name));
+    }
+    let before = |at: usize| attributes[..at].iter().map(|(name, _)| name.as_str());
+    let (_, name) = names.enumerate().find(|(at, name)| before(*at).any(|own| own == *name))?;
+    Some(name)
 }
 
 /// The prefixes that an element declares.
@@ -246,8 +279,5 @@ fn is_word(text: &str) -> bool {
             || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}'
                 | '\u{203f}' | '\u{2040}')
     };
-    // Nearly all names are plain.
-    let is_plain = |own: u8| own.is_ascii_lowercase() || own == b'_';
-    (!text.is_empty() && text.bytes().all(is_plain))
-        || (text.starts_with(starts) && text.chars().all(continues))
+    text.starts_with(starts) && text.chars().all(continues)
 }

@@ -216,6 +216,16 @@ fn document_types_length_and_depth_are_refused() {
 }
 
 #[test]
+fn no_attribute_stands_there_twice() {
+    for count in [2, 100] {
+        let all: String = (1..count).map(|number| format!(" a{number}=''")).collect();
+        assert!(Element::parse(&format!("<a{all}/>")).is_ok());
+        let twice = Element::parse(&format!("<a{all} a1=''/>")).expect_err("twice").to_string();
+        assert!(twice.contains("the attribute a1 stands there twice"), "{twice}");
+    }
+}
+
+#[test]
 fn prefixes_and_their_declarations_are_kept() {
     let text = "<domain type=\"kvm\"><metadata><app:data xmlns:app=\"https://app.example/1\" \
                 app:kind=\"x\"><app:inner/></app:data></metadata></domain>";
