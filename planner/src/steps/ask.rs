@@ -348,16 +348,12 @@ fn present(known: &Known<'_>) -> Expectation {
     }
 }
 
-/// Takes one out of many; without any, there is none of it, as where the text has none.
+/// The last one leaves an empty list: what is not there at all would not be compared.
 fn remove_path(fields: &mut Fields, path: &AttrPath) {
     let [PathStep::Field(block), PathStep::Field(label)] = path.0.as_slice() else { return };
     if let Some(Value::Map(labels)) = fields.get(block) {
         let mut labels = (**labels).clone();
         labels.remove(label);
-        if labels.is_empty() {
-            fields.remove(block);
-        } else {
-            fields.insert(block.clone(), Value::map(labels));
-        }
+        fields.insert(block.clone(), Value::map(labels));
     }
 }
