@@ -173,7 +173,7 @@ impl<'a> Suite<'a> {
     }
 
     /// Why a change cannot be tried here: the host cannot make the attribute real, or nobody is there
-    /// whose guests would let go of a device.
+    /// whose guests would let go of a device, or who knows of a kernel.
     pub(crate) fn hindrance(&self, change: &Variation) -> Option<String> {
         let names = change.path.names();
         let lacks = |(name, _): &&(String, String)| names.last().is_some_and(|own| **own == **name);
@@ -181,7 +181,9 @@ impl<'a> Suite<'a> {
         let unplugs = change.value.is_none()
             && names.len() == 2
             && ["disk", "nic"].contains(&names[0].as_str());
-        lack.or_else(|| self.outsider.err().filter(|_| unplugs).map(str::to_owned))
+        let boots = ["kernel", "initrd", "cmdline"];
+        let boots = names.last().is_some_and(|own| boots.contains(&own.as_str()));
+        lack.or_else(|| self.outsider.err().filter(|_| unplugs || boots).map(str::to_owned))
     }
 
     /// Takes the whole world away, in the other order.
@@ -211,6 +213,8 @@ pub(crate) fn agree(asked: &Fields, seen: &Fields) -> Checked {
     for (name, value) in asked.iter() {
         match (value, seen.get(name)) {
             (_, None) => {}
+            // A block that says nothing.
+            (Value::Map(asked), Some(Value::None)) if asked.is_empty() => {}
             (Value::Map(asked), Some(Value::Map(seen))) => {
                 agree(asked, seen).map_err(|trouble| format!("{name}.{trouble}"))?;
             }

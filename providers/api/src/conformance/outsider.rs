@@ -27,6 +27,11 @@ pub trait Outsider: Send + Sync {
     /// The same host, as another deployment reaches it.
     async fn stranger(&self) -> Result<(Deployment, Arc<dyn ConfiguredProvider>), String>;
 
+    /// A file on the host that an attribute of a guest can name: its `kernel`, its `initrd`.
+    fn file(&self, attribute: &str) -> String {
+        format!("/{attribute}")
+    }
+
     /// The attributes that the suite asks for, made fit for this host: an image that can really be
     /// fetched, a pool whose directory exists. Nothing else may change.
     fn fit(&self, address: &Address, attributes: Fields) -> Fields {

@@ -23,12 +23,20 @@ pub(crate) struct Variation {
     pub(crate) beside: Option<AttrPath>,
 }
 
-/// All variations of an object's attributes.
-pub(crate) fn variations(schema: &Schema, base: &Fields, world: &[Address]) -> Vec<Variation> {
+/// Attributes that name files of the host, and are not worth anything without them.
+const FILES: [&str; 2] = ["kernel", "initrd"];
+
+/// All variations of an object's attributes. `file` says which files the host has.
+pub(crate) fn variations(
+    schema: &Schema,
+    base: &Fields,
+    world: &[Address],
+    file: &dyn Fn(&str) -> String,
+) -> Vec<Variation> {
     let mut taken = Vec::new();
     base.iter().for_each(|(_, value)| value.each_reference(&mut |to| taken.push(to.clone())));
     let targets = Targets { world, taken: &taken };
-    let mut walk = Walk { targets: &targets, base, found: Vec::new() };
+    let mut walk = Walk { targets: &targets, base, file, found: Vec::new() };
     // How a disk is attached is part of its guest; and nobody asks for what only a
     // host can tell.
     let mut attributes = schema.attributes.clone();
@@ -41,6 +49,7 @@ pub(crate) fn variations(schema: &Schema, base: &Fields, world: &[Address]) -> V
 struct Walk<'a> {
     targets: &'a Targets<'a>,
     base: &'a Fields,
+    file: &'a dyn Fn(&str) -> String,
     found: Vec<Variation>,
 }
 
@@ -74,9 +83,13 @@ impl Walk<'_> {
         // A number whose changes all cost the same is changed once, and a choice to each other one.
         let few = matches!((&attribute.cost, &attribute.ty), (Cost::Always(_), own) if !matches!(own, Type::OneOf(_)));
         let most = if few { 1 } else { usize::MAX };
-        for value in self.targets.others(&attribute.ty, now).into_iter().take(most) {
+        let values = match FILES.contains(&attribute.name.as_str()) {
+            true => vec![Value::text(&(self.file)(&attribute.name))],
+            false => self.targets.others(&attribute.ty, now),
+        };
+        for value in values.into_iter().take(most) {
             let impact = attribute.cost.of(now, Some(&value), beside);
-            let with = companion(attribute, &value, beside);
+            let with = self.companion(attribute, &value, beside);
             self.change(path, Some(value), impact);
             if let (Some((name, value)), Some(made)) = (with, self.found.last_mut()) {
                 let mut own = path.clone();
@@ -115,7 +128,10 @@ impl Walk<'_> {
             let refers = matches!(attribute.ty, Type::Ref(_));
             let value = match &attribute.default {
                 Some(default) => Some(default.clone()),
-                None if attribute.required || refers => self.targets.sample(&attribute.ty),
+                // A plan always has a MAC.
+                None if attribute.required || refers || attribute.ty == Type::Mac => {
+                    self.targets.sample(&attribute.ty)
+                }
                 None => None,
             };
             if let Some(value) = value {
@@ -130,18 +146,27 @@ impl Walk<'_> {
         attributes.put(&path.names(), value.clone());
         self.found.push(Variation { path: path.clone(), value, impact, attributes, beside: None });
     }
-}
 
-/// What has to change beside an attribute: a ceiling rises with what is to be above it.
-fn companion(attribute: &Attribute, value: &Value, beside: &Fields) -> Option<(Name, Value)> {
-    match &attribute.cost {
-        Cost::Ceiling { ceiling, .. } => {
-            let is_above = beside.number(ceiling).is_some_and(|most| value.number() > Some(most));
-            is_above.then(|| (ceiling.clone(), value.clone()))
+    /// What has to change beside an attribute: a ceiling rises with what is to be above it.
+    fn companion(
+        &self,
+        attribute: &Attribute,
+        value: &Value,
+        beside: &Fields,
+    ) -> Option<(Name, Value)> {
+        match &attribute.cost {
+            Cost::Ceiling { ceiling, .. } => {
+                let most = beside.number(ceiling);
+                let is_above = most.is_some_and(|most| value.number() > Some(most));
+                is_above.then(|| (ceiling.clone(), value.clone()))
+            }
+            _ if attribute.name == *"secure_boot" && *value == Value::Bool(true) => {
+                Some((Name::new("firmware"), Value::text("uefi")))
+            }
+            _ if ["initrd", "cmdline"].contains(&attribute.name.as_str()) => {
+                Some((Name::new("kernel"), Value::text(&(self.file)("kernel"))))
+            }
+            _ => None,
         }
-        _ if attribute.name == *"secure_boot" && *value == Value::Bool(true) => {
-            Some((Name::new("firmware"), Value::text("uefi")))
-        }
-        _ => None,
     }
 }

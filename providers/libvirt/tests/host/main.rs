@@ -3,6 +3,7 @@
 
 mod cards;
 mod care;
+mod conformance;
 mod lab;
 mod power;
 mod reach;
