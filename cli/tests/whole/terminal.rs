@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use pty_process::Size;
 use pty_process::blocking::{Command, Pty};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use crate::project::Project;
 
@@ -70,6 +71,11 @@ impl Session {
     ) -> Session {
         let (pty, pts) = pty_process::blocking::open().expect("a terminal");
         pty.resize(Size::new(ROWS, COLUMNS)).expect("its size");
+        // At Ctrl-C a terminal tells the program, and then throws away what is on its way to the
+        // screen: whether the program's last words are among that would be chance.
+        let mut modes = tcgetattr(&pty).expect("its modes");
+        modes.local_modes |= LocalModes::NOFLSH;
+        tcsetattr(&pty, OptionalActions::Now, &modes).expect("its modes");
         let child = Command::new(env!("CARGO_BIN_EXE_tcloud"))
             .args(arguments)
             .current_dir(project.path())
