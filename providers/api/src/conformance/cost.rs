@@ -30,10 +30,8 @@ impl Suite<'_> {
             for (at, variation) in able.iter().enumerate() {
                 let checked = self.change(&address, variation).await;
                 self.note(named(&address, variation), checked);
-                let cycles = |own: &Variation| own.impact == Impact::PowerCycle;
-                let next = able.get(at + 1).is_some_and(cycles);
                 // What the next one's power cycle brings back needs none of its own.
-                let cycle = !(cycles(variation) && next);
+                let cycle = !able.get(at + 1).is_some_and(|next| share_a_cycle(variation, next));
                 if let Err(trouble) = self.restore(&address, &base, variation, cycle).await {
                     self.note(format!("{address} can be brought back"), Err(trouble));
                     return;
@@ -139,6 +137,14 @@ impl Suite<'_> {
 
 fn paths(change: &Variation) -> Vec<String> {
     std::iter::once(&change.path).chain(&change.beside).map(AttrPath::to_string).collect()
+}
+
+/// Whether one power cycle can bring a change back and make the next one. Where one holds the other,
+/// what is in force could be what comes next, and nothing would wait.
+fn share_a_cycle(one: &Variation, next: &Variation) -> bool {
+    let (a, b) = (one.path.names(), next.path.names());
+    let nested = a.len() != b.len() && (a.starts_with(&b) || b.starts_with(&a));
+    [one, next].iter().all(|own| own.impact == Impact::PowerCycle) && !nested
 }
 
 fn named(address: &Address, change: &Variation) -> String {
