@@ -213,11 +213,24 @@ impl Fields {
 impl FromIterator<(Name, Value)> for Fields {
     /// Later fields win over earlier ones of the same name.
     fn from_iter<I: IntoIterator<Item = (Name, Value)>>(fields: I) -> Fields {
-        let mut all = Fields::new();
-        for (name, value) in fields {
-            all.insert(name, value);
+        Fields::from(fields.into_iter().collect::<Vec<_>>()).compact()
+    }
+}
+
+impl From<Vec<(Name, Value)>> for Fields {
+    /// Later fields win over earlier ones of the same name.
+    fn from(mut fields: Vec<(Name, Value)>) -> Fields {
+        if !fields.is_sorted_by(|(a, _), (b, _)| a < b) {
+            fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+            fields.dedup_by(|later, earlier| {
+                let same = later.0 == earlier.0;
+                if same {
+                    std::mem::swap(later, earlier);
+                }
+                same
+            });
         }
-        all.compact()
+        Fields(fields)
     }
 }
 

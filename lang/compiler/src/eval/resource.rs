@@ -33,6 +33,8 @@ pub(crate) struct Collected {
 /// Attributes and nested blocks of one instance.
 #[derive(Default)]
 struct Gathered {
+    /// Attributes as they are found; `fields` has them sorted when all of them are.
+    found: Vec<(Name, Value)>,
     fields: Fields,
     missing: Vec<Name>,
     deferred: bool,
@@ -170,6 +172,7 @@ impl<'p> Eval<'p> {
                 self.gather_one(id, info, resource, attribute, &mut gathered);
             }
         }
+        gathered.fields = std::mem::take(&mut gathered.found).into();
         if !info.blocks.is_empty() && part == Part::Whole {
             self.gather_blocks(id, info, resource, &mut gathered);
         }
@@ -191,7 +194,7 @@ impl<'p> Eval<'p> {
                 }
             }
             Ok(Some(value)) => {
-                gathered.fields.insert(attribute.name.clone(), value);
+                gathered.found.push((attribute.name.clone(), value));
             }
             Err(Stop::Reported) => gathered.failed = true,
             Err(Stop::Late) => {
