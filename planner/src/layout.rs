@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, Assigned, AttrPath, ByAddress, DesiredResource, Diagnostic, Fields, Schema, Value,
-    parallel,
+    Address, Assigned, AttrPath, ByAddress, DesiredResource, Diagnostic, Fields, Identity,
+    ObjectId, Role, Schema, Value, parallel,
 };
 
 use crate::allocate::{AllocateInput, Allocation, allocate};
@@ -32,6 +32,8 @@ pub(crate) struct Wanted<'a> {
     pub create_first_now: bool,
     /// The hosts that it has to be on, sorted.
     pub hosts: Vec<Address>,
+    /// Who it is on each of these hosts in its first incarnation, where nothing is known of it.
+    pub identities: Vec<Identity>,
 }
 
 /// Everything that is to exist.
@@ -150,6 +152,7 @@ fn complete<'a>(
             None => placement.spread.get(*address).cloned().unwrap_or_default(),
         };
         let given = Given { place, allocation, firewall: &firewall };
+        let identities = identities(input, facts, (address, schema), &hosts);
         let wanted = Wanted {
             resource,
             schema,
@@ -159,10 +162,28 @@ fn complete<'a>(
             create_first: resource.lifecycle.create_first,
             create_first_now: resource.lifecycle.create_first,
             hosts,
+            identities,
         };
         (Address::clone(address), wanted)
     });
     Ok(Layout { wanted: wanted.into_iter().collect(), assigned, firewall })
+}
+
+/// The identities of what is new: digests take long, and here several threads work on them.
+fn identities(
+    input: &Input<'_>,
+    facts: &Facts<'_>,
+    (address, schema): (&Address, &Schema),
+    hosts: &[Address],
+) -> Vec<Identity> {
+    if !facts.range(address).is_empty() {
+        return Vec::new();
+    }
+    let identity = |host: &Address| {
+        let object = ObjectId { address: address.clone(), host: host.clone(), incarnation: 0 };
+        Identity::derive(input.deployment, &object, schema.role == Role::PerHost)
+    };
+    hosts.iter().map(identity).collect()
 }
 
 /// What stays as it is remembered is kept once: most of a large plan does.

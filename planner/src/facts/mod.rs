@@ -83,15 +83,18 @@ impl<'a> Facts<'a> {
             .map(|(index, _)| index)
     }
 
-    /// A new object's identity: the first incarnation from `least` whose UUID and name are free.
+    /// A new object's identity: the first incarnation from the object's whose UUID and name are
+    /// free. What it would be now may be known already.
     pub(crate) fn create(
         &mut self,
         deployment: &Deployment,
         mut object: ObjectId,
         per_host: bool,
+        mut first: Option<Identity>,
     ) -> (ObjectId, Identity) {
         loop {
-            let identity = Identity::derive(deployment, &object, per_host);
+            let derived = || Identity::derive(deployment, &object, per_host);
+            let identity = first.take().unwrap_or_else(derived);
             let name = (object.host.clone(), identity.name.clone());
             if !self.uuids.contains(&identity.uuid) && !self.names.contains(&name) {
                 self.uuids.insert(identity.uuid);
