@@ -29,9 +29,19 @@ fn many(vm: &str) -> String {
     disk data {{ volume = volume.data }}
     nic lan {{ network = network.lan }}
   }}
+  let own = [vm.app.nic.lan.address, vm.app.nic.lan.address]
+  output address: Ip = own[0]
 }}"
         );
     }
+    // What is known only late, across all of the text.
+    let last = TENANTS - 1;
+    let _ = writeln!(
+        text,
+        "let ends = [tenant.t0.vm.app.nic.lan.address, tenant.t{last}.vm.app.nic.lan.address]
+output last: Ip = ends[1]
+check apart {{ assert ends[0] != ends[1], \"two guests share an address\" }}"
+    );
     text
 }
 
@@ -61,7 +71,9 @@ fn assert_alike(project: &Project, arguments: &[&str], code: i32) {
 
 #[test]
 fn a_plan_is_the_same_on_one_core_and_on_all() {
-    assert_alike(&Project::with(many("vcpus = 1")), &["plan", "--json"], 0);
+    let project = Project::with(many("vcpus = 1"));
+    assert_alike(&project, &["plan", "--json"], 0);
+    assert_alike(&project, &["output"], 0);
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //! * `shapes` – what each kind and nested block may hold, from the catalog.
 //! * `types`, `variable` – types and parameters as written.
 //! * `check` – structure, recursion, order.
-//! * `eval` – lazy evaluation to desired resources.
+//! * `eval` – lazy evaluation to desired resources; `parts` – of large programs on several threads.
 //! * `ops`, `methods` – what operators and methods do with values and types.
 //! * `semantic` – checks on the finished graph: addresses, quotas, tenancy.
 //! * `reference` – kinds, methods and codes as Markdown.
@@ -21,6 +21,7 @@ mod eval;
 mod lower;
 mod methods;
 mod ops;
+mod parts;
 mod program;
 pub mod reference;
 mod semantic;

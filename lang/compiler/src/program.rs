@@ -2,7 +2,7 @@
 //! collected; there is a program only when there are none.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tcloud_model::{
     Address, Assigned, AttrPath, Catalog, Check, Deployment, DesiredGraph, Diagnostic, Digest,
@@ -10,7 +10,8 @@ use tcloud_model::{
 };
 use tcloud_syntax::{Parsed, ast};
 
-use crate::eval::{Bounds, Collected, Eval, InstanceId, State, Variable};
+use crate::eval::{Bounds, Collected, Eval, Sink, State, Variable};
+use crate::parts::{Done, Held, Parts, Share, shares};
 use crate::shapes::Shapes;
 use crate::tree::Tree;
 use crate::{World, causes, check, lower, semantic};
@@ -78,9 +79,9 @@ pub struct Program {
     variables: BTreeMap<Name, Variable>,
     limits: Limits,
     graph: DesiredGraph,
-    outputs: Vec<InstanceId>,
-    checks: Vec<(Name, InstanceId)>,
-    state: Mutex<State>,
+    outputs: Vec<Held>,
+    checks: Vec<(Name, Held)>,
+    parts: Parts,
 }
 
 /// Compiles a project.
@@ -105,7 +106,7 @@ pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
         graph: DesiredGraph::default(),
         outputs: Vec::new(),
         checks: Vec::new(),
-        state: Mutex::new(State::new()),
+        parts: Parts::whole(State::new()),
     };
     if sound {
         program.check_and_evaluate(world, &mut diagnostics);
@@ -235,7 +236,7 @@ fn tidy(sources: &Sources, diagnostics: &mut Vec<Diagnostic>) {
 impl Program {
     /// Checks every expression, and evaluates meanwhile: neither needs the other.
     fn check_and_evaluate(&mut self, world: &dyn World, diagnostics: &mut Vec<Diagnostic>) {
-        let (checked, (found, state, reported)) = parallel::both(
+        let (checked, (found, parts, reported)) = parallel::both(
             parallel::threads_for(self.tree.blocks.len()),
             || check::expressions::check(&self.tree, &self.shapes),
             || self.evaluate(world),
@@ -254,35 +255,47 @@ impl Program {
         outputs.sort_unstable();
         checks.sort();
         (self.outputs, self.checks) = (outputs, checks);
-        self.state = Mutex::new(state);
+        self.parts = parts;
         diagnostics.extend(check::order::check(&self.graph, self));
     }
 
-    fn evaluate(&self, world: &dyn World) -> (Collected, State, Vec<Diagnostic>) {
+    fn evaluate(&self, world: &dyn World) -> (Collected, Parts, Vec<Diagnostic>) {
+        let threads = parallel::threads_for(self.tree.blocks.len());
+        let blocks = u32::try_from(self.tree.body(Tree::ROOT).blocks.len()).unwrap_or(u32::MAX);
+        let shares = shares(blocks, threads);
+        if shares.len() > 1 {
+            let bounds = self.bounds().share(shares.len());
+            let part = |share| self.evaluate_part(world, share, bounds);
+            if let Some((found, parts)) = Parts::join(parallel::map(threads, shares, part)) {
+                return (found, parts, Vec::new());
+            }
+        }
+        let whole = Share { part: 0, blocks: 0..blocks };
+        let Done { found, state, reported, .. } = self.evaluate_part(world, whole, self.bounds());
+        (found, Parts::whole(state), reported)
+    }
+
+    fn evaluate_part(&self, world: &dyn World, share: Share, bounds: Bounds) -> Done {
         let mut state = State::new();
-        let mut eval =
-            Eval::new(&self.tree, &self.shapes, &mut state, &self.variables, self.bounds());
-        eval.world = Some(world);
+        let mut eval = Eval::new(&self.tree, &self.shapes, &mut state, &self.variables, bounds);
+        (eval.world, eval.part) = (Some(world), share.part);
         let mut found = Collected::default();
-        eval.walk(State::ROOT, &mut found);
+        eval.walk_some(State::ROOT, share.blocks.clone(), &mut found);
         let reported = eval.sink.diagnostics;
-        (found, state, reported)
+        Done { share, found, state, reported }
     }
 
     fn bounds(&self) -> Bounds {
         Bounds { steps: self.limits.steps, resources: self.limits.resources }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn with_assigned<T>(
         &self,
+        part: usize,
         assigned: &Assigned,
         ask: impl FnOnce(&mut Eval<'_>) -> T,
     ) -> (T, Vec<Diagnostic>) {
-        let mut state = self.state();
+        let mut state = self.parts.state(part);
         let mut eval =
             Eval::new(&self.tree, &self.shapes, &mut state, &self.variables, self.bounds());
         eval.assigned = Some(assigned);
@@ -313,33 +326,39 @@ impl Evaluator for Program {
         if !resource.deferred {
             return Ok(resource.attributes.clone());
         }
-        let Some(id) = self.state().at(address) else { return Ok(resource.attributes.clone()) };
-        let (fields, diagnostics) = self.with_assigned(assigned, |eval| eval.configure(id));
+        let part = self.parts.of(address);
+        let at = self.parts.state(part).at(address);
+        let Some(id) = at else { return Ok(resource.attributes.clone()) };
+        let (fields, diagnostics) = self.with_assigned(part, assigned, |eval| eval.configure(id));
         if diagnostics.is_empty() { Ok(Arc::new(fields)) } else { Err(diagnostics) }
     }
 
     fn causes(&self, address: &Address, path: Option<&AttrPath>) -> Vec<Span> {
-        let state = self.state();
+        let state = self.parts.state(self.parts.of(address));
         causes::of(&self.tree, &self.shapes, &state, address, path)
     }
 
     fn outputs(&self, assigned: &Assigned) -> Result<Vec<Output>, Vec<Diagnostic>> {
-        let (mut outputs, diagnostics) = self.with_assigned(assigned, |eval| {
-            let mut outputs = Vec::new();
-            self.outputs.iter().for_each(|id| eval.outputs(*id, &mut outputs));
-            outputs
-        });
-        if !diagnostics.is_empty() {
-            return Err(diagnostics);
+        let mut outputs = Vec::new();
+        let mut sink = Sink::default();
+        for part in 0..self.parts.count() {
+            let own = self.outputs.iter().filter(|held| held.part == part);
+            let ((), diagnostics) = self.with_assigned(part, assigned, |eval| {
+                own.for_each(|held| eval.outputs(held.id, &mut outputs));
+            });
+            diagnostics.into_iter().for_each(|diagnostic| sink.push(diagnostic));
+        }
+        if !sink.diagnostics.is_empty() {
+            return Err(sink.diagnostics);
         }
         outputs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(outputs)
     }
 
     fn checks(&self, assigned: &Assigned) -> Vec<Check> {
-        let ask = |(name, id): &(Name, InstanceId)| {
+        let ask = |(name, held): &(Name, Held)| {
             let (mut check, diagnostics) =
-                self.with_assigned(assigned, |eval| eval.check(name, *id));
+                self.with_assigned(held.part, assigned, |eval| eval.check(name, held.id));
             check.failures.extend(diagnostics);
             check
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// What a compilation may ask of the outside. Paths are relative to the project's root, with `/`.
-pub trait World {
+pub trait World: Sync {
     /// All `*.tcloud` files of the project except tests, in any order.
     ///
     /// # Errors

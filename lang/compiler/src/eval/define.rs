@@ -24,6 +24,16 @@ impl<'p> Eval<'p> {
         match self.state.slot(self.tree, holder, id) {
             Slot::Done(value) => return Ok(value.clone()),
             Slot::Failed => return Err(Stop::Reported),
+            // Nobody needed it so far: the part of the program that it stands in may be another
+            // one. What it is without assignments is remembered.
+            Slot::Fresh if self.assigned.is_some() => {
+                let assigned = self.assigned.take();
+                let known = self.definition(holder, id, expected);
+                self.assigned = assigned;
+                if known != Err(Stop::Late) {
+                    return known;
+                }
+            }
             Slot::Late | Slot::Fresh => {}
         }
         self.enter(Node::Def(holder, id))?;

@@ -65,6 +65,13 @@ pub(crate) struct Bounds {
     pub(crate) resources: usize,
 }
 
+impl Bounds {
+    /// What each of so many parts may take: together no more than one alone.
+    pub(crate) fn share(self, parts: usize) -> Bounds {
+        Bounds { steps: self.steps / parts as u64, resources: self.resources / parts }
+    }
+}
+
 /// How many definitions may wait for one another. Each takes a few kilobytes of stack.
 const DEEPEST: usize = 100;
 
@@ -78,6 +85,8 @@ pub(crate) struct Eval<'p> {
     /// What the planner assigned; `None` while compiling.
     pub(crate) assigned: Option<&'p Assigned>,
     pub(crate) sink: Sink,
+    /// Which part of the program this is.
+    pub(crate) part: usize,
     bounds: Bounds,
     active: Vec<Active>,
     /// What the last [`Stop::Late`] waits for.
@@ -164,6 +173,7 @@ impl<'p> Eval<'p> {
             world: None,
             assigned: None,
             sink: Sink::default(),
+            part: 0,
             bounds,
             active: Vec::new(),
             late: None,

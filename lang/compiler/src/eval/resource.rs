@@ -1,5 +1,6 @@
 //! Finished resources: every attribute evaluated, nested blocks gathered, dependencies listed.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use tcloud_model::diagnostic::nearest;
@@ -14,6 +15,7 @@ use super::state::{InstanceId, State};
 use super::{Eval, Stop};
 use crate::check::habit;
 use crate::check::structure::describe;
+use crate::parts::Held;
 use crate::shapes::{LIFECYCLE, ShapeInfo};
 use crate::tree::{Def, DefKind, Shape};
 
@@ -25,9 +27,22 @@ pub(crate) struct Collected {
     pub(crate) adopted: Vec<tcloud_model::Adoption>,
     pub(crate) forgotten: Vec<Forgotten>,
     /// Instances whose body holds outputs.
-    pub(crate) outputs: Vec<InstanceId>,
+    pub(crate) outputs: Vec<Held>,
     /// Checks: their name with its scope, and the instance of their body.
-    pub(crate) checks: Vec<(Name, InstanceId)>,
+    pub(crate) checks: Vec<(Name, Held)>,
+}
+
+impl Collected {
+    /// Adds what another walk found.
+    pub(crate) fn append(&mut self, other: Collected) {
+        let Collected { resources, moved, adopted, forgotten, outputs, checks } = other;
+        self.resources.extend(resources);
+        self.moved.extend(moved);
+        self.adopted.extend(adopted);
+        self.forgotten.extend(forgotten);
+        self.outputs.extend(outputs);
+        self.checks.extend(checks);
+    }
 }
 
 /// Attributes and nested blocks of one instance.
@@ -53,9 +68,17 @@ enum Part {
 impl<'p> Eval<'p> {
     /// Evaluates everything below an instance.
     pub(crate) fn walk(&mut self, id: InstanceId, out: &mut Collected) {
-        self.definitions_of(id, out);
-        self.statements_of(id, out);
-        for position in 0..self.child_count(id) {
+        self.walk_some(id, 0..self.child_count(id), out);
+    }
+
+    /// Evaluates what stands in the blocks at these positions of an instance; the first of them come
+    /// with what the instance says beside its blocks.
+    pub(crate) fn walk_some(&mut self, id: InstanceId, blocks: Range<u32>, out: &mut Collected) {
+        if blocks.start == 0 {
+            self.definitions_of(id, out);
+            self.statements_of(id, out);
+        }
+        for position in blocks {
             if self.sink.stopped {
                 return;
             }
@@ -100,7 +123,7 @@ impl<'p> Eval<'p> {
             let _ = self.definition(id, def, None);
         }
         if has_outputs {
-            out.outputs.push(id);
+            out.outputs.push(Held { part: self.part, id });
         }
     }
 

@@ -176,6 +176,19 @@ impl State {
         }
     }
 
+    /// The addresses of what the blocks at these positions of an instance became.
+    pub(crate) fn addresses(
+        &self,
+        id: InstanceId,
+        blocks: Range<u32>,
+    ) -> impl Iterator<Item = &Address> {
+        let ranges = blocks.filter_map(move |position| match self.expansion(id, position) {
+            Expansion::Done(range) => Some(range.clone()),
+            Expansion::Fresh | Expansion::Failed => None,
+        });
+        ranges.flat_map(State::range).filter_map(|id| self.get(id).address.as_ref())
+    }
+
     /// All instances directly inside another one that were needed so far.
     pub(crate) fn children(&self, id: InstanceId) -> impl Iterator<Item = InstanceId> + use<'_> {
         self.get(id).expansions.iter().flat_map(|expansion| match expansion {

@@ -9,6 +9,7 @@ use super::resource::Collected;
 use super::state::{Instance, InstanceId};
 use super::{Env, Eval, Evaluated, Stop};
 use crate::ops::shown;
+use crate::parts::Held;
 use crate::tree::{BodyId, DefKind, Statement};
 
 /// One segment of an address as written.
@@ -44,6 +45,7 @@ impl<'p> Eval<'p> {
                 }
                 Statement::Check(name, body) => {
                     let check = self.check_instance(id, *body);
+                    let check = Held { part: self.part, id: check };
                     out.checks.push((self.scoped_name(id, &name.name), check));
                 }
                 Statement::Assert(_) => {}
