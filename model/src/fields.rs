@@ -1,6 +1,148 @@
-//! Fields as trees: one laid over another, and values at paths.
+//! The named values of a resource: fields, also as trees, laid over one another and at paths.
 
-use crate::{Fields, Name, Value};
+use std::sync::Arc;
+
+use crate::{Address, Name, Value};
+
+/// Named values, sorted by name: the attributes of a resource, an object or a map. A sorted list
+/// and not a tree, because there are half a million of them and most hold fewer than ten.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fields(Vec<(Name, Value)>);
+
+impl Fields {
+    /// No fields, as a constant.
+    pub const EMPTY: Fields = Fields(Vec::new());
+
+    /// No fields.
+    pub fn new() -> Fields {
+        Fields::default()
+    }
+
+    /// The value of a field.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        // Asked for most often of all. In a short list, comparing lengths first beats a search.
+        if self.0.len() <= 24 {
+            return self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value);
+        }
+        self.position(name).ok().map(|at| &self.0[at].1)
+    }
+
+    /// Sets a field and returns what it held before.
+    pub fn insert(&mut self, name: impl Into<Name>, value: Value) -> Option<Value> {
+        let name = name.into();
+        if self.0.last().is_none_or(|(last, _)| *last < name) {
+            self.0.push((name, value));
+            return None;
+        }
+        match self.position(&name) {
+            Ok(at) => Some(std::mem::replace(&mut self.0[at].1, value)),
+            Err(at) => {
+                self.0.insert(at, (name, value));
+                None
+            }
+        }
+    }
+
+    /// Gives back the room that is not used: fields live as long as a plan, and there are many.
+    #[must_use]
+    pub fn compact(mut self) -> Fields {
+        self.0.shrink_to_fit();
+        self
+    }
+
+    /// Takes a field out.
+    pub fn remove(&mut self, name: &str) -> Option<Value> {
+        self.position(name).ok().map(|at| self.0.remove(at).1)
+    }
+
+    /// All fields in the order of their names.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Name, &Value)> + ExactSizeIterator {
+        self.0.iter().map(|(name, value)| (name, value))
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn position(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(own, _)| own.as_str().cmp(name))
+    }
+
+    /// A field as a whole number, a size, a rate or a duration in its base unit.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.get(name)?.number()
+    }
+
+    /// A text field.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.get(name)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A field that is `true` or `false`.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        match self.get(name)? {
+            Value::Bool(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    /// A field that refers to an object.
+    pub fn reference(&self, name: &str) -> Option<&Address> {
+        match self.get(name)? {
+            Value::Ref(address) => Some(address),
+            _ => None,
+        }
+    }
+
+    /// The fields of a nested block or object.
+    pub fn map(&self, name: &str) -> Option<&Arc<Fields>> {
+        match self.get(name)? {
+            Value::Map(fields) => Some(fields),
+            _ => None,
+        }
+    }
+
+    /// The elements of a list; nothing when there is no such list.
+    pub fn list(&self, name: &str) -> &[Value] {
+        match self.get(name) {
+            Some(Value::List(items)) => items,
+            _ => &[],
+        }
+    }
+}
+
+impl FromIterator<(Name, Value)> for Fields {
+    /// Later fields win over earlier ones of the same name.
+    fn from_iter<I: IntoIterator<Item = (Name, Value)>>(fields: I) -> Fields {
+        Fields::from(fields.into_iter().collect::<Vec<_>>()).compact()
+    }
+}
+
+impl From<Vec<(Name, Value)>> for Fields {
+    /// Later fields win over earlier ones of the same name.
+    fn from(mut fields: Vec<(Name, Value)>) -> Fields {
+        if !fields.is_sorted_by(|(a, _), (b, _)| a < b) {
+            fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+            fields.dedup_by(|later, earlier| {
+                let same = later.0 == earlier.0;
+                if same {
+                    std::mem::swap(later, earlier);
+                }
+                same
+            });
+        }
+        Fields(fields)
+    }
+}
 
 impl Fields {
     /// These fields with others laid over them: nested fields are merged, and [`Value::None`]

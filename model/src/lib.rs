@@ -4,8 +4,8 @@
 //!
 //! * [`name`] – a kebab-case word of the language ([`Name`]).
 //! * [`address`] – where a resource stands in the text: a path of kind, name and key ([`Address`]).
-//! * [`value`] – what an attribute holds ([`Value`], [`Fields`]); [`wire`] is its JSON form.
-//! * `fields` – fields as trees: one over another, values at paths.
+//! * [`value`] – what an attribute holds ([`Value`]); [`wire`] is its JSON form.
+//! * `fields` – values by name ([`Fields`]), also as trees: one over another, values at paths.
 //! * [`types`] – what a value may be ([`Type`]).
 //! * [`schema`] – what a kind consists of and what changing it costs ([`Schema`], [`Cost`]).
 //! * [`impact`] – what a change does to a running guest ([`Impact`]).
@@ -52,6 +52,7 @@ pub use desired::{
     Moved, Output,
 };
 pub use diagnostic::{Code, Diagnostic, Fix, Label, Severity};
+pub use fields::Fields;
 pub use identity::{Deployment, Digest, Identity, ObjectId, SealKey, Stamp};
 pub use impact::Impact;
 pub use name::Name;
@@ -63,4 +64,4 @@ pub use record::{Record, State};
 pub use schema::{Attribute, Block, Cost, Role, Schema, Unless};
 pub use span::{FileId, Position, SourceFile, Sources, Span};
 pub use types::{Field, Type};
-pub use value::{Cidr, Fields, Money, Port, Protocol, Value};
+pub use value::{Cidr, Money, Port, Protocol, Value};
