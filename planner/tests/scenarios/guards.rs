@@ -1,8 +1,9 @@
 //! Drift, protection, targets, interrupted runs: S31 to S40 and S61 to S78.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use tcloud_model::Value;
+use tcloud_model::{Fields, ObjectId, Value};
 use tcloud_planner::plan::{DecisionKind, Reason};
 use tcloud_planner::{Goal, Wishes};
 
@@ -394,4 +395,26 @@ fn the_type_of_a_pool_cannot_change() {
     let site = crate::world::SITE.replace("type=dir", "type=nfs");
     world.site = Box::leak(site.into_boxed_str());
     assert_eq!(world.refuses(VOLUME), ["E0908 `type` of pool `fast` cannot change"]);
+}
+
+/// A run that was to let go of a disk and take it again was interrupted between the two.
+#[test]
+fn a_disk_that_only_the_record_lacks_is_recorded() {
+    let text = "tenant.t.vm.a.disk.root size=10GiB\n\
+                tenant.t.vm.a vcpus=1 memory=1GiB disk.r.volume=@tenant.t.vm.a.disk.root\n";
+    for left in [Some(Value::map(Fields::new())), None] {
+        let mut world = World::with(text);
+        let of_guest = |id: &&ObjectId| id.address == address("tenant.t.vm.a");
+        let id = world.state.records.keys().find(of_guest).expect("it is remembered").clone();
+        let mut record = world.state.records[&id].clone();
+        let mut attributes = (*record.attributes).clone();
+        match &left {
+            Some(left) => drop(attributes.insert("disk", left.clone())),
+            None => drop(attributes.remove("disk")),
+        }
+        record.attributes = Arc::new(attributes);
+        world.state.records.insert(id, record);
+        let plan = world.up(text);
+        assert_eq!(step_names(&plan), ["record a"], "{left:?}");
+    }
 }

@@ -337,10 +337,16 @@ impl Oracle {
     /// I4: whatever of ours lives is remembered or intended.
     pub(crate) fn nothing_is_lost(&mut self, hosts: &Hypervisors) {
         let mut lost = Vec::new();
-        for (host, _, stamp) in hosts.ours() {
+        for (host, live, stamp) in hosts.ours() {
             let (address, incarnation) = (stamp.address.clone(), stamp.incarnation);
             let id = ObjectId { address, host: host.clone(), incarnation };
-            if !self.records.contains_key(&id) && !self.is_intended(&id) {
+            // A provider that lied about a move left the old address on it; it is remembered under the
+            // new one, by who it is.
+            let known = |(own, record): (&ObjectId, &Arc<Record>)| {
+                own.host == *host && live.is(&record.kind, &record.identity)
+            };
+            let remembered = self.records.contains_key(&id) || self.records.iter().any(known);
+            if !remembered && !self.is_intended(&id) {
                 lost.push(id);
             }
         }
