@@ -62,6 +62,9 @@ impl<'a> Table<'_, 'a> {
         } else {
             context.unread = Unread::AsWantedIfCostly;
         }
-        diff(wanted.schema, sides, &context)
+        let mut difference = diff(wanted.schema, sides, &context);
+        // What a stamp vouches for is so; it does not say that the record knows it.
+        difference.stale |= quick.stale;
+        difference
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tcloud_engine::{Control, Engine};
-use tcloud_model::{Address, ObjectId, Record, State};
+use tcloud_model::{Address, Fields, ObjectId, Record, State, Value};
 use tcloud_planner::{Goal, PlanFile, planfile};
 use tcloud_state::{Loaded, Selection, Why};
 use tokio::task::JoinSet;
@@ -412,10 +412,13 @@ impl Story {
     }
 }
 
-/// Whether two records are the same, but for what a host does not tell of secrets.
+/// Whether two records are the same, but for what a host does not tell of secrets. No list of disks and
+/// an empty one say the same.
 fn alike(one: Option<&Record>, other: Option<&Record>) -> bool {
     let plain = |record: &Record| {
-        let mut attributes = (*record.attributes).clone();
+        let says = |value: &Value| !matches!(value, Value::Map(fields) if fields.is_empty());
+        let told = record.attributes.iter().filter(|(_, value)| says(value));
+        let mut attributes: Fields = told.map(|(name, own)| (name.clone(), own.clone())).collect();
         attributes.remove("cloud_init");
         Record { attributes: Arc::new(attributes), ..record.clone() }
     };
