@@ -336,24 +336,27 @@ impl Oracle {
 
     /// I4: whatever of ours lives is remembered or intended.
     pub(crate) fn nothing_is_lost(&mut self, hosts: &Hypervisors) {
-        let mut lost = Vec::new();
+        let (mut lost, mut forgotten) = (Vec::new(), Vec::new());
         for (host, live, stamp) in hosts.ours() {
             let (address, incarnation) = (stamp.address.clone(), stamp.incarnation);
             let id = ObjectId { address, host: host.clone(), incarnation };
+            if self.records.contains_key(&id) || self.is_intended(&id) {
+                continue;
+            }
             // A provider that lied about a move left the old address on it; it is remembered under the
             // new one, by who it is.
-            let known = |(own, record): (&ObjectId, &Arc<Record>)| {
+            let names = |(own, record): (&ObjectId, &Arc<Record>)| {
                 own.host == *host && live.is(&record.kind, &record.identity)
             };
-            let remembered = self.records.contains_key(&id) || self.records.iter().any(known);
-            if !remembered && !self.is_intended(&id) {
-                lost.push(id);
+            if !self.records.iter().any(names) {
+                forgotten.push(id.clone());
             }
+            lost.push(id);
         }
         let excused = std::mem::take(&mut self.excused);
         let lasts = |id: &ObjectId| lost.contains(id) || self.is_intended(id);
         self.excused = excused.into_iter().filter(lasts).collect();
-        for id in lost.iter().filter(|id| !self.excused.contains(*id)) {
+        for id in forgotten.iter().filter(|id| !self.excused.contains(*id)) {
             self.violations.push(format!("I4: {id} lives and nobody remembers it"));
         }
         self.excused.extend(lost);
