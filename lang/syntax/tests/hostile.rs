@@ -118,8 +118,8 @@ fn traps_end_soon_with_errors() {
         let time = start.elapsed();
         assert!(!parsed.diagnostics.is_empty(), "{name} is wrong");
         assert!(parsed.diagnostics.len() <= 501, "{name}: {} errors", parsed.diagnostics.len());
-        // A debug build on a busy machine; quadratic time would take minutes.
-        assert!(time < Duration::from_secs(20), "{name} took {time:?}");
+        // A debug build on a machine with twenty guests; quadratic time would take hours there.
+        assert!(time < Duration::from_secs(180), "{name} took {time:?}");
     }
 }
 
