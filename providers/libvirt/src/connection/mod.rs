@@ -54,7 +54,8 @@ impl Host {
     }
 
     /// Does something with a connection, on a thread where it may block. `what` names it in
-    /// messages. When the caller gives up, the work goes on to its end.
+    /// messages. When the caller gives up, work that has begun goes on to its end, and what waited
+    /// for a connection is not begun.
     ///
     /// # Errors
     /// What the work says; or that the host cannot be reached, broke off, or needs longer than
@@ -71,6 +72,9 @@ impl Host {
         let uri = self.uri().clone();
         let name = what.to_owned();
         let done = Box::new(move |connect: Result<&Connect, Failure>| {
+            if send.is_closed() {
+                return;
+            }
             let answer = connect.and_then(|connect| match work(connect) {
                 Err(failure) => Err(blamed(connect, &uri, &name, failure)),
                 answer => answer,
@@ -104,6 +108,10 @@ impl Host {
         };
         match (at(&progress.taken), at(&progress.opened)) {
             (Some(taken), None) if spent.saturating_sub(taken) > OPENING => {
+                Err(trouble::silent(self.uri(), OPENING.as_secs()))
+            }
+            // A daemon that stands still has everybody waiting at its door.
+            (None, _) if spent > OPENING && self.crew.is_unanswered(OPENING) => {
                 Err(trouble::silent(self.uri(), OPENING.as_secs()))
             }
             (_, Some(opened)) if spent.saturating_sub(opened) > deadline => {

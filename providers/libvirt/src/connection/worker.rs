@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use virt::connect::Connect;
 use virt::error::clear_error_callback;
@@ -47,7 +47,22 @@ struct State {
     jobs: VecDeque<Job>,
     idle: usize,
     workers: usize,
+    /// How many of them wait for a connection to open, and since when none of them had an answer.
+    opening: usize,
+    unanswered: Option<Instant>,
     dismissed: bool,
+}
+
+impl State {
+    fn begin_opening(&mut self) {
+        self.opening += 1;
+        self.unanswered.get_or_insert_with(Instant::now);
+    }
+
+    fn end_opening(&mut self) {
+        self.opening -= 1;
+        self.unanswered = (self.opening > 0).then(Instant::now);
+    }
 }
 
 impl Crew {
@@ -78,6 +93,11 @@ impl Crew {
         }
         drop(state);
         self.more.notify_one();
+    }
+
+    /// Whether somebody waits for a connection to open, and nobody has had one for so long.
+    pub(super) fn is_unanswered(&self, so_long: Duration) -> bool {
+        self.lock().unanswered.is_some_and(|since| since.elapsed() > so_long)
     }
 
     /// Sends everybody home when there is nothing more to do.
@@ -121,7 +141,12 @@ impl Crew {
         }
         match kept {
             Some(connect) => Ok(connect),
-            None => Ok(kept.insert(self.open()?)),
+            None => {
+                self.lock().begin_opening();
+                let opened = self.open();
+                self.lock().end_opening();
+                Ok(kept.insert(opened?))
+            }
         }
     }
 

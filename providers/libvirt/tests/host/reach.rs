@@ -64,6 +64,14 @@ async fn a_daemon_that_stalls_or_dies_is_told_and_comes_back() {
     assert!(begun.elapsed() < Duration::from_secs(45), "{:?}", begun.elapsed());
     let error = refused(&lab, &lab.uri("unix")).await;
     assert!(error.contains("stalled"), "{error}");
+    // Also when everybody who could be asked waits for the daemon already; one sweep follows another.
+    let begun = Instant::now();
+    let many = tokio::join!(provider.observe(), provider.observe(), provider.observe());
+    for answer in [many.0, many.1, many.2] {
+        let error = answer.expect_err("nobody answers");
+        assert!(told.iter().any(|words| error.message.contains(words)), "{}", error.message);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(150), "{:?}", begun.elapsed());
     lab.run(&["resume", "1"]).expect("a daemon that goes on");
     provider.observe().await.expect("a sweep after the stall");
     lab.run(&["crash", "1"]).expect("a dead daemon");
