@@ -139,10 +139,10 @@ mod tests {
     #[test]
     fn a_disk_that_qemu_may_not_open_is_told_from_one_that_is_not_there() {
         let words = "internal error: QEMU unexpectedly closed the monitor (vm='a'): -blockdev \
-                     {\"driver\":\"file\"}: Could not open '/root/a.qcow2': Permission denied";
+                     {\"driver\":\"file\"}: Could not open '/home/ada/a.qcow2': Permission denied";
         assert!(is_closed_to_qemu(words));
         assert!(is_closed_to_qemu(
-            "Cannot access storage file '/root/a.qcow2' (as uid:64055, gid:108): Permission denied"
+            "Cannot access storage file '/home/ada/a.qcow2' (as uid:64055, gid:108): Permission denied"
         ));
         assert!(!is_closed_to_qemu(
             &words.replace("Permission denied", "No such file or directory")
