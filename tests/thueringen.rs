@@ -213,10 +213,19 @@ impl Example {
                 }
                 Ok(facts)
             });
-            let facts = facts.unwrap_or_else(|error| panic!("{}: {error}", guest.name));
+            let facts = facts.unwrap_or_else(|error| {
+                let console = self.console(guest);
+                panic!("{}: {error}; its console ends with:\n{console}", guest.name)
+            });
             boots.insert(guest.name.clone(), facts.boot);
         }
         boots
+    }
+
+    /// The last of what a guest has said.
+    fn console(&self, guest: &Guest) -> String {
+        let log = format!("/var/log/libvirt/qemu/{}.console.log", guest.name);
+        self.hosts.exec(guest.host, &["tail", "-c", "2000", &log]).unwrap_or_else(|error| error)
     }
 
     /// Takes everything down, with consent to each loss that the plan names.
