@@ -23,7 +23,7 @@ pub(super) fn write(domain: &mut Element, boot: Option<&Fields>) {
             }
         }
     }
-    let os = super::define::ensure(domain, "os");
+    let os = domain.ensure("os");
     os.remove("boot");
     for device in order.iter().filter_map(Value::as_text) {
         let word = DEVICES.iter().find(|(ours, _)| *ours == device).map(|(_, word)| *word);

@@ -134,7 +134,8 @@ pub fn define(
         }
         domain.remove(name);
         if let Some(text) = wanted.text(name).filter(|text| !text.is_empty()) {
-            let after = domain.children.iter().position(|own| is_element(own, "uuid"));
+            let is_uuid = |node: &Node| matches!(node, Node::Element(own) if own.name == "uuid");
+            let after = domain.children.iter().position(is_uuid);
             let at = after.map_or(0, |at| at + 1);
             domain.children.insert(at, Node::Element(Element::new(name).text(text)));
         }
@@ -187,26 +188,4 @@ fn fresh(wanted: &Fields, context: &Context<'_>) -> Result<Element, DefineError>
         fixture::write_seed(&mut domain, seed);
     }
     Ok(domain)
-}
-
-/// The element of a name, made if it is not there.
-pub(super) fn ensure<'a>(parent: &'a mut Element, name: &str) -> &'a mut Element {
-    let at = parent.children.iter().position(|own| is_element(own, name));
-    let at = at.unwrap_or_else(|| {
-        parent.push(Element::new(name));
-        parent.children.len() - 1
-    });
-    match &mut parent.children[at] {
-        Node::Element(own) => own,
-        _ => unreachable!("BUG: the node is an element"),
-    }
-}
-
-/// The devices of a definition.
-pub(super) fn devices_mut(domain: &mut Element) -> &mut Element {
-    ensure(domain, "devices")
-}
-
-fn is_element(node: &Node, name: &str) -> bool {
-    matches!(node, Node::Element(own) if own.name == name)
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use tcloud_model::{Fields, Name, Value};
 
-use super::define::{DefineError, devices_mut};
+use super::define::DefineError;
 use super::directory::{Backing, Directory, Source};
 use super::label;
 use crate::xml::Element;
@@ -23,7 +23,7 @@ pub(super) fn write(
     wanted: &Fields,
     directory: &Directory,
 ) -> Result<(), DefineError> {
-    let devices = devices_mut(domain);
+    let devices = domain.ensure("devices");
     devices.retain(|own| {
         let is_known = is_disk(own).then(|| label::of_disk(own)).flatten();
         is_known.is_none_or(|label| wanted.get(&label).is_some())

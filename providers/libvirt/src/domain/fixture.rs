@@ -1,7 +1,6 @@
 //! What every guest has: a console whose output is kept, a channel for its agent, random numbers, a
 //! balloon that tells how much memory is in use, and no screen.
 
-use super::define::devices_mut;
 use super::directory::Source;
 use super::{disk, label};
 use crate::xml::Element;
@@ -26,10 +25,10 @@ pub(super) fn write(domain: &mut Element, console_log: &str) {
     {
         domain.push(Element::new(what).text(action));
     }
-    let features = super::define::ensure(domain, "features");
+    let features = domain.ensure("features");
     features.push(Element::new("acpi"));
     features.push(Element::new("apic"));
-    let devices = devices_mut(domain);
+    let devices = domain.ensure("devices");
     devices.push(Element::new("controller").attr("type", "scsi").attr("model", "virtio-scsi"));
     let log = Element::new("log").attr("file", console_log).attr("append", "on");
     let target = Element::new("target").attr("port", 0);
@@ -47,7 +46,7 @@ pub(super) fn write(domain: &mut Element, console_log: &str) {
 /// Puts the medium in that the guest reads its first settings from. It sits on the SCSI bus:
 /// kernels for clouds know no SATA.
 pub(super) fn write_seed(domain: &mut Element, seed: &Source) {
-    let devices = devices_mut(domain);
+    let devices = domain.ensure("devices");
     let dev = disk::free_target("scsi", &disk::targets(devices));
     let mut medium = Element::new("disk").attr("device", "cdrom");
     medium.push(Element::new("driver").attr("name", "qemu").attr("type", seed.format.word()));

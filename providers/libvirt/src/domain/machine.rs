@@ -2,7 +2,7 @@
 
 use tcloud_model::{Fields, Value};
 
-use super::define::{Context, DefineError, devices_mut, ensure};
+use super::define::{Context, DefineError};
 use crate::xml::{Element, Node};
 
 /// What runs the guest's instructions.
@@ -36,14 +36,14 @@ const OWN_PORTS: usize = 5;
 /// old places are forgotten.
 pub(super) fn write_machine(domain: &mut Element, machine: &str, slots: usize) {
     let is_new = domain.find("os/type").is_none();
-    let os = ensure(domain, "os");
-    let kind = ensure(os, "type");
+    let os = domain.ensure("os");
+    let kind = os.ensure("type");
     kind.set("arch", "x86_64");
     kind.set("machine", machine);
     if kind.content().is_empty() {
         kind.children.push(Node::Text("hvm".into()));
     }
-    let devices = devices_mut(domain);
+    let devices = domain.ensure("devices");
     if !is_new {
         devices.retain(|device| {
             let kind = device.get("type").unwrap_or_default();
@@ -93,7 +93,7 @@ pub(super) fn write_firmware(
     if uefi && !context.has_uefi {
         return Err(DefineError::NoUefi);
     }
-    let os = ensure(domain, "os");
+    let os = domain.ensure("os");
     for name in ["firmware", "loader", "nvram"] {
         os.remove(name);
     }
@@ -106,7 +106,7 @@ pub(super) fn write_firmware(
     } else {
         os.unset("firmware");
     }
-    let features = ensure(domain, "features");
+    let features = domain.ensure("features");
     features.remove("smm");
     if secure {
         features.push(Element::new("smm").attr("state", "on"));
@@ -133,7 +133,7 @@ pub(super) fn write_tpm(
     wanted: bool,
     context: &Context<'_>,
 ) -> Result<(), DefineError> {
-    let devices = devices_mut(domain);
+    let devices = domain.ensure("devices");
     devices.remove("tpm");
     if !wanted {
         return Ok(());
@@ -153,7 +153,7 @@ pub(super) const CPU_MODE: &str = "host-model";
 /// everything that the program can imitate.
 pub(super) fn write_cpu(domain: &mut Element, mode: &str) {
     let imitated = domain.get("type") == Some("qemu");
-    let cpu = ensure(domain, "cpu");
+    let cpu = domain.ensure("cpu");
     // Models and features belong to the old mode; topology and cells do not.
     for name in ["model", "vendor", "feature", "maxphysaddr", "cache"] {
         cpu.remove(name);

@@ -4,7 +4,7 @@
 use tcloud_model::{Fields, Name, Value};
 
 use super::amount::kilobytes;
-use super::define::{Context, DefineError, devices_mut};
+use super::define::{Context, DefineError};
 use super::label;
 use crate::firewall;
 use crate::xml::Element;
@@ -16,7 +16,7 @@ pub(super) fn write(
     wanted: &Fields,
     context: &Context<'_>,
 ) -> Result<(), DefineError> {
-    let devices = devices_mut(domain);
+    let devices = domain.ensure("devices");
     devices.retain(|own| {
         let is_known = (own.name == "interface").then(|| label::of_nic(own)).flatten();
         is_known.is_none_or(|label| wanted.get(&label).is_some())

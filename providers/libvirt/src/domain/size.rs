@@ -11,7 +11,7 @@ use smol_str::ToSmolStr as _;
 use tcloud_model::{Fields, Value};
 
 use super::amount::{bytes, kib};
-use super::define::{DefineError, devices_mut, ensure};
+use super::define::DefineError;
 use crate::xml::{Element, Node};
 
 /// How often memory can be plugged in between two starts.
@@ -52,7 +52,7 @@ pub(super) fn write(
 }
 
 fn write_vcpus(domain: &mut Element, count: u64, most: u64) -> Result<(), DefineError> {
-    let vcpu = ensure(domain, "vcpu");
+    let vcpu = domain.ensure("vcpu");
     let before: Option<u64> = vcpu.content().parse().ok();
     set_content(vcpu, most);
     vcpu.unset("current");
@@ -118,23 +118,23 @@ fn write_memory(
     most: u64,
     vcpus: u64,
 ) -> Result<(), DefineError> {
-    devices_mut(domain).retain(|own| !is_plain_module(own));
+    domain.ensure("devices").retain(|own| !is_plain_module(own));
     let modules = domain.find("devices").into_iter().flat_map(|own| own.elements("memory"));
     let modules = modules.filter_map(|own| bytes(own.find("target/size")?)).sum();
     let Some(cell) = memory.checked_sub(modules).filter(|cell| *cell > 0) else {
         return Err(DefineError::Modules(modules));
     };
     let before = domain.find("memory").and_then(bytes);
-    set_amount(ensure(domain, "memory"), memory);
+    set_amount(domain.ensure("memory"), memory);
     // A balloon that somebody left low stays where it is.
     let balloon = domain.find("currentMemory").and_then(bytes);
     if balloon == before || balloon.is_none_or(|balloon| balloon > memory) {
-        set_amount(ensure(domain, "currentMemory"), memory);
+        set_amount(domain.ensure("currentMemory"), memory);
     }
     let grows = most > memory;
     match grows {
         true => {
-            let most_memory = ensure(domain, "maxMemory");
+            let most_memory = domain.ensure("maxMemory");
             set_amount(most_memory, most);
             if most_memory.get("slots").is_none() {
                 most_memory.set("slots", SLOTS);
@@ -147,12 +147,12 @@ fn write_memory(
         own.set("memory", kib(cell));
         own.set("unit", "KiB");
         if !grows && modules == 0 && is_plain_cell(own) {
-            ensure(domain, "cpu").remove("numa");
+            domain.ensure("cpu").remove("numa");
         }
     } else if grows {
         let own = Element::new("cell").attr("id", 0).attr("cpus", all_of(vcpus));
         let own = own.attr("memory", kib(cell)).attr("unit", "KiB");
-        ensure(domain, "cpu").put(Element::new("numa").child(own));
+        domain.ensure("cpu").put(Element::new("numa").child(own));
     }
     Ok(())
 }

@@ -99,7 +99,7 @@ pub(crate) fn element(words: &Fields) -> Element {
 
 /// Puts words into a definition, in the place of the old ones; the metadata of others stays.
 pub(super) fn write(domain: &mut Element, words: &Fields) {
-    let metadata = super::define::ensure(domain, "metadata");
+    let metadata = domain.ensure("metadata");
     metadata.retain(|own| !is_ours(own));
     if !words.is_empty() {
         metadata.push(element(words));

@@ -191,6 +191,19 @@ impl Element {
         self.children.push(Node::Element(child));
     }
 
+    /// The first element of a name directly in it, made if it is not there.
+    pub fn ensure(&mut self, name: &str) -> &mut Element {
+        let is_it = |node: &Node| matches!(node, Node::Element(own) if own.name == name);
+        let at = self.children.iter().position(is_it).unwrap_or_else(|| {
+            self.push(Element::new(name));
+            self.children.len() - 1
+        });
+        match &mut self.children[at] {
+            Node::Element(own) => own,
+            _ => unreachable!("BUG: the node is an element"),
+        }
+    }
+
     /// Takes all elements of a name out that are directly in it.
     pub fn remove(&mut self, name: &str) {
         self.retain(|own| own.name != name);

@@ -2,7 +2,6 @@
 
 use tcloud_model::Value;
 
-use super::super::define::{devices_mut, ensure};
 use super::super::{machine, words};
 use super::{BLOCK, has_only, word};
 use crate::xml::Element;
@@ -27,7 +26,7 @@ pub(super) fn write_type(domain: &mut Element, wanted: Option<&Value>) {
     let family = machine::read_machine(domain);
     let family = family.as_ref().and_then(Value::as_text).unwrap_or("q35");
     let machine = wanted.and_then(Value::as_text).unwrap_or(family).to_owned();
-    ensure(ensure(domain, "os"), "type").set("machine", machine);
+    domain.ensure("os").ensure("type").set("machine", machine);
 }
 
 pub(super) fn read_menu(domain: &Element) -> Option<Value> {
@@ -36,7 +35,7 @@ pub(super) fn read_menu(domain: &Element) -> Option<Value> {
 }
 
 pub(super) fn write_menu(domain: &mut Element, wanted: Option<&Value>) {
-    let os = ensure(domain, "os");
+    let os = domain.ensure("os");
     os.remove("bootmenu");
     if wanted == Some(&Value::Bool(true)) {
         os.push(Element::new("bootmenu").attr("enable", "yes"));
@@ -52,7 +51,7 @@ pub(super) fn read_cpus(domain: &Element) -> Option<Value> {
 }
 
 pub(super) fn write_cpus(domain: &mut Element, wanted: Option<&Value>) {
-    let vcpu = ensure(domain, "vcpu");
+    let vcpu = domain.ensure("vcpu");
     match wanted {
         Some(Value::Range(first, last)) => vcpu.set("cpuset", format!("{first}-{last}")),
         _ => vcpu.unset("cpuset"),
@@ -67,7 +66,7 @@ pub(super) fn read_hugepages(domain: &Element) -> Option<Value> {
 }
 
 pub(super) fn write_hugepages(domain: &mut Element, wanted: Option<&Value>) {
-    let backing = ensure(domain, "memoryBacking");
+    let backing = domain.ensure("memoryBacking");
     backing.remove("hugepages");
     if wanted == Some(&Value::Bool(true)) {
         backing.push(Element::new("hugepages"));
@@ -88,7 +87,7 @@ pub(super) fn read_balloon(domain: &Element) -> Option<Value> {
 }
 
 pub(super) fn write_balloon(domain: &mut Element, wanted: Option<&Value>) {
-    let devices = devices_mut(domain);
+    let devices = domain.ensure("devices");
     devices.remove("memballoon");
     let none = wanted == Some(&Value::Bool(false));
     let balloon = Element::new("memballoon").attr("model", if none { "none" } else { "virtio" });
@@ -105,7 +104,7 @@ pub(super) fn read_clock(domain: &Element) -> Option<Value> {
 }
 
 pub(super) fn write_clock(domain: &mut Element, wanted: Option<&Value>) {
-    let clock = ensure(domain, "clock");
+    let clock = domain.ensure("clock");
     clock.attributes.clear();
     clock.set("offset", wanted.and_then(Value::as_text).unwrap_or("utc"));
 }
@@ -127,7 +126,7 @@ pub(super) fn read_watchdog(domain: &Element) -> Option<Value> {
 }
 
 pub(super) fn write_watchdog(domain: &mut Element, wanted: Option<&Value>) {
-    let devices = devices_mut(domain);
+    let devices = domain.ensure("devices");
     devices.retain(|own| own.name != "watchdog" || own.get("model") != Some(WATCHDOG));
     if let Some(action) = wanted.and_then(Value::as_text) {
         devices.push(Element::new("watchdog").attr("model", WATCHDOG).attr("action", action));

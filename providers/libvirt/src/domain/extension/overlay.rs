@@ -8,7 +8,6 @@
 
 use tcloud_model::Value;
 
-use super::super::define::ensure;
 use super::super::words;
 use super::{BLOCK, RAW};
 use crate::xml::{Element, Node};
@@ -151,7 +150,7 @@ pub(super) fn write(domain: &mut Element, wanted: Option<&Value>) {
     for part in old {
         let Some(at) = find(domain, &part) else { continue };
         match part.parent {
-            Some(parent) => ensure(domain, parent).children.remove(at),
+            Some(parent) => domain.ensure(parent).children.remove(at),
             None => domain.children.remove(at),
         };
     }
@@ -163,7 +162,7 @@ pub(super) fn write(domain: &mut Element, wanted: Option<&Value>) {
             domain.set("xmlns:qemu", QEMU);
         }
         match parent {
-            Some(parent) => ensure(domain, parent).push(element),
+            Some(parent) => domain.ensure(parent).push(element),
             None => domain.push(element),
         }
     }

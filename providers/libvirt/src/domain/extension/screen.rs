@@ -2,7 +2,6 @@
 
 use tcloud_model::Value;
 
-use super::super::define::devices_mut;
 use super::{has_only, only, word};
 use crate::xml::Element;
 
@@ -35,7 +34,7 @@ pub(super) fn read_video(domain: &Element) -> Option<Value> {
 }
 
 pub(super) fn write_video(domain: &mut Element, wanted: Option<&Value>) {
-    let devices = devices_mut(domain);
+    let devices = domain.ensure("devices");
     devices.remove("video");
     if let Some(card) = wanted.and_then(Value::as_text) {
         devices.push(Element::new("video").child(Element::new("model").attr("type", card)));
@@ -61,7 +60,7 @@ pub(super) fn read_graphics(domain: &Element) -> Option<Value> {
 }
 
 pub(super) fn write_graphics(domain: &mut Element, wanted: Option<&Value>) {
-    let devices = devices_mut(domain);
+    let devices = domain.ensure("devices");
     // Where sound goes follows from the screen; libvirt finds it anew.
     devices.retain(|own| {
         own.name != "graphics"
@@ -86,7 +85,7 @@ pub(super) fn read_tablet(domain: &Element) -> Option<Value> {
 }
 
 pub(super) fn write_tablet(domain: &mut Element, wanted: Option<&Value>) {
-    let devices = devices_mut(domain);
+    let devices = domain.ensure("devices");
     devices.retain(|own| !is_tablet(own));
     if wanted == Some(&Value::Bool(true)) {
         devices.push(Element::new("input").attr("type", "tablet").attr("bus", "usb"));
@@ -100,7 +99,7 @@ pub(super) fn read_sound(domain: &Element) -> Option<Value> {
 }
 
 pub(super) fn write_sound(domain: &mut Element, wanted: Option<&Value>) {
-    let devices = devices_mut(domain);
+    let devices = domain.ensure("devices");
     devices.remove("sound");
     if let Some(model) = wanted.and_then(Value::as_text) {
         devices.push(Element::new("sound").attr("model", model));
