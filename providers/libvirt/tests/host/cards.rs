@@ -2,9 +2,9 @@
 //! change.
 
 use tcloud_model::{Deployment, Fields, ObservedObject, Value};
-use tcloud_provider::conformance::{Applied, Client, with};
+use tcloud_provider::conformance::{Applied, with};
 
-use crate::lab::{Lab, address, client, fields};
+use crate::lab::{Host, Lab, address, client, fields};
 
 const LAN: &str = "tenant.cards.network.lan";
 const LAB: &str = "tenant.cards.network.lab";
@@ -32,24 +32,7 @@ fn guest(network: &str, mac: &str, ip: &str, rules: &str) -> Fields {
 /// Rules for the NIC alone.
 const RULES: &str = r#","admits":[{"from":{"$cidr":"10.9.0.7/32"},"ports":[{"$port":"22/tcp"}]}]"#;
 
-struct Host<'h> {
-    lab: &'h Lab,
-    client: Client<'h>,
-}
-
 impl Host<'_> {
-    fn name(&self, place: &str) -> String {
-        self.client.identity(&address(place)).name.to_string()
-    }
-
-    fn virsh(&self, line: &str) -> String {
-        self.lab.virsh(&line.split(' ').collect::<Vec<_>>())
-    }
-
-    fn shell(&self, script: &str) {
-        self.lab.run(&["exec", "1", "sh", "-c", script]).expect(script);
-    }
-
     async fn change(&self, to: &Fields, path: &str, power_cycle: bool) -> Applied {
         self.client.update(&address(GUEST), to, &[path], power_cycle).await
     }

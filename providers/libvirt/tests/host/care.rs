@@ -2,9 +2,9 @@
 //! be done to them then: data would be lost.
 
 use tcloud_model::{Deployment, Fields, ObservedObject, Value};
-use tcloud_provider::conformance::{Applied, Client, with};
+use tcloud_provider::conformance::{Applied, with};
 
-use crate::lab::{Lab, address, client, fields};
+use crate::lab::{Host, Lab, address, client, fields};
 
 const POOL: &str = "site.lab.pool.care";
 const NETWORK: &str = "tenant.care.network.lan";
@@ -43,20 +43,7 @@ fn refused(applied: Applied, words: &[&str]) {
     assert!(words.iter().all(|word| error.contains(word)), "{error}");
 }
 
-struct Host<'h> {
-    lab: &'h Lab,
-    client: Client<'h>,
-}
-
 impl Host<'_> {
-    fn name(&self, place: &str) -> String {
-        self.client.identity(&address(place)).name.to_string()
-    }
-
-    fn virsh(&self, line: &str) -> String {
-        self.lab.virsh(&line.split(' ').collect::<Vec<_>>())
-    }
-
     async fn guest(&self) -> ObservedObject {
         self.client.observe(&address(GUEST)).await.expect("a sweep").expect("a guest")
     }
@@ -69,7 +56,7 @@ impl Host<'_> {
         (ours, guest.holds.into_iter().map(|hold| hold.because).collect())
     }
 
-    async fn change(&self, attributes: &Fields, path: &str) -> Applied {
+    async fn attempt(&self, attributes: &Fields, path: &str) -> Applied {
         self.client.update(&address(GUEST), attributes, &[path], false).await
     }
 
@@ -89,10 +76,10 @@ impl Host<'_> {
             "<domain type='qemu'><name>{name}</name><memory unit='MiB'>64</memory><os><type>hvm\
              </type></os><features><acpi/></features><devices>{devices}</devices></domain>"
         );
-        let script = format!("cat > /srv/{name}.xml <<'E'\n{xml}\nE\nchmod 644 /srv/{name}.xml");
-        self.lab.run(&["exec", "1", "sh", "-c", &script]).expect("a file");
-        let define = format!("virsh define /srv/{name}.xml");
-        self.lab.run(&["exec", "1", "sh", "-c", &define]).expect("a guest of others");
+        self.shell(&format!(
+            "cat > /srv/{name}.xml <<'E'\n{xml}\nE\nchmod 644 /srv/{name}.xml && virsh define \
+             /srv/{name}.xml"
+        ));
     }
 }
 
@@ -126,29 +113,32 @@ async fn snapshot_while_off(host: &Host<'_>) {
     let top = host.source();
     assert_ne!(top, root);
     // No pool knows the file, and nobody knows what it lies on.
-    refused(host.change(&on(OTHER), "disk.root.volume").await, &["no volume of ours", "blockcopy"]);
+    refused(
+        host.attempt(&on(OTHER), "disk.root.volume").await,
+        &["no volume of ours", "blockcopy"],
+    );
     host.virsh(&format!("pool-refresh {pool}"));
     let (ours, holds) = host.held().await;
     assert!(ours && holds[0].contains("is on a snapshot"), "{holds:?}");
     let disk = host.client.observe(&address(DISK)).await.expect("a sweep").expect("a disk");
     assert!(disk.holds[0].because.contains("made on top of it"), "{:?}", disk.holds);
-    refused(host.change(&on(OTHER), "disk.root.volume").await, &["snapshot", "blockcommit"]);
+    refused(host.attempt(&on(OTHER), "disk.root.volume").await, &["snapshot", "blockcommit"]);
     let mut none = base(GUEST);
     none.remove("disk");
-    refused(host.change(&none, "disk.root").await, &["snapshot"]);
+    refused(host.attempt(&none, "disk.root").await, &["snapshot"]);
     refused(host.grow().await, &["does not grow"]);
     refused(host.client.delete(&address(DISK)).await, &["not deleted under it"]);
     // All else changes, and the snapshot stays where it is.
     let titled = with(&base(GUEST), "title", Value::text("a title"));
-    host.change(&titled, "title").await.expect("another title");
-    host.change(&base(GUEST), "title").await.expect("no title");
+    host.attempt(&titled, "title").await.expect("another title");
+    host.attempt(&base(GUEST), "title").await.expect("no title");
     assert_eq!(host.source(), top);
     // Without its guest, the volume is still what the snapshot lies on.
     host.virsh(&format!("snapshot-delete {guest} s1 --metadata"));
     host.virsh(&format!("detach-disk {guest} vda --config"));
     refused(host.client.delete(&address(DISK)).await, &["made on top of it"]);
     host.virsh(&format!("vol-delete {} --pool {pool}", top.rsplit('/').next().expect("a name")));
-    let back = host.change(&base(GUEST), "disk.root").await.expect("its disk again");
+    let back = host.attempt(&base(GUEST), "disk.root").await.expect("its disk again");
     assert!(back.expect("a guest").holds.is_empty());
     assert_eq!(host.source(), root);
 }
@@ -161,7 +151,7 @@ async fn snapshot_while_running(host: &Host<'_>) {
     let top = host.source();
     let (ours, holds) = host.held().await;
     assert!(ours && holds[0].contains("is on a snapshot"), "{holds:?}");
-    refused(host.change(&on(OTHER), "disk.root.volume").await, &["snapshot", "blockcommit"]);
+    refused(host.attempt(&on(OTHER), "disk.root.volume").await, &["snapshot", "blockcommit"]);
     refused(host.grow().await, &["does not grow", "blockcommit"]);
     refused(host.client.delete(&address(DISK)).await, &["not deleted under it"]);
     // What is advised helps.
@@ -180,15 +170,15 @@ async fn copy(host: &Host<'_>) {
     host.virsh(&copy);
     let (ours, holds) = host.held().await;
     assert!(ours && holds[0].contains("is copying its disk"), "{holds:?}");
-    refused(host.change(&on(OTHER), "disk.root.volume").await, &["copying", "blockjob"]);
+    refused(host.attempt(&on(OTHER), "disk.root.volume").await, &["copying", "blockjob"]);
     host.virsh(&format!("blockjob {guest} vda --pivot"));
     assert_eq!(host.source(), "/srv/care/copy");
     assert!(!host.held().await.0);
-    refused(host.change(&base(GUEST), "disk.root.volume").await, &["no volume of ours"]);
+    refused(host.attempt(&base(GUEST), "disk.root.volume").await, &["no volume of ours"]);
     assert_eq!(host.source(), "/srv/care/copy");
     host.virsh(&format!("destroy {guest}"));
     host.virsh(&format!("detach-disk {guest} vda --config"));
-    host.change(&base(GUEST), "disk.root").await.expect("its disk again");
+    host.attempt(&base(GUEST), "disk.root").await.expect("its disk again");
 }
 
 /// The host was shut down, and `libvirt-guests` saved the guest's memory.
@@ -200,8 +190,8 @@ async fn saved(host: &Host<'_>) {
     assert!(holds[0].contains("its memory is saved"), "{holds:?}");
     let words = ["its memory is saved", "managedsave-remove"];
     let more = with(&base(GUEST), "memory", Value::Bytes(128 * MIB));
-    refused(host.change(&more, "memory").await, &words);
-    refused(host.change(&on(OTHER), "disk.root.volume").await, &words);
+    refused(host.attempt(&more, "memory").await, &words);
+    refused(host.attempt(&on(OTHER), "disk.root.volume").await, &words);
     let grown = with(&base(DISK), "size", Value::Bytes(256 * MIB));
     let grown = host.client.update(&address(DISK), &grown, &["size"], false).await;
     refused(grown, &["does not grow", "managedsave-remove"]);
@@ -209,8 +199,8 @@ async fn saved(host: &Host<'_>) {
     assert!(info.contains("Managed save:   yes") && info.contains("65536 KiB"), "{info}");
     host.virsh(&format!("managedsave-remove {guest}"));
     assert_eq!(host.held().await, (true, vec![]));
-    host.change(&more, "memory").await.expect("more memory");
-    host.change(&base(GUEST), "memory").await.expect("less memory");
+    host.attempt(&more, "memory").await.expect("more memory");
+    host.attempt(&base(GUEST), "memory").await.expect("less memory");
 }
 
 /// Somebody deletes a volume under its guest. While that runs, the data are still there.
@@ -227,12 +217,12 @@ async fn deleted(host: &Host<'_>) {
     host.lab.run(&["exec", "1", "mv", "/srv/care/saved", &root]).expect("put back");
     host.virsh(&format!("pool-refresh {pool}"));
     host.virsh(&format!("detach-disk {guest} vda --config"));
-    host.change(&base(GUEST), "disk.root").await.expect("its disk again");
+    host.attempt(&base(GUEST), "disk.root").await.expect("its disk again");
     lost();
     assert_eq!(host.held().await, (true, vec![]));
     assert!(host.client.observe(&address(DISK)).await.expect("a sweep").is_none());
     host.client.create(&address(DISK), &base(DISK)).await.expect("another disk");
-    host.change(&base(GUEST), "disk.root.volume").await.expect("a guest with it");
+    host.attempt(&base(GUEST), "disk.root.volume").await.expect("a guest with it");
     assert_eq!((host.source(), host.held().await), (root, (true, vec![])));
 }
 

@@ -146,6 +146,29 @@ impl Lab {
     }
 }
 
+/// The host as a deployment works with it, and what virsh says of the same.
+pub(crate) struct Host<'h> {
+    pub(crate) lab: &'h Lab,
+    pub(crate) client: Client<'h>,
+}
+
+impl Host<'_> {
+    /// What the host calls an object.
+    pub(crate) fn name(&self, place: &str) -> String {
+        self.client.identity(&address(place)).name.to_string()
+    }
+
+    /// What virsh says to a line of words.
+    pub(crate) fn virsh(&self, line: &str) -> String {
+        self.lab.virsh(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Runs a script on the host.
+    pub(crate) fn shell(&self, script: &str) {
+        self.lab.run(&["exec", "1", "sh", "-c", script]).expect(script);
+    }
+}
+
 pub(crate) fn host() -> Address {
     address("site.lab.host.one")
 }

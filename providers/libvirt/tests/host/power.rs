@@ -1,9 +1,9 @@
 //! Guests that stand still: what tcloud starts, stops and leaves alone.
 
 use tcloud_model::{Deployment, Value};
-use tcloud_provider::conformance::{Client, with};
+use tcloud_provider::conformance::with;
 
-use crate::lab::{Lab, address, client, fields};
+use crate::lab::{Host, Lab, address, client, fields};
 
 const GUEST: &str = "tenant.power.vm.web";
 
@@ -12,26 +12,15 @@ const ATTRIBUTES: &str = r#"{"vcpus":1,"memory":{"$bytes":67108864},"firmware":"
     "machine":"q35","wait_for":"nothing","libvirt":{"on_crash":"preserve",
     "raw_xml":"<devices><panic model='isa'/></devices>"}}"#;
 
-struct Host<'h> {
-    lab: &'h Lab,
-    client: Client<'h>,
-}
-
 impl Host<'_> {
-    fn virsh(&self, command: &[&str]) -> String {
-        let name = self.client.identity(&address(GUEST)).name.to_string();
-        let line: Vec<&str> =
-            command.iter().map(|word| if *word == "NAME" { &name } else { *word }).collect();
-        self.lab.virsh(&line)
-    }
-
     fn state(&self) -> String {
-        self.virsh(&["domstate", "NAME", "--reason"]).trim().to_owned()
+        self.virsh(&format!("domstate {} --reason", self.name(GUEST))).trim().to_owned()
     }
 
     /// Its system says that it is lost, as Linux does when it panics.
     fn crash(&self) {
-        self.virsh(&["qemu-monitor-command", "NAME", "--hmp", "o /b 0x505 1"]);
+        let name = self.name(GUEST);
+        self.lab.virsh(&["qemu-monitor-command", &name, "--hmp", "o /b 0x505 1"]);
         for _ in 0..50 {
             if self.state().starts_with("crashed") {
                 return;
@@ -61,9 +50,9 @@ async fn a_crashed_guest_is_stopped_and_started_where_that_is_meant() {
     let more = with(&base, "memory", Value::Bytes(128 << 20));
     host.client.update(&guest, &more, &["memory"], true).await.expect("stopped and started");
     assert_eq!(host.state(), "running (booted)");
-    assert!(host.virsh(&["dominfo", "NAME"]).contains("131072 KiB"));
+    assert!(host.virsh(&format!("dominfo {}", host.name(GUEST))).contains("131072 KiB"));
     // One that somebody paused goes on.
-    host.virsh(&["suspend", "NAME"]);
+    host.virsh(&format!("suspend {}", host.name(GUEST)));
     host.client.update(&guest, &more, &["running"], false).await.expect("it goes on");
     assert!(host.state().starts_with("running"), "{}", host.state());
     host.crash();
