@@ -104,6 +104,7 @@ impl LibvirtHost {
         for (name, filter) in filters? {
             directory.add_filter(name, filter);
         }
+        unread.tell(&mut directory);
         let mut places = HashMap::new();
         for Pool { uuid, definition, power } in pools? {
             let name = definition.content_at("name").unwrap_or_default();
@@ -168,7 +169,16 @@ impl LibvirtHost {
 
 /// What could not be read, so that all else can be told.
 #[derive(Debug, Default)]
-struct Unread(Mutex<Vec<String>>);
+struct Unread(Mutex<Vec<Missed>>);
+
+/// One thing that could not be read.
+#[derive(Clone, Debug)]
+struct Missed {
+    /// In words, with its name.
+    told: String,
+    what: &'static str,
+    name: String,
+}
 
 impl Unread {
     /// How many are named.
@@ -179,22 +189,33 @@ impl Unread {
     fn note<T>(
         &self,
         connect: &Connect,
-        what: &str,
+        what: &'static str,
         name: &str,
         read: Result<Option<T>, Failure>,
     ) -> Result<Option<T>, Failure> {
         match read {
             Err(failure @ (Failure::Libvirt(_) | Failure::Xml(_))) if alive(connect) => {
                 let told = format!("{what} {} could not be read: {failure}", quoted(name));
-                self.0.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+                let missed = Missed { told, what, name: name.to_owned() };
+                self.0.lock().unwrap_or_else(PoisonError::into_inner).push(missed);
                 Ok(None)
             }
             read => read,
         }
     }
 
+    fn all(&self) -> Vec<Missed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells of what guests refer to by its name.
+    fn tell(&self, directory: &mut Directory) {
+        let are_named = |own: &Missed| matches!(own.what, "network" | "nwfilter");
+        self.all().into_iter().filter(are_named).for_each(|own| directory.add_unread(own.name));
+    }
+
     fn told(&self) -> Vec<String> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut all: Vec<String> = self.all().into_iter().map(|own| own.told).collect();
         all.sort_unstable();
         let more = all.len().saturating_sub(Unread::NAMED);
         all.truncate(Unread::NAMED);

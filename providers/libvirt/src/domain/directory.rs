@@ -1,7 +1,7 @@
 //! What references lead to on the host: volumes and networks, by the names that definitions use and
 //! by the values that attributes use.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tcloud_model::{Address, Value};
 
@@ -65,6 +65,9 @@ pub struct Directory {
     layers: HashMap<String, String>,
     by_name: HashMap<String, Address>,
     filters: HashMap<String, Element>,
+    /// Networks and filters that are there and could not be read: nobody knows whose they are, or
+    /// what they say.
+    unread: HashSet<String>,
 }
 
 impl Backing {
@@ -152,6 +155,16 @@ impl Directory {
     pub fn add_network(&mut self, address: Address, name: String) {
         self.by_name.insert(name.clone(), address.clone());
         self.networks.insert(address, name);
+    }
+
+    /// Adds the name of a network or a filter that could not be read.
+    pub(crate) fn add_unread(&mut self, name: String) {
+        self.unread.insert(name);
+    }
+
+    /// Whether there is something of that name, and it could not be read.
+    pub(super) fn is_unread(&self, name: &str) -> bool {
+        self.unread.contains(name)
     }
 
     /// Whether it knows what lies there.

@@ -7,6 +7,7 @@ use super::amount::kilobytes;
 use super::define::{Context, DefineError};
 use super::label;
 use crate::firewall;
+use crate::stamp::Note;
 use crate::xml::Element;
 
 /// Writes the NICs that differ from what the definition has, and takes out those that are gone.
@@ -187,7 +188,12 @@ pub(super) fn read(domain: &Element, asked: &Fields, context: &super::Directory)
     nics.filter_map(|nic| {
         let label = label::of_nic(nic)?;
         let asked = asked.map(&label).map_or(&nothing, |asked| asked);
-        let fields = one(nic, (&vm, &label), asked, context);
+        let mut fields = one(nic, (&vm, &label), asked, context);
+        let network = nic.find("source").and_then(|source| source.get("network"));
+        // Whose an unread one is, nobody can tell: what was last applied is believed.
+        if network.is_some_and(|name| context.is_unread(name)) && Note::of(domain).is_some() {
+            fields.remove("network");
+        }
         Some((label, Value::map(fields)))
     })
     .collect()
@@ -221,6 +227,11 @@ fn one(
     if let Some(address) = asked.get("address") {
         fields.insert("address", address.clone());
     }
+    let is_hidden = |own: &Element| own.get("filter").is_some_and(|own| directory.is_unread(own));
+    if nic.find("filterref").is_some_and(is_hidden) {
+        keep_rules(asked, &mut fields);
+        return fields;
+    }
     // One that somebody changed, or that holds it to other addresses, is as good as none.
     let filter = nic.find("filterref").filter(|own| {
         let network = of("network").unwrap_or_default();
@@ -229,11 +240,7 @@ fn one(
     fields.insert("filter", Value::Bool(filter.is_some()));
     // The rules of a NIC without a filter wait until it has one.
     if filter.is_none() {
-        for name in ["admits", "reaches"] {
-            if let Some(value) = asked.get(name) {
-                fields.insert(name, value.clone());
-            }
-        }
+        keep_rules(asked, &mut fields);
         return fields;
     }
     let own = filter.and_then(|own| directory.filter(own.get("filter")?));
@@ -241,6 +248,15 @@ fn one(
         fields.insert(name.clone(), value.clone());
     }
     fields
+}
+
+/// The rules that were last asked for.
+fn keep_rules(asked: &Fields, fields: &mut Fields) {
+    for name in ["admits", "reaches"] {
+        if let Some(value) = asked.get(name) {
+            fields.insert(name, value.clone());
+        }
+    }
 }
 
 #[cfg(test)]

@@ -215,3 +215,39 @@ async fn nobody_elses_change_is_overwritten() {
         host.client.delete(own).await.expect("deleted");
     }
 }
+
+/// Nobody knows whose a network is that cannot be read: NICs in it are not somewhere else because of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_cannot_be_read_moves_no_card() {
+    let lab = Lab::get();
+    let deployment = Deployment::new("blind");
+    let provider = lab.provider(&deployment).await;
+    let host = Host { lab, client: client(&*provider, &deployment) };
+    let (lan, web) = ("tenant.blind.network.lan", "tenant.blind.vm.web");
+    host.client.create(&address(lan), &network(3)).await.expect("a network");
+    let mut base = guest(lan, "52:54:00:c0:03:01", "10.214.3.10", "");
+    base.insert("running", Value::Bool(false));
+    let made = host.client.create(&address(web), &base).await.expect("made").expect("a guest");
+    let name = host.name(lan);
+    let deep =
+        format!("<d:deep xmlns:d=\"urn:deep\">{}{}</d:deep>", "<a>".repeat(80), "</a>".repeat(80));
+    host.shell(&format!(
+        "virsh net-dumpxml {name} --inactive > /srv/blind.xml && sed 's|</metadata>|{deep}&|' \
+         /srv/blind.xml > /srv/deep.xml && virsh net-define /srv/deep.xml"
+    ));
+    let seen = provider.observe().await.expect("a sweep");
+    let told = |own: &&String| own.contains(&format!("network \"{name}\" could not be read"));
+    assert_eq!(seen.problems.iter().filter(told).count(), 1, "{:?}", seen.problems);
+    let card = |object: &ObservedObject, word: &str| {
+        object.attributes.at(&["nic".into(), "a".into(), word.into()]).cloned()
+    };
+    let own = seen.objects.iter().find(|own| own.uuid == made.uuid).expect("its guest");
+    assert_eq!(card(own, "network"), None, "what was applied is believed");
+    assert_eq!(card(own, "filter"), Some(Value::Bool(true)), "it is held to the same rules");
+    host.shell("virsh net-define /srv/blind.xml");
+    let own = host.client.observe(&address(web)).await.expect("a sweep").expect("a guest");
+    assert_eq!(card(&own, "network"), Some(Value::Ref(address(lan))));
+    for place in [web, lan] {
+        host.client.delete(&address(place)).await.expect(place);
+    }
+}
