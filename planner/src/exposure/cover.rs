@@ -1,37 +1,12 @@
 //! Which openings are not among others: by who is behind them, and by address.
 
 use indexmap::IndexMap;
-use tcloud_model::{Cidr, Value};
+use tcloud_model::Cidr;
 
+use super::opening::Opening;
 use super::parties::Side;
 use crate::firewall::Ports;
 use crate::reach::Place;
-
-/// A space that may come in, and where.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Opening {
-    pub(super) space: Cidr,
-    pub(super) ports: Ports,
-}
-
-/// Reads values of `admits`: every space once, sorted.
-pub(super) fn openings<'v>(admits: impl IntoIterator<Item = &'v Value>) -> Vec<Opening> {
-    let all = admits.into_iter().filter_map(|item| {
-        let Value::Map(item) = item else { return None };
-        let Some(Value::Cidr(space)) = item.get("from") else { return None };
-        Some(Opening { space: *space, ports: Ports::of(item) })
-    });
-    let mut all: Vec<Opening> = all.collect();
-    all.sort_by_key(|own| own.space);
-    all.dedup_by(|next, kept| {
-        let same = next.space == kept.space;
-        if same {
-            kept.ports = kept.ports.with(&next.ports);
-        }
-        same
-    });
-    all
-}
 
 /// What of `these` is not in `those`. A network or guest that keeps its name and gets another
 /// address is still itself, and one that takes the address of another is not.

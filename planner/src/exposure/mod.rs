@@ -7,6 +7,7 @@
 //! guests.
 
 mod cover;
+mod opening;
 mod parties;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,8 @@ use tcloud_model::{Address, Cidr, Fields, Name, Position, Value};
 use crate::firewall::Ports;
 use crate::reach::{Border, Exposure, Party, Place, Way};
 use crate::usage::Holding;
-use cover::{Opening, openings, unmatched};
+use cover::unmatched;
+use opening::{Opening, openings};
 use parties::{Side, is_free, is_open, is_public, nics};
 
 /// What the places of an exposure are asked of.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{Address, Cidr, Fields, Name, Value};
 
-use super::cover::openings;
+use super::opening::openings;
 use crate::reach::{Party, Place};
 use crate::usage::Holding;
 

@@ -20,6 +20,7 @@ use virt_sys::{
 use super::addresses::Exchange;
 use super::change::{self, Change, Planned, Step};
 use super::guest::{Guest, observed};
+use super::mark::note;
 use super::power::{self, Stubborn};
 use super::wait::Wait;
 use super::{
@@ -30,7 +31,7 @@ use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
 use crate::guard::Guard;
 use crate::site::Call;
-use crate::stamp::{self, Note};
+use crate::stamp;
 use crate::xml::Element;
 
 /// How long a guest may take to let go of a device.
@@ -433,10 +434,6 @@ impl Asked<'_> {
 
 fn refused(error: super::DefineError) -> Failure {
     Failure::Refused(error.to_string())
-}
-
-pub(super) fn note(stamp: &Stamp) -> Note {
-    Note::new(stamp, Fields::new())
 }
 
 /// The words of a running guest after a change: what waits for the next start is not in force yet.

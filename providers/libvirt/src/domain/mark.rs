@@ -6,12 +6,16 @@ use virt::domain::Domain;
 use virt::error::ErrorNumber;
 use virt_sys::{VIR_DOMAIN_AFFECT_CONFIG, VIR_DOMAIN_AFFECT_LIVE, VIR_DOMAIN_METADATA_ELEMENT};
 
-use super::apply::note;
 use super::guest::Guest;
 use super::words;
 use crate::failure::Failure;
 use crate::stamp::{self, Note};
 use crate::xml::Element;
+
+/// The note of a guest: it keeps nothing in it beside its stamp.
+pub(super) fn note(stamp: &Stamp) -> Note {
+    Note::new(stamp, Fields::new())
+}
 
 /// Puts a stamp on both definitions. A running guest never loses the element of metadata again, so
 /// that one without any is left so; that its persistent definition is stamped is enough.
