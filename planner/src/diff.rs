@@ -427,6 +427,7 @@ fn change(
         after: after.cloned(),
         impact,
         drift,
+        no_room: false,
         causes: Vec::new(),
     }
 }

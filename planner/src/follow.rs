@@ -325,6 +325,7 @@ fn reattach(known: &Known<'_>, draft: &mut Draft, remade: &IndexMap<Place, Remad
                 Remade::CreateFirst => Impact::Live,
             },
             drift: false,
+            no_room: false,
             causes: Vec::new(),
         });
     });

@@ -443,6 +443,7 @@ mod tests {
             after,
             impact,
             drift: false,
+            no_room: false,
             causes: Vec::new(),
         };
         let mut waiting = change("tenant.t.vm.db", Impact::PowerCycle);

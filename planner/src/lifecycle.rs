@@ -24,6 +24,7 @@ pub(crate) fn lifecycle(
             after,
             impact: Impact::None,
             drift: false,
+            no_room: false,
             causes: Vec::new(),
         });
     };
@@ -90,7 +91,47 @@ fn crowd(mut room: Room, changes: &mut [AttributeChange]) {
         };
         match left.checked_sub(1) {
             Some(rest) => *left = rest,
-            None => change.impact = Impact::PowerCycle,
+            None => {
+                change.impact = Impact::PowerCycle;
+                change.no_room = true;
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tcloud_model::Fields;
+
+    use super::*;
+
+    fn set(path: &str, before: Option<Value>, after: Value) -> AttributeChange {
+        AttributeChange {
+            path: AttrPath::parse(path),
+            before,
+            after: Some(after),
+            impact: Impact::Live,
+            drift: false,
+            no_room: false,
+            causes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_finds_no_slot_waits_and_says_why() {
+        let nic = || {
+            let own: Fields = [("model".into(), Value::text("virtio"))].into_iter().collect();
+            Value::map(own)
+        };
+        let mut changes = [
+            set("nic.a", None, nic()),
+            set("nic.b", None, nic()),
+            set("title", None, Value::text("t")),
+            set("memory", Some(Value::Bytes(1)), Value::Bytes(2)),
+        ];
+        crowd(Room { devices: 1, modules: 0 }, &mut changes);
+        let told: Vec<_> = changes.iter().map(|own| (own.impact, own.no_room)).collect();
+        let (live, waits) = ((Impact::Live, false), (Impact::PowerCycle, true));
+        assert_eq!(told, [live, waits, live, waits]);
     }
 }

@@ -153,6 +153,9 @@ pub struct AttributeChange {
     pub impact: Impact,
     /// Whether the difference was made by hand and not by the text.
     pub drift: bool,
+    /// Whether it would be made at once, if the running guest had a free slot for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_room: bool,
     /// Where in the text.
     pub causes: Vec<Position>,
 }

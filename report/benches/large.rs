@@ -80,6 +80,7 @@ fn change(number: u32, ways: u32) -> Change {
             after: Some(Value::Bytes(u64::from(number % ways + 5) << 30)),
             impact: Impact::PowerCycle,
             drift: false,
+            no_room: false,
             causes: causes.clone(),
         }],
         causes,

@@ -34,6 +34,7 @@ fn attribute(path: &str, values: [Value; 2], impact: Impact, line: u32) -> Attri
         after: Some(after),
         impact,
         drift: false,
+        no_room: false,
         causes: vec![at(line, 3)],
     }
 }
@@ -249,6 +250,7 @@ pub(crate) fn plan() -> Plan {
     });
     let by_hand = AttributeChange {
         drift: true,
+        no_room: false,
         causes: Vec::new(),
         ..attribute("memory", [Value::Bytes(4 << 30), Value::Bytes(6 << 30)], Impact::Live, 1)
     };

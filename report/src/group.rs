@@ -23,6 +23,8 @@ pub(crate) struct Line {
     pub(crate) impact: Impact,
     /// Whether the difference was made by hand.
     pub(crate) drift: bool,
+    /// Whether it waits since a running guest has no free slot for it.
+    pub(crate) no_room: bool,
 }
 
 /// What makes changes equal.
@@ -93,7 +95,7 @@ impl<'a> Sameness<'a> {
 
 impl Line {
     pub(crate) fn of(attribute: &AttributeChange) -> Line {
-        let AttributeChange { path, before, after, impact, drift, causes: _ } = attribute;
+        let AttributeChange { path, before, after, impact, drift, no_room, causes: _ } = attribute;
         let mut before_text = before.as_ref().map(text::value);
         let mut after_text = after.as_ref().map(text::value);
         // What looks the same is told in full.
@@ -107,14 +109,15 @@ impl Line {
             after: after_text.map(|text| clean(&text)),
             impact: *impact,
             drift: *drift,
+            no_room: *no_room,
         }
     }
 }
 
 fn exactly(attribute: &AttributeChange) -> String {
-    let AttributeChange { path, before, after, impact, drift, causes: _ } = attribute;
+    let AttributeChange { path, before, after, impact, drift, no_room, causes: _ } = attribute;
     let side = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
-    format!("{path}\0{}\0{}\0{impact}\0{drift}", side(before), side(after))
+    format!("{path}\0{}\0{}\0{impact}\0{drift}\0{no_room}", side(before), side(after))
 }
 
 /// The most characters of a value that are shown.

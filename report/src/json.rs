@@ -286,7 +286,7 @@ impl Viewed for AttributeChange {
     type View<'v> = AttributeView<'v>;
 
     fn view(&self) -> AttributeView<'_> {
-        let AttributeChange { path, before, after, impact, drift, causes } = self;
+        let AttributeChange { path, before, after, impact, drift, no_room: _, causes } = self;
         AttributeView {
             path,
             before: before.as_ref().map(ValueView::of),

@@ -78,6 +78,11 @@ impl Lang {
         }
     }
 
+    /// Why a change waits that a running guest has no room for.
+    pub(crate) fn no_room(self) -> &'static str {
+        self.say("no slot is free", "kein Steckplatz frei")
+    }
+
     /// One, or several.
     pub(crate) fn many(self, n: usize, english: [&str; 2], german: [&str; 2]) -> String {
         let word = usize::from(n != 1);

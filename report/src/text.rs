@@ -343,8 +343,17 @@ pub fn is_remade(change: &AttributeChange) -> bool {
     matches!(&change.before, Some(Value::Ref(_))) && change.before == change.after
 }
 
+/// Why a change that would be made at once waits, where a running guest has no room for it.
+pub fn no_room(change: &AttributeChange) -> &'static str {
+    if change.no_room { " (no slot is free)" } else { "" }
+}
+
 /// One attribute that differs: `memory 8 GiB -> 12 GiB`.
 pub fn attribute(change: &AttributeChange) -> String {
+    format!("{}{}", difference(change), no_room(change))
+}
+
+fn difference(change: &AttributeChange) -> String {
     let path = clean(&change.path.to_string());
     match (&change.before, &change.after) {
         (Some(_), None) if path == STOPPED => format!("{path}, is started again"),
@@ -453,6 +462,7 @@ mod tests {
             after,
             impact: Impact::Live,
             drift: false,
+            no_room: false,
             causes: Vec::new(),
         }
     }
@@ -465,6 +475,15 @@ mod tests {
              1 created, 1 renamed; 1 object was changed by hand and is left alone"
         );
         assert_eq!(headline(&empty()), "nothing to do");
+    }
+
+    #[test]
+    fn what_waits_for_a_slot_says_so() {
+        let mut change =
+            differs("memory", Some(Value::Bytes(1 << 30)), Some(Value::Bytes(2 << 30)));
+        assert_eq!(attribute(&change), "memory 1 GiB -> 2 GiB");
+        change.no_room = true;
+        assert_eq!(attribute(&change), "memory 1 GiB -> 2 GiB (no slot is free)");
     }
 
     #[test]

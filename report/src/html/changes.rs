@@ -110,7 +110,7 @@ impl Page<'_> {
             return String::new();
         }
         let mut html = String::from("<pre>");
-        for Line { path, before, after, impact, drift } in lines {
+        for Line { path, before, after, impact, drift, no_room } in lines {
             let mut note = String::new();
             if *impact > Impact::Live {
                 let _ = write!(note, "   # {}", self.lang.impact(*impact, false));
@@ -118,6 +118,9 @@ impl Page<'_> {
             if *drift {
                 let _ =
                     write!(note, "   # {}", self.lang.say("changed by hand", "von Hand geändert"));
+            }
+            if *no_room {
+                let _ = write!(note, "   # {}", self.lang.no_room());
             }
             let path = escaped(path);
             match (before, after) {

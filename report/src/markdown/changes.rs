@@ -113,7 +113,7 @@ impl Page<'_> {
 
 /// An attribute before and after.
 fn diff(line: &Line, lang: Lang) -> Vec<String> {
-    let Line { path, before, after, impact, drift } = line;
+    let Line { path, before, after, impact, drift, no_room } = line;
     let mut lines = Vec::new();
     if before == after {
         // What it refers to is made anew under the same name.
@@ -127,6 +127,9 @@ fn diff(line: &Line, lang: Lang) -> Vec<String> {
     if let Some(last) = lines.last_mut() {
         if *impact > Impact::Live {
             last.push_str(&format!("   # {}", lang.impact(*impact, false)));
+        }
+        if *no_room {
+            last.push_str(&format!("   # {}", lang.no_room()));
         }
         if *drift {
             last.push_str(&format!("   # {}", lang.say("changed by hand", "von Hand geändert")));

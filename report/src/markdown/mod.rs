@@ -296,6 +296,7 @@ mod tests {
                 after: Some(Value::Bytes((8 << 30) + (n % ways) as u64)),
                 impact,
                 drift: false,
+                no_room: false,
                 causes: Vec::new(),
             }],
             ..example::change(&format!("tenant.t.vm.a{n}"), Action::Update, impact)

@@ -364,7 +364,9 @@ fn brief(change: &AttributeChange) -> String {
     let path = escape(&change.path.to_string()).into_owned();
     match (&change.before, &change.after) {
         (Some(Value::Map(_)), None) => format!("{path} removed"),
-        (None, Some(Value::Map(_))) => format!("{path} added"),
+        (None, Some(Value::Map(_))) => {
+            format!("{path} added{}", tcloud_report::text::no_room(change))
+        }
         _ => attribute(change),
     }
 }

@@ -39,6 +39,7 @@ fn attribute(
         after,
         impact,
         drift: false,
+        no_room: false,
         causes: Vec::new(),
     }
 }
@@ -252,6 +253,16 @@ fn what_happens_now_stands_before_what_waits() {
     assert_eq!(lines[1..], ["at its next start: machine \"pc\" -> \"q35\""]);
     let alone = Row::of(&waiting(), None).phrases().join(", ");
     assert_eq!(alone, "at its next start: machine \"pc\" -> \"q35\"");
+}
+
+#[test]
+fn what_finds_no_slot_says_so() {
+    let mut change = waiting();
+    let nic = Value::map([(Name::new("network"), Value::text("lan"))].into_iter().collect());
+    let nic = attribute("nic.b", None, Some(nic), Impact::PowerCycle);
+    change.attributes = vec![AttributeChange { no_room: true, ..nic }];
+    let told = Row::of(&change, None).phrases().join(", ");
+    assert_eq!(told, "at its next start: nic.b added (no slot is free)");
 }
 
 #[test]
