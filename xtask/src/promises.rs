@@ -132,8 +132,9 @@ for *every* input of the readers – text, formatter, plan file, journal, frames
 `tests/run` tries any bytes, and sound input with something wrong in it, for a moment. For as long as you like, with `cargo-fuzz` and a
 nightly compiler:
 
-    cargo install cargo-fuzz
-    cargo +nightly fuzz run grammar
+    cargo install cargo-fuzz --locked
+    mkdir -p fuzz/corpus/grammar
+    cargo +nightly fuzz run -s none grammar fuzz/corpus/grammar tests/fuzz/tests/sound
 
 or `formatter`, `plan_file`, `journal`, `frames`, `settings`, `lock`, `xml`. An input that breaks something becomes a test of its reader.
 

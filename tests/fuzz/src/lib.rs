@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use tcloud_model::{Diagnostic, FileId, Name};
+use tcloud_model::{Diagnostic, Digest, FileId, Name};
 use tcloud_planner::planfile;
 use tcloud_plugin::frame;
 use tcloud_plugin::message::{FromPlugin, ToPlugin};
@@ -76,17 +76,31 @@ fn shape(file: &File) -> String {
     parts.fold(first, |shape, part| shape + part.split_once(" }").map_or("", |(_, rest)| rest))
 }
 
-/// A plan that is read is the one that was written, to the byte, and can be shown in every form.
+/// A plan that is read is the one that was written, to the byte, and can be shown in every form. A
+/// plan names the digest of its content: it is tried with the one that it has as well.
 ///
 /// # Panics
 /// When that does not hold.
 pub fn plan_file(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Ok(file) = planfile::read(text) {
-        assert_eq!(planfile::write(&file), text);
-        let shown = tcloud_report::json::write_plan(&file.plan, &mut Vec::new());
-        assert!(shown.is_ok(), "{shown:?}");
+    let digested = with_its_digest(text);
+    for text in [Some(text), digested.as_deref()].into_iter().flatten() {
+        if let Ok(file) = planfile::read(text) {
+            assert_eq!(planfile::write(&file), text);
+            let shown = tcloud_report::json::write_plan(&file.plan, &mut Vec::new());
+            assert!(shown.is_ok(), "{shown:?}");
+        }
     }
+}
+
+/// The text of a plan with the digest that its content has: else no fuzzer would get past it.
+fn with_its_digest(text: &str) -> Option<String> {
+    let (head, content) = text.trim_end().split_once("\"content\":")?;
+    let content = content.strip_suffix('}')?;
+    let (format, rest) = head.split_once("\"digest\":\"")?;
+    let (_, seal) = rest.split_once('"')?;
+    let digest = Digest::of_bytes(content.as_bytes());
+    Some(std::format!("{format}\"digest\":\"{digest}\"{seal}\"content\":{content}}}\n"))
 }
 
 /// An entry that is read says the same when it is written and read again, and any entries can be
@@ -172,4 +186,19 @@ pub fn xml(bytes: &[u8]) {
     let reading = read(&definitions, &Directory::default());
     let _ = read_network(live, &reading.attributes);
     let _ = read_nic(live);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_its_digest;
+
+    #[test]
+    fn a_plan_gets_the_digest_of_its_content() {
+        let digested = |digest: &str| {
+            let plan = "\"seal\":null,\"content\":{\"tool\":\"1\"}}\n";
+            with_its_digest(&std::format!("{{\"digest\":\"{digest}\",{plan}"))
+        };
+        assert!(digested("").is_some());
+        assert_eq!(digested(""), digested("00ff"));
+    }
 }
