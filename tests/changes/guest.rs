@@ -100,8 +100,19 @@ impl World {
         let before = self.run(NOTICE)?;
         self.apply()?;
         self.check_settled()?;
-        let after = self.run(BOOT)?;
+        let after = self.later(&before)?;
         Ok(Done { said, before, after })
+    }
+
+    /// The guest as it is afterwards. On a busy host its clock stands still with it, and has to go on.
+    fn later(&self, before: &Run) -> Result<Run, String> {
+        wait(NOTICE, || {
+            let after = self.run(BOOT)?;
+            match after.boot == before.boot && after.uptime <= before.uptime {
+                true => Err(format!("its clock stands still: {before:?} {after:?}")),
+                false => Ok(after),
+            }
+        })
     }
 
     /// What the plan says that the change does.
