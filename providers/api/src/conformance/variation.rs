@@ -87,8 +87,14 @@ impl Walk<'_> {
             true => vec![Value::text(&(self.file)(&attribute.name))],
             false => self.targets.others(&attribute.ty, now),
         };
+        let mut tried = Vec::new();
         for value in values.into_iter().take(most) {
             let impact = attribute.cost.of(now, Some(&value), beside);
+            // One step tells of its whole direction.
+            if matches!(attribute.cost, Cost::Direction { .. }) && tried.contains(&impact) {
+                continue;
+            }
+            tried.push(impact);
             let with = self.companion(attribute, &value, beside);
             self.change(path, Some(value), impact);
             if let (Some((name, value)), Some(made)) = (with, self.found.last_mut()) {
@@ -108,8 +114,12 @@ impl Walk<'_> {
     }
 
     fn labels(&mut self, path: &AttrPath, block: &Block, labels: &Fields) {
-        for (label, value) in labels.iter() {
-            let Value::Map(inner) = value else { continue };
+        // One that says as much as any of them stands for all.
+        let all = labels.iter().filter_map(|(label, value)| match value {
+            Value::Map(inner) => Some((label, inner)),
+            _ => None,
+        });
+        if let Some((label, inner)) = all.max_by_key(|(_, inner)| inner.len()) {
             self.fields(&path.field(label.clone()), &block.attributes, &block.blocks, inner);
         }
         if let Some((label, value)) = labels.iter().next() {
