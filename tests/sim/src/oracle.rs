@@ -50,6 +50,8 @@ pub(crate) struct Oracle {
     excused: BTreeSet<ObjectId>,
     /// Everything that was ever excused: its record may know less than its stamp.
     tainted: BTreeSet<ObjectId>,
+    /// Adoptions that arrived after somebody had looked.
+    adopted_late: Vec<Operation>,
     /// Whether the store's clock jumped, so that two runs may believe that they hold a lease.
     pub(crate) leases_overlap: bool,
 }
@@ -299,6 +301,7 @@ impl Oracle {
         let expected = intent.is_some_and(|(id, _, open)| open && !self.seen.contains(id));
         if !expected {
             self.excuse(operation);
+            self.adopted_late.extend(adopts.then(|| operation.clone()));
         }
         self.nothing_is_lost(hosts);
     }
@@ -316,6 +319,12 @@ impl Oracle {
     /// Whether it is nobody's fault that this object is not remembered, or not as it is.
     pub(crate) fn excuses(&self, id: &ObjectId) -> bool {
         self.tainted.contains(id)
+    }
+
+    /// Whether it is nobody's fault that there is this second object of an address.
+    pub(crate) fn was_adopted_late(&self, host: &Address, live: &ObservedObject) -> bool {
+        let mut late = self.adopted_late.iter();
+        late.any(|own| own.object.host == *host && live.is(&own.kind, &own.identity))
     }
 
     /// Whether anything was ever excused.
@@ -344,9 +353,10 @@ impl Oracle {
                 continue;
             }
             // A provider that lied about a move left the old address on it; it is remembered under the
-            // new one, by who it is.
+            // new one, by who it is. Without a lie, a record under another address is a fault of ours.
             let names = |(own, record): (&ObjectId, &Arc<Record>)| {
-                own.host == *host && live.is(&record.kind, &record.identity)
+                let excused = self.tainted.contains(own) || self.tainted.contains(&id);
+                excused && own.host == *host && live.is(&record.kind, &record.identity)
             };
             if !self.records.iter().any(names) {
                 forgotten.push(id.clone());
@@ -359,7 +369,8 @@ impl Oracle {
         for id in forgotten.iter().filter(|id| !self.excused.contains(*id)) {
             self.violations.push(format!("I4: {id} lives and nobody remembers it"));
         }
-        self.excused.extend(lost);
+        // What was told once is enough; what only its identity remembers is told when that ends as well.
+        self.excused.extend(forgotten);
     }
 
     fn is_intended(&self, id: &ObjectId) -> bool {

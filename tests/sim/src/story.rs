@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tcloud_engine::{Control, Engine};
-use tcloud_model::{Address, Fields, ObjectId, Record, State, Value};
+use tcloud_model::{Address, Fields, Record, State, Value};
 use tcloud_planner::{Goal, PlanFile, planfile};
 use tcloud_state::{Loaded, Selection, Why};
 use tokio::task::JoinSet;
@@ -345,14 +345,13 @@ impl Story {
         let resources = &self.source.program.graph().resources;
         let mut seen = BTreeSet::new();
         let mut wrong = Vec::new();
-        for (host, _, stamp) in inner.hosts.ours() {
+        for (host, live, stamp) in inner.hosts.ours() {
             let per_host = stamp.address.kind() != "vm" && stamp.address.kind() != "volume";
-            let mut twice = !seen.insert((stamp.address.clone(), per_host.then(|| host.clone())));
             // An adoption that arrives after somebody looked puts a stamp on a second one, which then
             // counts as a copy that somebody made by hand.
-            let (address, host) = (stamp.address.clone(), host.clone());
-            let id = ObjectId { address, host: host.clone(), incarnation: stamp.incarnation };
-            twice &= !inner.oracle.excuses(&id);
+            let late = inner.oracle.was_adopted_late(host, live);
+            let at = (stamp.address.clone(), per_host.then(|| host.clone()));
+            let twice = !late && !seen.insert(at);
             if twice || !resources.contains_key(&stamp.address) {
                 wrong.push(format!("{} on {host} is superfluous", stamp.address));
             }
