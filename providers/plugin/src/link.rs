@@ -234,10 +234,6 @@ impl Link {
         let message =
             ToPlugin { jsonrpc: Two, id: Some(id), method: method.into(), params: &params };
         let body = json(&message).get().as_bytes().to_vec();
-        let lost = |sent| {
-            let why = self.gone().unwrap_or_else(|| "it is being ended".to_owned());
-            Lost { why, sent }
-        };
         if body.len() > frame::LARGEST {
             let why = format!("the request is larger than {} bytes", frame::LARGEST);
             return Err(Lost { why, sent: false });
@@ -251,13 +247,19 @@ impl Link {
             state.pending.insert(id, Pending { answer, objects: Vec::new(), bytes: 0 });
         }
         let mut given_up = GivenUp { link: self, id, sent: false, armed: true };
-        if self.frames.send(body).await.is_err() {
-            return Err(lost(false));
-        }
-        given_up.sent = true;
+        let sent = self.frames.send(body).await.is_ok();
+        given_up.sent = sent;
+        // What takes no more requests is about to end, and then says why.
         let outcome = answered.await;
         given_up.armed = false;
-        outcome.unwrap_or_else(|_| Err(lost(true)))
+        match outcome {
+            Ok(Err(lost)) => Err(Lost { sent: sent && lost.sent, ..lost }),
+            Ok(replied) => replied,
+            Err(_) => {
+                let why = self.gone().unwrap_or_else(|| "it is being ended".to_owned());
+                Err(Lost { why, sent })
+            }
+        }
     }
 
     /// Closes the plugin's input and gives it a moment to end by itself.
