@@ -78,16 +78,26 @@ impl Call<'_> {
     /// What uses a volume.
     pub(crate) fn users(&self, path: &str, pool: &str, name: &str) -> Result<Vec<User>, Failure> {
         let guests = fresh(&self.site.users.guests, || self.all_guests())?;
-        let volumes = fresh(&self.site.users.volumes, || self.all_layers())?;
         let inside = format!("{pool}/{name}");
         let by = |all: &Known, key: &str| all.get(key).cloned().unwrap_or_default();
-        Ok([by(&guests, path), by(&guests, &inside), by(&volumes, path)].concat())
+        Ok([by(&guests, path), by(&guests, &inside), self.layers_on(path)?].concat())
     }
 
     /// The guests that have a NIC in a network, also those that do not run.
     pub(crate) fn network_users(&self, name: &str) -> Result<Vec<User>, Failure> {
         let guests = fresh(&self.site.users.guests, || self.all_guests())?;
         Ok(guests.get(&format!("network:{name}")).cloned().unwrap_or_default())
+    }
+
+    /// The volumes on top of another. Whoever is refused for them should not be so for one that has
+    /// just been deleted.
+    fn layers_on(&self, path: &str) -> Result<Vec<User>, Failure> {
+        let known = &self.site.users.volumes;
+        if !fresh(known, || self.all_layers())?.contains_key(path) {
+            return Ok(Vec::new());
+        }
+        *known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(fresh(known, || self.all_layers())?.get(path).cloned().unwrap_or_default())
     }
 
     fn all_guests(&self) -> Result<HashMap<String, Vec<User>>, Failure> {
