@@ -108,54 +108,55 @@ fn tcloud_works_through_every_transport() {
 
 #[test]
 fn a_guest_answers_and_outlives_the_crash_of_its_daemon() {
-    let hosts = Hosts::shared();
-    guest(hosts, 2, "alone");
-    let before = hosts.facts(2, "10.98.0.10", BOOT).expect("the guest answers");
+    // Its own: a daemon that dies is missing to others.
+    let hosts = Hosts::start(1).expect("a host");
+    guest(&hosts, 1, "alone");
+    let before = hosts.facts(1, "10.98.0.10", BOOT).expect("the guest answers");
     assert_eq!((before.cpus, before.firmware.as_str()), (1, "bios"));
     assert_eq!(before.nics[0].addresses, ["10.98.0.10/24"]);
-    assert_eq!(hosts.ask(2, "10.98.0.10", "ping 10.98.0.1").as_deref(), Ok("open"));
-    assert_eq!(hosts.ask(2, "10.98.0.10", "tcp 127.0.0.1 7").as_deref(), Ok("open"));
-    assert_eq!(hosts.ask(2, "10.98.0.10", "tcp 127.0.0.1 9").as_deref(), Ok("refused"));
+    assert_eq!(hosts.ask(1, "10.98.0.10", "ping 10.98.0.1").as_deref(), Ok("open"));
+    assert_eq!(hosts.ask(1, "10.98.0.10", "tcp 127.0.0.1 7").as_deref(), Ok("open"));
+    assert_eq!(hosts.ask(1, "10.98.0.10", "tcp 127.0.0.1 9").as_deref(), Ok("refused"));
     let agent = ["qemu-agent-command", "alone", "{\"execute\":\"guest-ping\"}"];
-    wait(BOOT, || hosts.virsh(2, &agent)).expect("the agent answers");
+    wait(BOOT, || hosts.virsh(1, &agent)).expect("the agent answers");
 
-    hosts.must(&["crash", "2"]);
-    assert!(hosts.virsh(2, &["list"]).is_err(), "the daemon is dead");
-    hosts.must(&["restart", "2"]);
-    let after = hosts.facts(2, "10.98.0.10", BOOT).expect("the guest still answers");
+    hosts.must(&["crash", "1"]);
+    assert!(hosts.virsh(1, &["list"]).is_err(), "the daemon is dead");
+    hosts.must(&["restart", "1"]);
+    let after = hosts.facts(1, "10.98.0.10", BOOT).expect("the guest still answers");
     assert_eq!(after.boot, before.boot);
     assert!(after.uptime > before.uptime);
 
-    hosts.virsh(2, &["setvcpus", "alone", "2", "--live"]).expect("a second processor");
+    hosts.virsh(1, &["setvcpus", "alone", "2", "--live"]).expect("a second processor");
     wait(BOOT, || {
-        let cpus = hosts.facts(2, "10.98.0.10", BOOT)?.cpus;
+        let cpus = hosts.facts(1, "10.98.0.10", BOOT)?.cpus;
         if cpus == 2 { Ok(()) } else { Err(format!("{cpus} processors are used")) }
     })
     .expect("the guest uses it");
 
-    hosts.virsh(2, &["shutdown", "alone", "--mode", "acpi"]).expect("the button is pressed");
-    wait(BOOT, || match hosts.virsh(2, &["domstate", "alone"])?.trim() {
+    hosts.virsh(1, &["shutdown", "alone", "--mode", "acpi"]).expect("the button is pressed");
+    wait(BOOT, || match hosts.virsh(1, &["domstate", "alone"])?.trim() {
         "shut off" => Ok(()),
         state => Err(format!("it is {state}")),
     })
     .expect("the guest ends");
-    hosts.virsh(2, &["undefine", "alone"]).expect("no guest");
-    hosts.virsh(2, &["net-destroy", "alone"]).expect("no bridge");
-    hosts.virsh(2, &["net-undefine", "alone"]).expect("no network");
+    hosts.virsh(1, &["undefine", "alone"]).expect("no guest");
+    hosts.virsh(1, &["net-destroy", "alone"]).expect("no bridge");
+    hosts.virsh(1, &["net-undefine", "alone"]).expect("no network");
 }
 
 #[test]
 fn a_daemon_stands_still_when_told_to() {
-    let hosts = Hosts::shared();
-    hosts.must(&["pause", "3"]);
-    let uri = hosts.uri(3, Transport::Unix);
+    let hosts = Hosts::start(1).expect("a host");
+    hosts.must(&["pause", "1"]);
+    let uri = hosts.uri(1, Transport::Unix);
     let still = std::process::Command::new("timeout")
         .args(["1", "virsh", "-c", &uri, "list"])
         .output()
         .expect("timeout runs");
     assert_eq!(still.status.code(), Some(124), "it does not answer");
-    hosts.must(&["resume", "3"]);
-    wait(Duration::from_secs(10), || hosts.virsh(3, &["list"])).expect("it answers again");
+    hosts.must(&["resume", "1"]);
+    wait(Duration::from_secs(10), || hosts.virsh(1, &["list"])).expect("it answers again");
 }
 
 #[test]
