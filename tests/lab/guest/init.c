@@ -568,9 +568,9 @@ int main(void) {
     bind(uevents, (void *)&kernel, sizeof kernel);
     watch(uevents, 'n');
     put("/sys/devices/system/memory/auto_online_blocks", "online");
-    // On a busy machine without KVM, one guest in thirty with two processors loses the
-    // interrupt of a timer while its drivers look for devices, and would wait for ever. It starts
-    // anew instead; only until it is ready, since what reboots later has to be seen.
+    // On a busy machine without KVM, a guest with two processors now and then loses the interrupt of
+    // a timer while its drivers look for devices, and would wait for ever. It starts anew instead, if
+    // it notices; only until it is ready, since what reboots later has to be seen.
     put("/proc/sys/kernel/panic", "-1");
     put("/proc/sys/kernel/panic_on_rcu_stall", "1");
     raise_loopback();
