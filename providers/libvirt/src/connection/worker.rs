@@ -25,6 +25,17 @@ const OLDEST: u32 = 6_000_000;
 /// What to do with a connection, or with why there is none.
 type Work = Box<dyn FnOnce(Result<&Connect, Failure>) + Send>;
 
+/// A connection that ends with its owner, which the bindings leave to be said: until then the daemon
+/// holds it, and asks it for signs of life.
+struct Connection(Connect);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // One that broke has ended already.
+        let _ = self.0.close();
+    }
+}
+
 /// Something to do with a connection.
 pub(super) struct Job {
     /// When it was asked for.
@@ -135,25 +146,26 @@ impl Crew {
     }
 
     /// The connection, opened if there is none that lives.
-    fn connected<'a>(&self, kept: &'a mut Option<Connect>) -> Result<&'a Connect, Failure> {
-        if kept.as_ref().is_some_and(|connect| !connect.is_alive().unwrap_or(false)) {
+    fn connected<'a>(&self, kept: &'a mut Option<Connection>) -> Result<&'a Connect, Failure> {
+        if kept.as_ref().is_some_and(|own| !own.0.is_alive().unwrap_or(false)) {
             *kept = None;
         }
         match kept {
-            Some(connect) => Ok(connect),
+            Some(Connection(connect)) => Ok(connect),
             None => {
                 self.lock().begin_opening();
                 let opened = self.open();
                 self.lock().end_opening();
-                Ok(kept.insert(opened?))
+                Ok(&kept.insert(opened?).0)
             }
         }
     }
 
-    fn open(&self) -> Result<Connect, Failure> {
+    fn open(&self) -> Result<Connection, Failure> {
         let uri = &self.uri;
         let opened = Connect::open(Some(&uri.to_libvirt()));
-        let connect = opened.map_err(|error| trouble::unreachable(uri, &error))?;
+        let connection = Connection(opened.map_err(|error| trouble::unreachable(uri, &error))?);
+        let Connection(connect) = &connection;
         // A transport without keepalive is one where the other side cannot vanish.
         let _ = connect.set_keep_alive(KEEPALIVE, MISSING);
         let driver = connect.get_type()?;
@@ -168,7 +180,7 @@ impl Crew {
                 dotted(OLDEST)
             ));
         }
-        Ok(connect)
+        Ok(connection)
     }
 }
 

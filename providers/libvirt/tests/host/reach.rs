@@ -81,6 +81,28 @@ async fn a_daemon_that_stalls_or_dies_is_told_and_comes_back() {
     provider.observe().await.expect("a sweep after the crash");
 }
 
+/// A program that runs for long would leave the daemon more and more of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_end_with_who_asked_for_them() {
+    let lab = Lab::start();
+    let script = "ls /proc/$(cat /run/libvirtd.pid)/fd | wc -l";
+    let files = || {
+        let said = lab.run(&["exec", "1", "sh", "-c", script]).expect("a daemon");
+        said.trim().parse::<usize>().expect("a number")
+    };
+    let before = files();
+    for _ in 0..4 {
+        let provider = lab.provider(&Deployment::new("reach")).await;
+        provider.observe().await.expect("a sweep");
+        assert!(files() > before, "it has no connection");
+    }
+    let begun = Instant::now();
+    while files() > before {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{} and {before}", files());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// Whether the machine's processor can run guests is not known here; that every run comes to the same
 /// is.
 #[tokio::test(flavor = "multi_thread")]
