@@ -29,7 +29,8 @@ fn attributes() -> Vec<Attribute> {
             "cidr",
             Type::Cidr,
             "Its addresses.\n\nNeeded in the modes `nat` and `routed`. Without it tcloud gives no \
-             addresses in this network, and knows none.",
+             addresses in this network, and knows none: its guests are held to their MAC, and to \
+             no rule.",
         )
         .cost(Impact::RecreateKeep),
         Attribute::new("cidr6", Type::Cidr, "Its IPv6 addresses.").cost(Impact::RecreateKeep),

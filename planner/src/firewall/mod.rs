@@ -21,7 +21,7 @@ use tcloud_model::{Address, AttrPath, Cidr, DesiredGraph, Fields, Name, PathStep
 use crate::allocate::Allocation;
 use gather::{Cards, Net, Rule, Source, Target};
 pub(crate) use opening::Ports;
-use opening::{Part, covers, list};
+use opening::{Part, as_cidr, covers, list};
 use senders::Senders;
 
 /// The most spaces that a network is told to keep out of, so that a thousand scattered networks are
@@ -162,10 +162,13 @@ impl Firewall {
         }
     }
 
-    /// What a network is told. Who cannot leave an isolated one needs no word about where to.
+    /// What a network is told. Who cannot leave an isolated one needs no word about where to; and
+    /// who belongs to one without addresses nobody knows, so that no rule can hold anybody.
     pub(crate) fn of_network(&self, address: &Address, fields: &Fields) -> Values {
         let held = self.held.get(address).map(|held| held.values.clone());
-        if fields.text("mode") == Some("isolated") {
+        let has_addresses =
+            ["cidr", "cidr6"].iter().any(|name| fields.get(name).and_then(as_cidr).is_some());
+        if fields.text("mode") == Some("isolated") || !has_addresses {
             return Values::default();
         }
         let guarded = self.guarded.clone();

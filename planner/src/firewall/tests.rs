@@ -228,6 +228,14 @@ fn hidden_networks_are_guarded_where_others_are_open() {
 }
 
 #[test]
+fn a_bridge_without_addresses_is_told_nothing() {
+    let bridge = "\ntenant.d.network.lan mode=bridge bridge=br0";
+    assert_eq!(facts(&format!("{TWO}{bridge}")), GUARDED);
+    // What hides its guests is guarded as soon as there is such a bridge, too.
+    assert_eq!(facts(&format!("{}{bridge}", TWO.replace("routed", "nat"))), GUARDED);
+}
+
+#[test]
 fn adopting_a_network_that_is_open_changes_nothing() {
     let text = TWO.replace("tenant.t.network.n mode=routed", "tenant.t.network.n mode=nat");
     let mut graph = desired(&text);
