@@ -33,6 +33,18 @@ fn what_is_written_is_read_back() {
     assert_eq!(read(&written(bridged)), fields(r#"{"mode":"bridge","bridge":"br0","vlan":42}"#));
 }
 
+#[test]
+fn the_host_has_the_first_address_that_a_host_can_have() {
+    let first = |cidrs: &str| {
+        let definition = written(cidrs);
+        definition.elements("ip").filter_map(|ip| ip.get("address")).collect::<Vec<_>>().join(" ")
+    };
+    let both = r#"{"cidr":{"$cidr":"10.1.0.0/24"},"cidr6":{"$cidr":"fd00::/64"}}"#;
+    assert_eq!(first(both), "10.1.0.1 fd00::1");
+    let full = r#"{"cidr":{"$cidr":"10.1.0.0/31"},"cidr6":{"$cidr":"fd00::7/128"}}"#;
+    assert_eq!(first(full), "10.1.0.0 fd00::7");
+}
+
 /// libvirt alone would let everybody in by IPv6.
 #[test]
 fn nat_hides_guests_by_ipv6_too() {

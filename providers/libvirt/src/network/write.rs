@@ -173,9 +173,10 @@ fn addresses(definition: &mut Element, attributes: &Fields) -> Result<(), Failur
     Ok(())
 }
 
-/// The first address that a host can have.
+/// The first address that a host can have. The very first of IPv6 means any router (RFC 4291, 2.6.1).
 fn first(cidr: &Cidr) -> IpAddr {
-    cidr.hosts().next().unwrap_or_else(|| cidr.addr())
+    let mut hosts = cidr.hosts().filter(|own| own.is_ipv4() || *own != cidr.network());
+    hosts.next().unwrap_or_else(|| cidr.addr())
 }
 
 fn put_address(definition: &mut Element, address: IpAddr, cidr: &Cidr) {
