@@ -26,7 +26,7 @@ pub(crate) fn definition(domain: &Element, sentence: &str) -> Result<(), String>
 }
 
 /// What a path leads to: contents of elements, or values of an attribute.
-fn values(element: &Element, path: &str) -> Vec<String> {
+pub(crate) fn values(element: &Element, path: &str) -> Vec<String> {
     if let Some(attribute) = path.strip_prefix('@') {
         return element.get(attribute).map(str::to_owned).into_iter().collect();
     }

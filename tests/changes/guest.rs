@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tcloud_engine::Account;
 use tcloud_model::{Address, Impact};
 use tcloud_planner::{Goal, Wishes};
 use tcloud_provider_libvirt::LibvirtProvider;
@@ -52,6 +53,8 @@ impl World {
     /// Starts a host, and the guest as the base has it.
     pub(crate) fn new(base: &Base) -> Result<World, String> {
         let hosts = Hosts::start(1)?;
+        // One more bridge that guests may stand on, joined to nothing.
+        hosts.exec(1, &["ip", "link", "add", "br1", "up", "type", "bridge"])?;
         let mut lab = Lab::with(vec![Arc::new(LibvirtProvider::new())])?;
         let uri = hosts.uri(1, Transport::Unix);
         let site = format!(
@@ -62,44 +65,93 @@ impl World {
         lab.files = BTreeMap::from([("site.tcloud".to_owned(), site)]);
         let mut world = World { hosts, lab, base: base.clone(), restarts: false };
         world.write(base, false);
-        world.apply()?;
-        world.check_settled()?;
+        world.settle()?;
         world.hosts.facts(1, ADDRESS, BOOT)?;
         Ok(world)
     }
 
     /// Makes the change of a row and takes it back.
     pub(crate) fn play(&mut self, row: &Row) -> Result<(), String> {
-        let (base, changed) = (self.base.clone(), self.base.changed(row));
+        let base = self.base.before(row);
+        let changed = base.changed(row);
+        if !row.from.is_empty() {
+            self.write(&base, false);
+            self.settle().map_err(|error| format!("before: {error}"))?;
+        }
         self.write(&changed, row.now);
-        let done = self.change(row, row.impact).map_err(|error| format!("made: {error}"))?;
-        self.check(row, &done).map_err(|error| format!("made: {error}"))?;
+        let lacking = row.needs.map(|need| need.lacking(&self.hosts)).transpose()?.flatten();
+        let made = match lacking {
+            Some(refusal) => self.refused(row, refusal),
+            None if row.stops => self.stopped(row),
+            None => self.change(row, row.impact).and_then(|done| self.check(row, &done)),
+        };
+        made.map_err(|error| format!("made: {error}"))?;
         let Some(back) = row.back else {
             self.base = changed;
             return Ok(());
         };
         self.write(&base, row.now || row.back_now);
-        let done = self.change(row, back).map_err(|error| format!("taken back: {error}"))?;
-        self.truth(row, &done).map_err(|error| format!("taken back: {error}"))?;
-        let (config, live) = (self.definition(true)?, self.definition(false)?);
-        let held = |domain: &Element, all: &[String]| {
-            all.iter().find(|sentence| check::definition(domain, sentence).is_ok()).cloned()
+        let back = match lacking {
+            Some(_) => self.settle(),
+            None if row.stops => self.started(row, back),
+            None => self.change(row, back).and_then(|done| self.truth(row, &done)),
         };
-        match held(&config, &row.config).or(held(&live, &row.at_once)) {
-            Some(sentence) => Err(format!("taken back: `{sentence}` still holds")),
-            None => Ok(()),
+        back.and_then(|()| self.check_gone(row)).map_err(|error| format!("taken back: {error}"))?;
+        if !row.from.is_empty() {
+            self.write(&self.base.clone(), false);
+            self.settle().map_err(|error| format!("afterwards: {error}"))?;
         }
+        Ok(())
+    }
+
+    /// Nothing that the row speaks of holds any more.
+    fn check_gone(&self, row: &Row) -> Result<(), String> {
+        let held = |definition: &Element, all: &[String]| {
+            let held = |sentence: &&String| check::definition(definition, sentence).is_ok();
+            match all.iter().find(held) {
+                Some(sentence) => Err(format!("`{sentence}` still holds")),
+                None => Ok(()),
+            }
+        };
+        held(&self.definition(true)?, &row.config)?;
+        held(&self.definition(false)?, &row.at_once)?;
+        for (nic, sentences) in &row.network {
+            self.networks(nic)?.iter().try_for_each(|own| held(own, sentences))?;
+        }
+        Ok(())
+    }
+
+    /// The host lacks what the change takes: it says so, and the guest runs on.
+    fn refused(&self, row: &Row, refusal: &str) -> Result<(), String> {
+        let said = self.expect(row, row.impact)?;
+        let before = self.run(NOTICE)?;
+        let account = self.apply()?;
+        if !account.failed.iter().any(|trouble| trouble.reason.contains(refusal)) {
+            return Err(format!("nobody says `{refusal}`: {account:#?}"));
+        }
+        let after = self.later(&before)?;
+        self.truth(row, &Done { said, before, after })
+    }
+
+    /// The guest stops when the text says so, and stays as it is defined.
+    fn stopped(&self, row: &Row) -> Result<(), String> {
+        self.expect(row, row.impact)?;
+        self.settle()?;
+        self.check_info(row)
+    }
+
+    /// It starts again, with another boot.
+    fn started(&self, row: &Row, expected: Impact) -> Result<(), String> {
+        self.expect(row, expected)?;
+        self.settle()?;
+        self.run(BOOT).map(drop)
     }
 
     /// Plans and applies the present text; then there is nothing more to do.
     fn change(&self, row: &Row, expected: Impact) -> Result<Done, String> {
-        let said = self.predicted(row)?;
-        if said != expected {
-            return Err(format!("the plan says {said}, and the table {expected}"));
-        }
+        let said = self.expect(row, expected)?;
         let before = self.run(NOTICE)?;
-        self.apply()?;
-        self.check_settled()?;
+        self.settle()?;
         let after = self.later(&before)?;
         Ok(Done { said, before, after })
     }
@@ -113,6 +165,14 @@ impl World {
                 false => Ok(after),
             }
         })
+    }
+
+    fn expect(&self, row: &Row, expected: Impact) -> Result<Impact, String> {
+        let said = self.predicted(row)?;
+        match said == expected {
+            true => Ok(said),
+            false => Err(format!("the plan says {said}, and the table {expected}")),
+        }
     }
 
     /// What the plan says that the change does.
@@ -146,13 +206,11 @@ impl World {
         self.truth(row, done)?;
         let config = self.definition(true)?;
         row.config.iter().try_for_each(|sentence| check::definition(&config, sentence))?;
-        let info = self.hosts.virsh(1, &["dominfo", NAME])?;
-        let plain: Vec<String> = info
-            .lines()
-            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-            .collect();
-        if let Some(missing) = row.info.iter().find(|sentence| !plain.contains(sentence)) {
-            return Err(format!("`{missing}` does not hold: {plain:?}"));
+        self.check_info(row)?;
+        for (nic, sentences) in &row.network {
+            for network in self.networks(nic)? {
+                sentences.iter().try_for_each(|own| check::definition(&network, own))?;
+            }
         }
         let in_force = done.said < Impact::PowerCycle || self.restarts;
         let live = self.definition(false)?;
@@ -174,21 +232,35 @@ impl World {
         Ok(())
     }
 
-    fn apply(&self) -> Result<(), String> {
-        let planned = self.lab.plan(&wishes()).map_err(|all| in_words(&all))?;
-        let applied = self.lab.apply(&planned, None).map_err(|error| error.to_string())?;
-        match applied.account.is_success() {
-            true => Ok(()),
-            false => Err(format!("not everything was done: {:#?}", applied.account)),
+    fn check_info(&self, row: &Row) -> Result<(), String> {
+        let info = self.hosts.virsh(1, &["dominfo", NAME])?;
+        let plain: Vec<String> = info
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        if let Some(missing) = row.info.iter().find(|sentence| !plain.contains(sentence)) {
+            return Err(format!("`{missing}` does not hold: {plain:?}"));
         }
+        Ok(())
     }
 
-    fn check_settled(&self) -> Result<(), String> {
+    /// Applies the present text; then there is nothing more to do.
+    fn settle(&self) -> Result<(), String> {
+        let account = self.apply()?;
+        if !account.is_success() {
+            return Err(format!("not everything was done: {account:#?}"));
+        }
         let again = self.lab.plan(&wishes()).map_err(|all| in_words(&all))?;
         match again.plan.is_empty() {
             true => Ok(()),
             false => Err(format!("the next plan is not empty: {:#?}", again.plan.changes)),
         }
+    }
+
+    fn apply(&self) -> Result<Account, String> {
+        let planned = self.lab.plan(&wishes()).map_err(|all| in_words(&all))?;
+        let applied = self.lab.apply(&planned, None).map_err(|error| error.to_string())?;
+        Ok(applied.account)
     }
 
     fn write(&mut self, base: &Base, restarts: bool) {
@@ -205,6 +277,19 @@ impl World {
         let inactive: &[&str] = if persistent { &["--inactive"] } else { &[] };
         let xml = self.hosts.virsh(1, &[&["dumpxml", NAME], inactive].concat())?;
         Element::parse(&xml).map_err(|error| error.to_string())
+    }
+
+    /// Both definitions of the network that a NIC of the guest is in: the persistent, the live one.
+    fn networks(&self, nic: &str) -> Result<[Element; 2], String> {
+        let guest = self.definition(true)?;
+        let path = format!("devices/interface[ua-nic-{nic}]/source/@network");
+        let network = check::values(&guest, &path).pop();
+        let network = network.ok_or_else(|| format!("NIC {nic} is in no network"))?;
+        let read = |inactive: &[&str]| {
+            let xml = self.hosts.virsh(1, &[&["net-dumpxml", &network], inactive].concat())?;
+            Element::parse(&xml).map_err(|error| error.to_string())
+        };
+        Ok([read(&["--inactive"])?, read(&[])?])
     }
 
     fn run(&self, patience: Duration) -> Result<Run, String> {

@@ -1,10 +1,16 @@
 //! The table: a base, and rows that differ from it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use serde::Deserialize;
 use tcloud_model::Impact;
+use tcloud_tests::hosts::Hosts;
+
+/// Uses each part once, where it is in nobody's way.
+const TRAFFIC_CONTROL: &str = "unshare -n sh -c 'tc qdisc add dev lo root handle 1: htb && \
+    tc qdisc add dev lo ingress && tc qdisc add dev lo parent 1:1 sfq && tc filter add dev lo \
+    parent ffff: protocol all u32 match u32 0 0 police rate 1mbit burst 64k drop'";
 
 /// Everything.
 #[derive(Debug, Deserialize)]
@@ -33,6 +39,9 @@ pub(crate) struct Base {
 pub(crate) struct Row {
     /// What is done, in words.
     pub(crate) name: String,
+    /// Lines of the tenant that are there before and afterwards, in place of those of the base.
+    #[serde(default)]
+    pub(crate) from: Vec<String>,
     /// Lines of the guest; each takes the place of the one that begins the same.
     #[serde(default)]
     pub(crate) with: Vec<String>,
@@ -53,9 +62,12 @@ pub(crate) struct Row {
     /// Whether it may be when the change is taken back.
     #[serde(default)]
     pub(crate) back_now: bool,
-    /// What this machine needs for it: `traffic-control`.
+    /// What not every host has, when it takes that.
     #[serde(default)]
-    pub(crate) needs: Option<String>,
+    pub(crate) needs: Option<Need>,
+    /// Whether it stops the guest, and taking it back starts it again.
+    #[serde(default)]
+    pub(crate) stops: bool,
     /// What holds for the running guest at once, also when the rest waits.
     #[serde(default)]
     pub(crate) at_once: Vec<String>,
@@ -68,12 +80,25 @@ pub(crate) struct Row {
     /// What the guest itself sees once it is in force.
     #[serde(default)]
     pub(crate) sees: Vec<String>,
+    /// What holds at once for both definitions of the network that this NIC of the guest is in.
+    #[serde(default)]
+    pub(crate) network: BTreeMap<String, Vec<String>>,
     /// What `virsh dominfo` says at once.
     #[serde(default)]
     pub(crate) info: Vec<String>,
     /// Which object changes, when it is not the guest.
     #[serde(default)]
     pub(crate) object: Option<String>,
+}
+
+/// What not every host has. Without it, the change has to be refused, and nothing may come of it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Need {
+    /// The parts of the kernel that limit what a NIC sends.
+    TrafficControl,
+    /// A libvirt that knows VLANs on bridges of Linux.
+    Vlan,
 }
 
 impl Table {
@@ -89,6 +114,11 @@ impl Table {
 }
 
 impl Base {
+    /// What a row begins with.
+    pub(crate) fn before(&self, row: &Row) -> Base {
+        Base { tenant: replaced(&self.tenant, &row.from, &[]), guest: self.guest.clone() }
+    }
+
     /// The same with the change of a row.
     pub(crate) fn changed(&self, row: &Row) -> Base {
         Base {
@@ -98,17 +128,26 @@ impl Base {
     }
 }
 
-impl Row {
-    /// Whether this machine has what the row needs. Kernels without some parts of traffic control
-    /// cannot limit what a NIC uses.
-    pub(crate) fn can_be_played(&self) -> bool {
-        let Some(needed) = &self.needs else { return true };
-        assert_eq!(needed, "traffic-control", "BUG: nobody knows how to look for it");
-        let trial = "tc qdisc add dev lo root handle 1: htb && tc qdisc add dev lo ingress && \
-                     tc qdisc add dev lo parent 1:1 sfq && tc filter add dev lo parent ffff: protocol all \
-                     u32 match u32 0 0 police rate 1mbit burst 64k drop";
-        let output = Command::new("unshare").args(["-n", "sh", "-c", trial]).output();
-        output.is_ok_and(|output| output.status.success())
+impl Need {
+    /// Why it is refused on a host that has not what it takes; nothing on one that has it.
+    ///
+    /// # Errors
+    /// What the host said instead of its version.
+    pub(crate) fn lacking(self, hosts: &Hosts) -> Result<Option<&'static str>, String> {
+        let (has, refusal) = match self {
+            Need::TrafficControl => {
+                (hosts.exec(1, &["sh", "-c", TRAFFIC_CONTROL]).is_ok(), "kernel cannot limit")
+            }
+            Need::Vlan => {
+                let version = hosts.virsh(1, &["version", "--daemon"])?;
+                let daemon =
+                    version.lines().find_map(|line| line.strip_prefix("Running against daemon: "));
+                let major = daemon.and_then(|own| own.split('.').next()?.parse::<u32>().ok());
+                let major = major.ok_or_else(|| format!("which version is this? {version}"))?;
+                (major >= 11, "a VLAN tag on a bridge needs libvirt 11.0.0")
+            }
+        };
+        Ok((!has).then_some(refusal))
     }
 }
 
