@@ -7,6 +7,7 @@
 //! * [`value`] – what an attribute holds ([`Value`]); [`wire`] is its JSON form.
 //! * `fields` – values by name ([`Fields`]), also as trees: one over another, values at paths.
 //! * [`types`] – what a value may be ([`Type`]).
+//! * [`window`] – when a guest may be restarted ([`Window`], [`Moment`]).
 //! * [`schema`] – what a kind consists of and what changing it costs ([`Schema`], [`Cost`]).
 //! * [`impact`] – what a change does to a running guest ([`Impact`]).
 //! * [`kinds`] – the core kinds, as data ([`kinds::core`]).
@@ -42,6 +43,7 @@ pub mod sharing;
 pub mod span;
 pub mod types;
 pub mod value;
+pub mod window;
 pub mod wire;
 
 pub use address::{Address, AddressError, AttrPath, Key, PathStep};
@@ -65,3 +67,4 @@ pub use schema::{Attribute, Block, Cost, Role, Schema, Unless};
 pub use span::{FileId, Position, SourceFile, Sources, Span};
 pub use types::{Field, Type};
 pub use value::{Cidr, Money, Port, Protocol, Value};
+pub use window::{Moment, Timestamp, Window};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Name, Value};
+use crate::{Name, Value, Window};
 
 /// The type of a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub enum Type {
     Port,
     /// A MAC address; written as a text in the language.
     Mac,
+    /// Days, times and a time zone, written as a text: see [`crate::Window`].
+    Window,
     /// A day.
     Date,
     /// An amount of money.
@@ -143,6 +145,7 @@ impl Type {
             (T::Int { min, max }, V::Int(number)) => {
                 min.is_none_or(|min| *number >= min) && max.is_none_or(|max| *number <= max)
             }
+            (T::Window, V::Text(text)) => Window::parse(text).is_ok(),
             (T::OneOf(texts), V::Text(text)) => texts.iter().any(|own| own == &**text),
             (T::List(of), V::List(items)) => items.iter().all(|item| of.admits(item)),
             (T::Map(of), V::Map(fields)) => fields.iter().all(|(_, item)| of.admits(item)),
@@ -182,6 +185,7 @@ impl fmt::Display for Type {
             Type::Range => f.write_str("Range"),
             Type::Port => f.write_str("Port"),
             Type::Mac => f.write_str("Mac"),
+            Type::Window => f.write_str("Window"),
             Type::Date => f.write_str("Date"),
             Type::Money => f.write_str("Money"),
             Type::OneOf(texts) => {

@@ -8,7 +8,7 @@ use crate::shapes::Shapes;
 use crate::tree::{BodyId, Named, Tree};
 
 /// Types that have a word of their own.
-const WORDS: [(&str, Type); 18] = [
+const WORDS: [(&str, Type); 19] = [
     ("Bool", Type::Bool),
     ("Bytes", Type::Bytes),
     ("Cidr", Type::Cidr),
@@ -27,6 +27,7 @@ const WORDS: [(&str, Type); 18] = [
     ("Size", Type::Bytes),
     ("String", Type::Text),
     ("Text", Type::Text),
+    ("Window", Type::Window),
 ];
 
 /// Understands written types in one scope.

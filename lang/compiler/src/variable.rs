@@ -7,7 +7,7 @@ use tcloud_syntax::ast::{Expr, ExprKind, Statement, UnaryOp};
 /// language. `None` when it is none.
 pub(crate) fn read(text: &str, ty: &Type) -> Option<Value> {
     match ty {
-        Type::Text | Type::OneOf(_) | Type::Mac => Some(Value::text(text)),
+        Type::Text | Type::OneOf(_) | Type::Mac | Type::Window => Some(Value::text(text)),
         Type::Optional(of) => read(text, of),
         Type::Secret(_) => None,
         Type::Either(types) => {

@@ -243,10 +243,13 @@ fn placement_attributes() -> Vec<Attribute> {
         .steering(),
         Attribute::new(
             "restart",
-            Type::one_of(&["pending", "now"]),
+            Type::Either(vec![Type::one_of(&["pending", "now"]), Type::Window]),
             "What to do when a change cannot take effect in the running guest.\n\n`pending` \
              leaves the guest alone until it is next stopped and started; `now` stops and starts \
-             it, as the plan says.",
+             it, as the plan says. A window (`Sat 20:00-24:00 Europe/Berlin`) does so in plans that \
+             are made and begun while it is open, and is `pending` at any other time: days (`Sat`, \
+             `Sat,Sun`, `Mon-Fri`, `daily`), times from 00:00 to 24:00, over midnight where it ends \
+             before it begins, and a time zone, or `UTC`.",
         )
         .default(Value::text("pending"))
         .steering(),

@@ -25,10 +25,13 @@ pub(crate) fn fits(from: &Type, to: &Type) -> bool {
             let above = matches!((low, max), (Some(low), Some(max)) if low > max);
             !below && !above
         }
-        (T::Text, T::OneOf(_) | T::Mac) => true,
+        (T::Text, T::OneOf(_) | T::Mac | T::Window) | (T::Window, T::Text | T::OneOf(_)) => true,
         (T::OneOf(_), T::Text) => true,
         (T::OneOf(texts), T::Mac) => {
             texts.iter().any(|text| tcloud_model::value::parse_mac(text).is_some())
+        }
+        (T::OneOf(texts), T::Window) => {
+            texts.iter().any(|text| tcloud_model::Window::parse(text).is_ok())
         }
         (T::OneOf(from), T::OneOf(to)) => from.iter().any(|text| to.contains(text)),
         (T::Ref(from), T::Ref(to)) => {

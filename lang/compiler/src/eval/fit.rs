@@ -3,7 +3,8 @@
 
 use tcloud_model::diagnostic::nearest;
 use tcloud_model::value::parse_mac;
-use tcloud_model::{Code, Diagnostic, Fields, Name, Span, Type, Value, codes};
+use tcloud_model::window::NoWindow;
+use tcloud_model::{Code, Diagnostic, Fields, Name, Span, Type, Value, Window, codes};
 use tcloud_syntax::ast::{Expr, ExprKind};
 
 use crate::ops::shown;
@@ -53,6 +54,14 @@ pub(crate) fn fit(ty: &Type, value: Value, subject: &str) -> Result<Value, Box<M
                 format!("{subject} needs a MAC address, this is {}", shown(&Value::Text(text))),
                 "write six bytes: `\"52:54:00:12:34:56\"`",
             )),
+        },
+        (Type::Window, Value::Text(text)) => match Window::parse(&text) {
+            Ok(_) => Ok(Value::Text(text)),
+            Err(NoWindow { message, help }) => {
+                let message =
+                    format!("{subject} is {}, which {message}", shown(&Value::Text(text)));
+                Err(misfit(codes::E0517, message, &help))
+            }
         },
         (Type::List(of), Value::List(items)) => {
             let mut fitted = Vec::with_capacity(items.len());
@@ -146,20 +155,22 @@ fn object(
 
 /// The first type that the value is of; if none, what the likeliest of them says.
 fn either(types: &[Type], value: Value, subject: &str) -> Result<Value, Box<Misfit>> {
-    let mut closest = None;
+    let mut closest: Option<Box<Misfit>> = None;
     for ty in types {
         match fit(ty, value.clone(), subject) {
             Ok(value) => return Ok(value),
             Err(misfit) => {
                 let same_sort = matches!(
                     (ty, &value),
-                    (Type::OneOf(_), Value::Text(_))
+                    (Type::OneOf(_) | Type::Window, Value::Text(_))
                         | (Type::Int { .. }, Value::Int(_))
                         | (Type::Object(_) | Type::Map(_), Value::Map(_))
                         | (Type::List(_), Value::List(_))
                         | (Type::Ref(_), Value::Ref(_))
                 );
-                if same_sort && types.len() < 3 {
+                // What is nearly one of the words is more likely meant than the beginnings of a window.
+                let clear = closest.as_ref().is_some_and(|own| own.replacement.is_some());
+                if same_sort && types.len() < 3 && !clear {
                     closest = Some(misfit);
                 }
             }
@@ -299,6 +310,7 @@ pub(crate) fn named(ty: &Type) -> String {
         Type::Range => "a range of numbers".to_owned(),
         Type::Port => "a port".to_owned(),
         Type::Mac => "a MAC address".to_owned(),
+        Type::Window => "a window of time".to_owned(),
         Type::Date => "a date".to_owned(),
         Type::Money => "an amount of money".to_owned(),
         Type::List(of) => format!("a list ({of}[])"),
@@ -361,6 +373,7 @@ fn example(ty: &Type) -> String {
         Type::Ip => "one address such as `10.20.0.7`, or `network.x.cidr.host(10)`".to_owned(),
         Type::Cidr => "a network such as `10.20.0.0/24`".to_owned(),
         Type::IpRange => "a range such as `10.20.0.100..=10.20.0.199`".to_owned(),
+        Type::Window => "a window such as `\"Sat 20:00-24:00 Europe/Berlin\"`".to_owned(),
         Type::Port => "a port such as `443/tcp`".to_owned(),
         Type::List(_) => "a list: `[…]`".to_owned(),
         Type::Ref(kinds) => {

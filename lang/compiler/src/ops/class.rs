@@ -66,7 +66,7 @@ impl Class {
             Type::Bool => Class::Bool,
             Type::Int { .. } => Class::Int,
             Type::Float => Class::Float,
-            Type::Text | Type::OneOf(_) => Class::Text,
+            Type::Text | Type::OneOf(_) | Type::Window => Class::Text,
             Type::Bytes => Class::Bytes,
             Type::Rate => Class::Rate,
             Type::Duration => Class::Duration,

@@ -62,6 +62,7 @@ impl Targets<'_> {
             Type::Range => Value::Range(1, 3),
             Type::Port => Value::Port("8080/tcp".parse().ok()?),
             Type::Mac => Value::Mac([0x52, 0x54, 0, 0xc0, 0xf0, 0x77]),
+            Type::Window => Value::text("daily 03:00-05:00 UTC"),
             Type::OneOf(texts) => Value::text(texts.last()?),
             Type::List(of) => Value::list(vec![self.sample(of)?]),
             Type::Map(of) => {
