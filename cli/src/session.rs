@@ -350,6 +350,7 @@ impl Text {
             catalog: &project.catalog,
             state,
             observed,
+            now: jiff::Timestamp::now(),
             wishes,
         }
     }

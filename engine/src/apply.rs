@@ -146,7 +146,7 @@ async fn prepare(
 ) -> Result<Prepared, ApplyError> {
     recover::recover(parts, held, control).await.map_err(HoldError::from)?;
     let observed = observe::observe(&parts.hosts, stale::hosts_of(plan), &parts.limits).await;
-    let Checked { stale, silent } = stale::check(plan, &observed);
+    let Checked { stale, silent } = stale::check(plan, &observed, parts.clock.now());
     if !stale.is_empty() {
         return Err(ApplyError::Stale(stale));
     }
@@ -269,6 +269,11 @@ impl Executor {
                 self.not_done(id, message, Known::Failed);
                 continue;
             }
+            if let Some(at) = stale::closed(&plan, step, self.parts.clock.now()) {
+                self.skipped(id, SkipReason::Closed(at.clone()));
+                self.skip_needing(id);
+                continue;
+            }
             let (operation, records) = marked(step, &self.held.writer);
             let Some(operation) = operation else {
                 self.record_only(id, step, records);
@@ -304,14 +309,15 @@ impl Executor {
             self.control.tell(event).await;
         }
         for Intent { step, operation, records } in begin {
-            let id = StepId(step);
+            let (id, planned) = (StepId(step), &self.plan.steps[step as usize]);
             let task = Task {
                 parts: Arc::clone(&self.parts),
                 run: self.held.writer.run(),
                 id,
                 operation,
                 planned: records,
-                seen: seen(&self.plan.steps[step as usize]),
+                seen: seen(planned),
+                until: self.plan.closes(planned).cloned(),
                 revealed: Arc::clone(&self.revealed),
                 control: self.control.clone(),
                 gate: self.held.gate(),
@@ -416,9 +422,15 @@ impl Executor {
             self.outcome(id, result, Remembered::Instead(Vec::new()));
         }
         let (object, action) = self.about(id);
-        let trouble = Trouble { object: object.clone(), action, reason };
+        let trouble = Trouble { object, action, reason };
         let unknown = known == Known::Unknown;
         self.batch.events.push(ApplyEvent::StepFailed { step: id.0, unknown, trouble });
+        self.skip_needing(id);
+    }
+
+    /// What needs a step that is not done is not done either.
+    fn skip_needing(&mut self, id: StepId) {
+        let (object, _) = self.about(id);
         for skipped in self.queue.not_done(id) {
             self.skipped(skipped, SkipReason::Needs(object.clone()));
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-use tcloud_model::ObjectId;
+use tcloud_model::{Moment, ObjectId};
 use tcloud_state::{Holder, Scope};
 use uuid::Uuid;
 
@@ -134,6 +134,8 @@ pub enum SkipReason {
     Needs(ObjectId),
     /// The run was stopped before.
     Stopped,
+    /// The window of its guest has closed.
+    Closed(Moment),
 }
 
 /// A step that was not done.
@@ -215,6 +217,7 @@ impl std::fmt::Display for SkipReason {
         match self {
             SkipReason::Needs(object) => write!(f, "needs {object}"),
             SkipReason::Stopped => f.write_str("the run was stopped before"),
+            SkipReason::Closed(at) => write!(f, "its window closed at {at}; plan again"),
         }
     }
 }

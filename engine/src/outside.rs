@@ -10,7 +10,8 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
-    /// Now, as it is written into the journal, for people. Nothing is decided by it.
+    /// Now, as it is written into the journal, for people. Only whether the window of
+    /// a guest has closed is decided by it.
     fn now(&self) -> Timestamp;
 
     /// How long the machine has been up, also while it slept: by this a run knows for how long its

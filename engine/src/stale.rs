@@ -3,10 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tcloud_model::{Address, ObjectId, ObservedObject, ObservedState, OperationKind};
+use tcloud_model::{
+    Address, Moment, ObjectId, ObservedObject, ObservedState, OperationKind, Timestamp,
+};
 use tcloud_planner::plan::{Change, Expectation, Plan, Step};
 
 use crate::contract::first_difference;
+use crate::event::SkipReason;
 use crate::found::Found;
 
 /// An object that changed since the plan was made.
@@ -44,7 +47,7 @@ pub(crate) fn hosts_of(plan: &Plan) -> Vec<Address> {
 }
 
 /// Compares what every step expects with what is observed now.
-pub(crate) fn check(plan: &Plan, observed: &ObservedState) -> Checked {
+pub(crate) fn check(plan: &Plan, observed: &ObservedState, now: Timestamp) -> Checked {
     let mut checked = Checked::default();
     let mut found = BTreeMap::new();
     for host in &observed.hosts {
@@ -56,12 +59,22 @@ pub(crate) fn check(plan: &Plan, observed: &ObservedState) -> Checked {
     }
     for step in &plan.steps {
         let Some(object) = object_of(step) else { continue };
+        if let Some(until) = closed(plan, step, now) {
+            let changed = SkipReason::Closed(until.clone()).to_string();
+            checked.stale.push(StaleObject { object: object.clone(), changed });
+            continue;
+        }
         let Some((found, is_whole)) = found.get(&object.host) else { continue };
         if let Some(changed) = changed(plan, step, found, *is_whole) {
             checked.stale.push(StaleObject { object: object.clone(), changed });
         }
     }
     checked
+}
+
+/// When the window closed in which the step stops its guest, if it has.
+pub(crate) fn closed<'p>(plan: &'p Plan, step: &Step, now: Timestamp) -> Option<&'p Moment> {
+    plan.closes(step).filter(|until| until.time() <= now)
 }
 
 /// How what a step is about differs from what the plan saw. A host that is not read as a `whole` cannot

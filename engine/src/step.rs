@@ -4,7 +4,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use tcloud_model::{Digest, ObservedObject, Operation, OperationKind, kinds};
+use tcloud_model::{Digest, Moment, ObservedObject, Operation, OperationKind, kinds};
 use tcloud_planner::plan::StepId;
 use tcloud_provider::{ProviderError, Retry};
 use tcloud_state::RecordChange;
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::contract::{self, About};
-use crate::event::ApplyEvent;
+use crate::event::{ApplyEvent, SkipReason};
 use crate::hold::Gate;
 use crate::reveal::Revealed;
 use crate::run::{Control, Parts, Stop};
@@ -38,6 +38,8 @@ pub(crate) struct Task {
     pub(crate) planned: Vec<RecordChange>,
     /// What the plan saw of the object, where it has to be so still.
     pub(crate) seen: Option<Digest>,
+    /// When the window closes in which it may stop its guest.
+    pub(crate) until: Option<Moment>,
     pub(crate) revealed: Arc<Revealed>,
     pub(crate) control: Control,
     pub(crate) gate: Gate,
@@ -115,6 +117,11 @@ impl Task {
         if !self.gate.is_open() {
             let message = "the lease ran out before the provider was asked".to_owned();
             return Attempt::End(StepEnd::Unknown { message });
+        }
+        if let Some(until) = self.until.as_ref().filter(|own| own.time() <= self.parts.clock.now())
+        {
+            // Reaching the host, or an attempt that failed, took until now.
+            return Attempt::End(self.refused(SkipReason::Closed(until.clone()).to_string()).await);
         }
         let limit = self.parts.limits.patience(&self.operation);
         match tokio::time::timeout(limit, provider.apply(revealed)).await {

@@ -9,6 +9,7 @@ use tcloud_model::{
 
 use crate::input::{Goal, Input};
 use crate::plan::{Action, Change, DecisionKind, Expectation, Plan, Step};
+use crate::restart::Restart;
 
 /// The rules that a plan breaks, in words; empty for every plan that is right.
 pub fn check(plan: &Plan, input: &Input<'_>) -> Vec<String> {
@@ -161,7 +162,7 @@ impl<'c> Checker<'c> {
         }
         self.records(step, operation);
         self.loss(operation, live);
-        self.interruption(operation);
+        self.interruption(step, operation);
     }
 
     /// What is remembered is what was asked for.
@@ -200,15 +201,23 @@ impl<'c> Checker<'c> {
     }
 
     /// A guest is stopped only where the text or a decision asks for it, and the plan says so.
-    fn interruption(&mut self, operation: &Operation) {
+    fn interruption(&mut self, step: &Step, operation: &Operation) {
         let OperationKind::Update { power_cycle: true, attributes, .. } = &operation.action else {
             return;
         };
         let address = &operation.object.address;
         let resource = self.desired.resources.get(address);
-        let restart = resource.and_then(|resource| resource.attributes.text("restart"));
+        let restart = resource.map(|own| Restart::of(&own.attributes, self.input.now));
         let stops = attributes.flag("running") == Some(false);
-        let asked = restart == Some("now") || stops || self.disks_change;
+        let asked = match restart {
+            _ if stops || self.disks_change => true,
+            Some(Restart::Now(None)) => true,
+            // A window counts as long as it is open, and the plan says for how long.
+            Some(Restart::Now(Some(until))) => {
+                self.plan.closes(step).is_some_and(|own| own.time() <= until.time())
+            }
+            Some(Restart::Waits(_)) | None => false,
+        };
         if !asked || !self.interrupted.contains(address) {
             self.fail(format!("{} would be stopped unasked", operation.object));
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tcloud_model::{
     Address, Assigned, AttrPath, Catalog, Check, Deployment, DesiredGraph, Diagnostic, Evaluator,
     Fields, HostFacts, HostObservation, Name, ObservedObject, ObservedState, Operation,
-    OperationKind, Output, Sources, Span, State,
+    OperationKind, Output, Sources, Span, State, Timestamp,
 };
 use uuid::Uuid;
 
@@ -42,11 +42,12 @@ pub enum Unplannable {
 pub fn compare(
     deployment: &Deployment,
     catalog: &Catalog,
+    now: Timestamp,
     before: Text<'_>,
     after: Text<'_>,
 ) -> Result<Plan, Unplannable> {
     let mut world =
-        Imagined { deployment, catalog, state: State::default(), objects: BTreeMap::new() };
+        Imagined { deployment, catalog, now, state: State::default(), objects: BTreeMap::new() };
     let first = world.plan(before).map_err(Unplannable::Before)?;
     world.apply(first);
     let mut plan = world.plan(after).map_err(Unplannable::After)?;
@@ -63,6 +64,7 @@ pub fn compare(
 struct Imagined<'a> {
     deployment: &'a Deployment,
     catalog: &'a Catalog,
+    now: Timestamp,
     state: State,
     objects: BTreeMap<Place, ObservedObject>,
 }
@@ -101,6 +103,7 @@ impl Imagined<'_> {
             catalog: self.catalog,
             state: &self.state,
             observed: &self.observed(text.evaluator.desired()),
+            now: self.now,
             wishes: &wishes,
         })
     }

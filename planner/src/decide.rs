@@ -17,6 +17,7 @@ use crate::layout::{Layout, Wanted, causes};
 use crate::lifecycle::{lifecycle, power};
 use crate::plan::{Action, AttributeChange, Drift, Pending, Reason};
 use crate::remember::{keeping, record, triggers};
+use crate::restart::Restart;
 use crate::same::Existing;
 use crate::select::Selection;
 use crate::silence::Silence;
@@ -282,7 +283,7 @@ impl<'a> Table<'_, 'a> {
         let difference = self.differences.get_mut(index).and_then(Option::take);
         let Difference { changes, drift, pending, stale } =
             difference.unwrap_or_else(|| self.difference(facts, wanted, known));
-        self.note(known, drift, pending);
+        self.note(wanted, known, drift, pending);
         let lifecycle = lifecycle(wanted, known, !changes.is_empty());
         let per_host = wanted.schema.role == Role::PerHost;
         let identity = known.identity(self.input.deployment, per_host);
@@ -320,7 +321,7 @@ impl<'a> Table<'_, 'a> {
         let migrates = known.object.host != *host;
         draft.work = if draft.attributes.is_empty() { Work::Stamp } else { Work::Update };
         draft.reason = self.reason(wanted, known, &draft.attributes, &lifecycle);
-        power(wanted, known, &mut draft);
+        power(wanted, known, self.input.now, &mut draft);
         draft.attributes.extend(lifecycle);
         self.find_causes(wanted, &mut draft);
         if known.adopted {
@@ -353,6 +354,7 @@ impl<'a> Table<'_, 'a> {
 
     fn note(
         &mut self,
+        wanted: &Wanted<'a>,
         known: &Known<'a>,
         drift: Vec<AttributeChange>,
         pending: Vec<AttributeChange>,
@@ -367,7 +369,11 @@ impl<'a> Table<'_, 'a> {
         }
         if !pending.is_empty() {
             let object = known.object.clone();
-            self.decided.pending.push(Pending { object, attributes: pending });
+            let opens = match Restart::of(&wanted.resource.attributes, self.input.now) {
+                Restart::Waits(opens) => opens,
+                Restart::Now(_) => None,
+            };
+            self.decided.pending.push(Pending { object, attributes: pending, opens });
         }
     }
 

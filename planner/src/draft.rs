@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tcloud_model::{Address, AttrPath, Identity, Impact, Name, ObjectId, Position, Record};
+use tcloud_model::{Address, AttrPath, Identity, Impact, Moment, Name, ObjectId, Position, Record};
 
 use crate::plan::{Action, AttributeChange, Change, Reason};
 
@@ -29,6 +29,10 @@ pub(crate) struct Draft {
     pub power_cycle: bool,
     /// Whether that waits for somebody to do it.
     pub waits: bool,
+    /// When the guest's window opens, for what waits.
+    pub opens: Option<Moment>,
+    /// Until when the guest may be stopped, where only its window allows that.
+    pub until: Option<Moment>,
     /// Where in the text it comes from.
     pub causes: Vec<Position>,
     /// What is remembered afterwards; nothing for deletions.
@@ -77,6 +81,8 @@ impl Draft {
             impact: Impact::None,
             power_cycle: false,
             waits: false,
+            opens: None,
+            until: None,
             causes: Vec::new(),
             record: None,
             detached: Vec::new(),
@@ -116,6 +122,8 @@ impl Draft {
             action: self.action,
             impact: self.impact,
             waits: self.waits,
+            opens: self.opens,
+            until: self.until,
             reason: self.reason,
             attributes: self.attributes,
             causes: self.causes,

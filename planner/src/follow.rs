@@ -337,7 +337,9 @@ fn reattach(known: &Known<'_>, draft: &mut Draft, remade: &IndexMap<Place, Remad
         draft.reason = Reason::Follows(leader);
     }
     if cycles {
+        // That was decided by itself, and is not held to a window.
         (draft.power_cycle, draft.waits) = (true, false);
+        (draft.opens, draft.until) = (None, None);
         draft.impact = draft.impact.max(Impact::PowerCycle);
     }
 }

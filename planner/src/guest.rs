@@ -329,6 +329,8 @@ mod tests {
             action: Action::ReplaceDeleteFirst,
             impact,
             waits: false,
+            opens: None,
+            until: None,
             reason: Reason::Text,
             attributes: Vec::new(),
             causes: Vec::new(),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use tcloud_model::{Address, Catalog, Deployment, Evaluator, ObservedState, Sources, State};
+use tcloud_model::{
+    Address, Catalog, Deployment, Evaluator, ObservedState, Sources, State, Timestamp,
+};
 
 use crate::plan::{Decision, DecisionKind};
 
@@ -20,6 +22,8 @@ pub struct Input<'a> {
     pub state: &'a State,
     /// What runs.
     pub observed: &'a ObservedState,
+    /// What time it is: guests may have windows in which they are restarted.
+    pub now: Timestamp,
     /// What the user wants of this run.
     pub wishes: &'a Wishes,
 }

@@ -5,8 +5,8 @@
 //! * `moves`, `facts` – what exists, under the address that it has now.
 //! * `place`, `allocate`, `firewall`, `layout` – what is to exist, to the last attribute.
 //! * `select` – which addresses a run is about.
-//! * `same`, `diff` – what differs; `draft`, `decide`, `lifecycle`, `silence`, `remember` – what
-//!   follows from it.
+//! * `same`, `diff` – what differs; `draft`, `decide`, `lifecycle`, `restart`, `silence`, `remember` –
+//!   what follows from it.
 //! * `follow` – what is dragged along; `held` – what must not change now; `consent` – what has to be
 //!   agreed to.
 //! * `graph`, `steps` – what to ask of whom, in which order.
@@ -48,6 +48,7 @@ mod refresh;
 mod release;
 mod remember;
 pub mod reserve;
+mod restart;
 mod same;
 mod select;
 mod silence;

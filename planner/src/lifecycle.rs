@@ -1,13 +1,14 @@
 //! What changes to an object besides its attributes: what its stamp says, and whether its guest is
 //! stopped.
 
-use tcloud_model::{Address, AttrPath, Impact, Room, Value, kinds};
+use tcloud_model::{Address, AttrPath, Impact, Room, Timestamp, Value, kinds};
 
 use crate::draft::Draft;
 use crate::facts::Known;
 use crate::layout::Wanted;
 use crate::plan::AttributeChange;
 use crate::remember::triggers;
+use crate::restart::Restart;
 
 /// What the stamp has to say differently: it outlives the block in the text.
 pub(crate) fn lifecycle(
@@ -47,7 +48,7 @@ pub(crate) fn lifecycle(
 }
 
 /// What changes to a guest mean for it: whether it is stopped, and whether that waits.
-pub(crate) fn power(wanted: &Wanted<'_>, known: &Known<'_>, draft: &mut Draft) {
+pub(crate) fn power(wanted: &Wanted<'_>, known: &Known<'_>, now: Timestamp, draft: &mut Draft) {
     let is_guest = wanted.schema.kind == "vm";
     if is_guest && !known.runs() {
         for change in draft.attributes.iter_mut().filter(|c| c.impact == Impact::PowerCycle) {
@@ -64,12 +65,14 @@ pub(crate) fn power(wanted: &Wanted<'_>, known: &Known<'_>, draft: &mut Draft) {
         .any(|change| change.path == running && change.after == Some(Value::Bool(false)));
     draft.impact =
         draft.attributes.iter().map(|change| change.impact).max().unwrap_or(Impact::None);
-    if draft.impact != Impact::PowerCycle {
+    if draft.impact != Impact::PowerCycle || !is_guest {
         return;
     }
-    let now = wanted.resource.attributes.text("restart") == Some("now");
-    draft.power_cycle = is_guest && (now || stops);
-    draft.waits = is_guest && !draft.power_cycle;
+    match Restart::of(&wanted.resource.attributes, now) {
+        _ if stops => draft.power_cycle = true,
+        Restart::Now(until) => (draft.power_cycle, draft.until) = (true, until),
+        Restart::Waits(opens) => (draft.waits, draft.opens) = (true, opens),
+    }
 }
 
 /// What there is no room for in a running guest waits for its next start.

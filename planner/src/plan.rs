@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tcloud_model::{
-    Address, AttrPath, Deployment, Digest, Fields, Impact, Name, ObjectId, Operation,
+    Address, AttrPath, Deployment, Digest, Fields, Impact, Moment, Name, ObjectId, Operation,
     OperationKind, Position, Record, Value,
 };
 
@@ -67,6 +67,13 @@ pub struct Change {
     /// For [`Impact::PowerCycle`]: the guest is left alone and the change waits for its next stop
     /// and start.
     pub waits: bool,
+    /// When the guest's window opens, for what waits: a plan that is made from then on takes it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<Moment>,
+    /// When the window closes in which the guest is stopped and started: from then on that is not
+    /// begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Moment>,
     /// Why, in one sentence.
     pub reason: Reason,
     /// The attributes that differ.
@@ -183,6 +190,9 @@ pub struct Pending {
     pub object: ObjectId,
     /// The attributes that wait, with their live and their waiting value.
     pub attributes: Vec<AttributeChange>,
+    /// When its window opens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<Moment>,
 }
 
 /// Something that a person has to agree to, by naming it.
@@ -337,6 +347,12 @@ impl Plan {
         made.collect()
     }
 
+    /// When the window closes in which a step stops its guest, if it does that for a window.
+    pub fn closes(&self, step: &Step) -> Option<&Moment> {
+        let change = self.changes.get(step.change as usize).filter(|_| step.stops());
+        change.and_then(|change| change.until.as_ref())
+    }
+
     /// Counts the changes.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
@@ -347,6 +363,14 @@ impl Plan {
             }
         }
         summary
+    }
+}
+
+impl Step {
+    /// Whether it stops a guest, to start it again or not.
+    pub fn stops(&self) -> bool {
+        let action = self.operation.as_ref().map(|operation| &operation.action);
+        matches!(action, Some(OperationKind::Update { power_cycle: true, .. }))
     }
 }
 

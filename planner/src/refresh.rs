@@ -138,6 +138,8 @@ fn change(
         action,
         impact: tcloud_model::Impact::None,
         waits: false,
+        opens: None,
+        until: None,
         reason,
         attributes,
         causes: Vec::new(),

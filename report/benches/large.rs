@@ -73,6 +73,8 @@ fn change(number: u32, ways: u32) -> Change {
         action: Action::Update,
         impact: Impact::PowerCycle,
         waits: false,
+        opens: None,
+        until: None,
         reason: Reason::Text,
         attributes: vec![AttributeChange {
             path: AttrPath::parse("memory"),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tcloud_model::value::SecretPart;
 use tcloud_model::{
-    Address, AttrPath, Deployment, Impact, Name, ObjectId, Operation, OperationKind, Output,
-    Position, Value,
+    Address, AttrPath, Deployment, Impact, Moment, Name, ObjectId, Operation, OperationKind,
+    Output, Position, Timestamp, Value, Window,
 };
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
@@ -53,6 +53,8 @@ pub(crate) fn change(text: &str, action: Action, impact: Impact) -> Change {
         action,
         impact,
         waits: false,
+        opens: None,
+        until: None,
         reason: Reason::Text,
         attributes: Vec::new(),
         causes: Vec::new(),
@@ -94,6 +96,7 @@ fn changes() -> Vec<Change> {
     };
     let waiting = Change {
         waits: true,
+        opens: Some(opens()),
         attributes: vec![attribute(
             "firmware",
             [Value::text("bios"), Value::text("uefi")],
@@ -237,6 +240,13 @@ fn creation() -> Operation {
     operation
 }
 
+/// When a window opens.
+fn opens() -> Moment {
+    let now: Timestamp = "2026-11-23T08:00:00Z".parse().expect("a time");
+    let window = Window::parse("Sat 20:00-24:00 Europe/Berlin").expect("a window");
+    window.next_opening(now).expect("a Saturday")
+}
+
 /// A plan that has a bit of everything.
 pub(crate) fn plan() -> Plan {
     let changes = changes();
@@ -277,6 +287,7 @@ pub(crate) fn plan() -> Plan {
         pending: vec![Pending {
             object: object("tenant.musterhausen.vm.dms"),
             attributes: vec![AttributeChange { drift: false, ..by_hand }],
+            opens: Some(opens()),
         }],
         outputs: vec![Output {
             name: Name::new("tenant.musterhausen.db-url"),

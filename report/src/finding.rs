@@ -106,7 +106,7 @@ impl Rule {
             Rule::Capacity => "Ask for more, or take less.",
             Rule::Drift => "Write into the text what shall stay; an apply sets the rest right.",
             Rule::Waiting => {
-                "Stop and start the guest when it suits, or write `restart = \"now\"`."
+                "Stop and start the guest when it suits, or write `restart = \"now\"` or a window."
             }
             Rule::Unchecked => "Plan again when it can be reached.",
         }

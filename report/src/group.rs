@@ -1,7 +1,7 @@
 //! Equal changes as one, the worst first: "the same change of 37 VMs".
 
 use indexmap::IndexMap;
-use tcloud_model::{Address, Impact, Name, Value};
+use tcloud_model::{Address, Impact, Moment, Name, Timestamp, Value};
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{Action, AttributeChange, Change, Reason};
 
@@ -36,6 +36,7 @@ struct Sameness<'a> {
     action: Action,
     impact: Impact,
     waits: bool,
+    window: [Option<Timestamp>; 2],
     follows: Option<&'a Address>,
     /// Paths and values as they are, and not as they are shown: close is not equal.
     values: Vec<String>,
@@ -84,6 +85,7 @@ impl<'a> Sameness<'a> {
             action: change.action,
             impact: change.impact,
             waits: change.waits,
+            window: [&change.opens, &change.until].map(|own| own.as_ref().map(Moment::time)),
             follows: match &change.reason {
                 Reason::Follows(address) => Some(address),
                 _ => None,

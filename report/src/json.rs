@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use tcloud_model::value::SecretPart;
 use tcloud_model::{
-    Address, AttrPath, Deployment, Digest, Fields, Impact, Name, Output, Position, Value,
+    Address, AttrPath, Deployment, Digest, Fields, Impact, Moment, Name, Output, Position, Value,
 };
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
@@ -189,6 +189,10 @@ struct ChangeView<'a> {
     action: Action,
     impact: Impact,
     waits: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opens: Option<&'a Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<&'a Moment>,
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     follows: Option<&'a Address>,
@@ -217,6 +221,8 @@ impl Viewed for Change {
             action,
             impact,
             waits,
+            opens,
+            until,
             reason,
             attributes,
             causes,
@@ -234,6 +240,8 @@ impl Viewed for Change {
             action: *action,
             impact: *impact,
             waits: *waits,
+            opens: opens.as_ref(),
+            until: until.as_ref(),
             reason: reason_word(reason),
             follows: match reason {
                 Reason::Follows(address) => Some(address),
@@ -376,14 +384,21 @@ struct PendingView<'a> {
     address: &'a Address,
     host: &'a Address,
     attributes: Each<'a, AttributeChange>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opens: Option<&'a Moment>,
 }
 
 impl Viewed for Pending {
     type View<'v> = PendingView<'v>;
 
     fn view(&self) -> PendingView<'_> {
-        let Pending { object, attributes } = self;
-        PendingView { address: &object.address, host: &object.host, attributes: Each(attributes) }
+        let Pending { object, attributes, opens } = self;
+        PendingView {
+            address: &object.address,
+            host: &object.host,
+            attributes: Each(attributes),
+            opens: opens.as_ref(),
+        }
     }
 }
 

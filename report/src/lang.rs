@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tcloud_model::value::human_size;
-use tcloud_model::{Address, Impact};
+use tcloud_model::{Address, Impact, Moment};
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
     Action, AddressChange, AddressKind, Border, Change, Condition, Decision, DecisionKind,
@@ -199,6 +199,11 @@ impl Lang {
 
     /// What a guest notices of the change that does the worst to it, and what that depends on.
     pub(crate) fn notices(self, told: &GuestImpact, worst: &Change) -> String {
+        let window = self.window(worst).map(|window| format!("; {window}")).unwrap_or_default();
+        self.notices_of(told, worst) + &window
+    }
+
+    fn notices_of(self, told: &GuestImpact, worst: &Change) -> String {
         let notices = match (told.impact, told.condition) {
             _ if worst.switches_off() => return self.stopped().to_owned(),
             (impact, Some(Condition::NextStart)) => return self.impact(impact, true).to_owned(),
@@ -251,6 +256,24 @@ impl Lang {
         }
     }
 
+    /// What the guest's window has to do with a change.
+    pub(crate) fn window(self, change: &Change) -> Option<String> {
+        let date = |moment: &Moment| {
+            let text = moment.to_string();
+            // The name of the day is English.
+            text.split_once(' ').map(|(_, date)| date.to_owned()).unwrap_or(text)
+        };
+        match (self, &change.opens, &change.until) {
+            (Lang::English, ..) => text::window(change),
+            (Lang::German, Some(opens), _) => {
+                Some(format!("sein Fenster öffnet sich {}", date(opens)))
+            }
+            (Lang::German, None, until) => {
+                Some(format!("in seinem Fenster, bis {}", date(until.as_ref()?)))
+            }
+        }
+    }
+
     /// What happens to an object, and what its guests notice of it.
     pub(crate) fn happens(self, change: &Change) -> String {
         let impact = match change.now() {
@@ -266,7 +289,8 @@ impl Lang {
         if change.action == Action::Create {
             return action.to_owned();
         }
-        format!("{action} · {}: {impact}", self.say("interruption", "Unterbrechung"))
+        let window = self.window(change).map(|window| format!("; {window}")).unwrap_or_default();
+        format!("{action} · {}: {impact}{window}", self.say("interruption", "Unterbrechung"))
     }
 
     /// Why a change happens, as the end of a sentence.

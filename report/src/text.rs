@@ -310,7 +310,17 @@ pub fn change(change: &Change) -> String {
     } else if change.impact == Impact::LiveGuest {
         text.push_str("; the guest has to act");
     }
+    if let Some(window) = window(change) {
+        text.push_str("; ");
+        text.push_str(&window);
+    }
     text
+}
+
+/// What the guest's window has to do with a change.
+pub fn window(change: &Change) -> Option<String> {
+    let opens = change.opens.as_ref().map(|opens| format!("its window opens {opens}"));
+    opens.or_else(|| Some(format!("in its window, until {}", change.until.as_ref()?)))
 }
 
 fn created(change: &Change) -> String {

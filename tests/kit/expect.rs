@@ -32,7 +32,10 @@ fn lines(block: &Block) -> BTreeSet<String> {
 /// The changes of a plan, each in a line: `update tenant.t.vm.a power-cycle waits`.
 pub(crate) fn changes(block: &Block, plan: &Plan) -> Result<(), String> {
     let changes = plan.changes.iter().filter(|change| !is_ground(&change.object.address));
-    let pending = plan.pending.iter().map(|pending| format!("pending {}", pending.object.address));
+    let pending = plan.pending.iter().map(|pending| {
+        let opens = pending.opens.as_ref().map(|opens| format!(" opens {opens}"));
+        format!("pending {}{}", pending.object.address, opens.unwrap_or_default())
+    });
     // An impact may be left out of a line.
     let expected = lines(block);
     let found = changes.map(|change| {
@@ -49,6 +52,8 @@ fn line(change: &Change, with_impact: bool) -> String {
         if change.impact == Impact::PowerCycle && change.waits {
             line.push_str(" waits");
         }
+        line.extend(change.opens.as_ref().map(|opens| format!(" opens {opens}")));
+        line.extend(change.until.as_ref().map(|until| format!(" until {until}")));
     }
     line
 }

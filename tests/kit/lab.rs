@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tcloud_compiler::{Compiled, MemoryWorld, Program, Settings, Variable};
 use tcloud_engine::{
-    Account, ApplyError, ApplyEvent, Control, Engine, EngineConfig, HostSpec, Limits, NoSecrets,
-    RunInfo, Stop, SystemClock,
+    Account, ApplyError, ApplyEvent, Clock, Control, Engine, EngineConfig, HostSpec, Limits,
+    NoSecrets, RunInfo, Stop, SystemClock,
 };
-use tcloud_model::{Address, Catalog, Deployment, Diagnostic, Name, Sources};
+use tcloud_model::{Address, Catalog, Deployment, Diagnostic, Name, Sources, Timestamp};
 use tcloud_planner::{Goal, Input, Plan, Wishes};
 use tcloud_provider::{HostConfig, Provider, Registry};
 use tcloud_provider_sim::SimProvider;
@@ -41,8 +41,26 @@ pub struct Lab {
     pub files: BTreeMap<String, String>,
     /// The values of its parameters.
     pub variables: BTreeMap<Name, Variable>,
+    clock: Arc<SetClock>,
     providers: Registry,
     runtime: Runtime,
+}
+
+/// A clock that is set by hand, and says the truth until then.
+#[derive(Default)]
+struct SetClock {
+    set: Mutex<Option<Timestamp>>,
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        let set = *self.set.lock().expect("nobody panicked with it");
+        set.unwrap_or_else(|| SystemClock.now())
+    }
+
+    fn uptime(&self) -> Duration {
+        SystemClock.uptime()
+    }
 }
 
 /// A plan with the text that it was made from.
@@ -88,7 +106,13 @@ impl Lab {
         let files = BTreeMap::from([("lab.tcloud".to_owned(), GROUND.to_owned())]);
         let deployment = Deployment::new("lab");
         let variables = BTreeMap::new();
-        Ok(Lab { directory, deployment, files, variables, providers: registry, runtime })
+        let clock = Arc::default();
+        Ok(Lab { directory, deployment, files, variables, clock, providers: registry, runtime })
+    }
+
+    /// Sets the clock of planner and engine.
+    pub fn set_clock(&self, now: Timestamp) {
+        *self.clock.set.lock().expect("nobody panicked with it") = Some(now);
     }
 
     /// Compiles the text.
@@ -130,6 +154,7 @@ impl Lab {
             catalog: &catalog,
             state: &state,
             observed: &observed,
+            now: self.clock.now(),
             wishes,
         };
         let plan = tcloud_planner::plan(&input)?;
@@ -214,7 +239,7 @@ impl Lab {
                 providers: self.providers.clone(),
                 hosts,
                 limits: Limits { pause: Duration::from_millis(1), ..Limits::default() },
-                clock: Arc::new(SystemClock),
+                clock: self.clock.clone(),
                 processes: Arc::new(LocalProcesses),
                 secrets: Arc::new(NoSecrets),
             });

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use tcloud_compiler::Variable;
+use tcloud_engine::ApplyError;
 use tcloud_model::{Address, AttrPath, Diagnostic, Fields, Name, Value};
 use tcloud_planner::{Goal, Wishes};
 use tcloud_provider_sim::{Control, Fault, How, Latency};
@@ -30,6 +31,7 @@ fn step(lab: &mut Lab, block: &Block) -> Result<(), String> {
             Ok(())
         }
         "set" => set(lab, block),
+        "clock" => set_clock(lab, block.text.trim()),
         "sim" => block.lines().try_for_each(|line| by_hand(lab, line)),
         "error" => match lab.plan(&wishes(block)?) {
             Ok(_) => Err("there is a plan and no error".to_owned()),
@@ -53,6 +55,11 @@ fn set(lab: &mut Lab, block: &Block) -> Result<(), String> {
         let (name, value) = line.split_once(" = ").ok_or("a line is `name = value`")?;
         lab.variables.insert(Name::new(name), Variable::Text(value.to_owned()));
     }
+    Ok(())
+}
+
+fn set_clock(lab: &Lab, time: &str) -> Result<(), String> {
+    lab.set_clock(time.parse().map_err(|error| format!("{time}: {error}"))?);
     Ok(())
 }
 
@@ -123,14 +130,17 @@ fn succeeded(applied: &Applied) -> Result<(), String> {
     }
 }
 
-/// A plan with open decisions is not applied, and nothing changes anywhere.
+/// A plan with open decisions is not applied, nor one for a window that has closed meanwhile
+/// (`clock=`), and nothing changes anywhere.
 fn refused(lab: &Lab, block: &Block) -> Result<(), String> {
     let planned = plan(lab, block)?;
     let before = expect::dump(lab)?;
-    match lab.apply(&planned, None) {
-        Ok(_) => return Err("it was applied without consent".to_owned()),
-        Err(tcloud_engine::ApplyError::NeedsDecision) => {}
-        Err(error) => return Err(format!("it was refused for another reason: {error}")),
+    let late = block.values("clock").next();
+    late.map_or(Ok(()), |time| set_clock(lab, time))?;
+    match (lab.apply(&planned, None), late) {
+        (Ok(_), _) => return Err("it was applied".to_owned()),
+        (Err(ApplyError::NeedsDecision), None) | (Err(ApplyError::Stale(_)), Some(_)) => {}
+        (Err(error), _) => return Err(format!("it was refused for another reason: {error}")),
     }
     match expect::dump(lab)? == before {
         true => Ok(()),

@@ -30,7 +30,8 @@ pub(super) async fn run(arguments: arguments::Diff, context: &Context) -> Outcom
         }
         None => read(&project, &project.root, WORK_TREE, &arguments.inputs, context)?,
     };
-    let plan = compare(&project.deployment, &project.catalog, text(&before), text(&after));
+    let now = jiff::Timestamp::now();
+    let plan = compare(&project.deployment, &project.catalog, now, text(&before), text(&after));
     let plan = plan.map_err(|wrong| unplannable(wrong, &range, [&before, &after], context))?;
     if arguments.json {
         context.terminal.json_text(session::json(&plan, false).trim_end());

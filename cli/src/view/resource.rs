@@ -90,6 +90,9 @@ impl Resource<'_> {
             let what = if change.now().is_some() { "what needs a power-cycle " } else { "" };
             let _ = writeln!(text, "  {what}waits until the guest is next stopped and started");
         }
+        if let Some(window) = tcloud_report::text::window(change) {
+            let _ = writeln!(text, "  {window}");
+        }
         for attribute in &change.attributes {
             let cause = attribute.causes.first().or(change.causes.first());
             let cause = cause.map(|place| format!("   {}", escape(&place.to_string())));

@@ -83,6 +83,9 @@ impl Chain<'_> {
             write!(text, "\n{} ({}{waits})\n", palette.paint(Tone::Strong, &head), change.impact);
         let reason = format!("because {}", report::reason(&change.reason));
         let _ = writeln!(text, "  {}", wrap(&reason, WIDTH - 2, 4));
+        if let Some(window) = report::window(change) {
+            let _ = writeln!(text, "  {window}");
+        }
         let mut told: BTreeSet<&Position> = BTreeSet::new();
         for attribute in &change.attributes {
             let line = format!("{}: {}", row::attribute(attribute), attribute.impact);

@@ -8,4 +8,5 @@ mod order;
 mod plan;
 mod remember;
 mod stop;
+mod window;
 mod world;

@@ -232,6 +232,8 @@ impl Steps {
             action,
             impact: Impact::None,
             waits: false,
+            opens: None,
+            until: None,
             reason: Reason::New,
             attributes: Vec::new(),
             causes: Vec::new(),

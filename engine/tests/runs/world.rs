@@ -147,6 +147,14 @@ impl World {
         self.inner().faults.entry(key).or_default().push_back(fault);
     }
 
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH + self.uptime()
+    }
+
+    fn uptime(&self) -> Duration {
+        self.begun.elapsed() + Duration::from_secs(self.slept.load(Ordering::SeqCst))
+    }
+
     pub(crate) fn log(&self) -> Vec<String> {
         self.inner().log.clone()
     }
@@ -243,11 +251,11 @@ struct MachineClock(Arc<World>);
 
 impl Clock for MachineClock {
     fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
+        self.0.now()
     }
 
     fn uptime(&self) -> Duration {
-        self.0.begun.elapsed() + Duration::from_secs(self.0.slept.load(Ordering::SeqCst))
+        self.0.uptime()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::facts::{Facts, Known};
 use crate::input::Goal;
 use crate::layout::Wanted;
 use crate::release::Released;
+use crate::restart::Restart;
 
 impl<'a> Table<'_, 'a> {
     /// How what is known differs from what the text wants, when it is there and selected.
@@ -27,12 +28,15 @@ impl<'a> Table<'_, 'a> {
         known: &Known<'a>,
     ) -> Difference {
         let released = Released::of((facts, self.layout, self.selection), wanted, known);
-        let restart = wanted.resource.attributes.text("restart");
+        let restarts = || {
+            let restart = Restart::of(&wanted.resource.attributes, self.input.now);
+            matches!(restart, Restart::Now(_))
+        };
         let mut context = Context {
             existing: self.existing,
             ignore: &wanted.resource.lifecycle.ignore,
             unread: Unread::Unset,
-            restart_now: restart == Some("now") && known.runs(),
+            restart_now: known.pending.is_some() && known.runs() && restarts(),
             adopted: known
                 .is_made_by_others(self.input.deployment, wanted.schema.role == Role::PerHost),
             released: &|address| released.holds(address),

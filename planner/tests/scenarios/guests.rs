@@ -256,3 +256,95 @@ fn addresses_stay() {
         + &vm("vcpus=1")));
     assert_eq!(nic(&mut world), before);
 }
+
+/// On a Saturday at eight in the evening, in winter: 19:00 in UTC.
+const WINDOW: &str = "restart=Sat~20:00-24:00~Europe/Berlin";
+
+fn clock(world: &mut World, time: &str) {
+    world.now = time.parse().expect("a time");
+}
+
+#[test]
+fn outside_of_its_window_a_guest_is_left_alone_and_the_plan_says_when_it_opens() {
+    let mut world = World::with(&(NET.to_owned() + &vm(&format!("vcpus=1 {WINDOW}"))));
+    let text = NET.to_owned() + &vm(&format!("vcpus=2 {WINDOW}"));
+    for time in ["2026-11-23T08:00:00Z", "2026-11-28T18:59:59Z"] {
+        clock(&mut world, time);
+        let plan = world.plan(&text);
+        assert_eq!(lines(&plan), ["update a: power-cycle waits vcpus"]);
+        assert_eq!((power_cycles(&plan), &plan.changes[0].until), (0, &None));
+        let opens = plan.changes[0].opens.as_ref().map(ToString::to_string);
+        assert_eq!(opens.as_deref(), Some("Sat 2026-11-28 20:00 Europe/Berlin"));
+    }
+    world.up(&text);
+    clock(&mut world, "2026-11-28T23:00:00Z");
+    let later = world.plan(&text);
+    assert!(later.is_empty());
+    let opens = later.pending[0].opens.as_ref().map(ToString::to_string);
+    assert_eq!(opens.as_deref(), Some("Sat 2026-12-05 20:00 Europe/Berlin"));
+}
+
+#[test]
+fn in_its_window_a_guest_is_stopped_and_started_also_for_what_has_waited() {
+    let world = World::with(&(NET.to_owned() + &vm(&format!("vcpus=1 {WINDOW}"))));
+    let text = NET.to_owned() + &vm(&format!("vcpus=2 {WINDOW}"));
+    let mut waited = world.clone();
+    waited.up(&text);
+    for mut world in [world, waited] {
+        clock(&mut world, "2026-11-28T22:59:59Z");
+        let plan = world.up(&text);
+        assert_eq!(lines(&plan), ["update a: power-cycle vcpus"]);
+        assert_eq!((power_cycles(&plan), &plan.changes[0].opens), (1, &None));
+        assert!(plan.pending.is_empty());
+        let until = plan.steps.iter().find_map(|step| plan.closes(step)).map(ToString::to_string);
+        assert_eq!(until.as_deref(), Some("Sun 2026-11-29 00:00 Europe/Berlin"));
+        assert!(world.plan(&text).is_empty());
+    }
+}
+
+#[test]
+fn a_window_is_no_change_of_its_own() {
+    let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1")));
+    let text = NET.to_owned() + &vm(&format!("vcpus=1 {WINDOW}"));
+    for time in ["2026-11-28T18:00:00Z", "2026-11-28T20:00:00Z"] {
+        clock(&mut world, time);
+        let plan = world.plan(&text);
+        assert!(plan.is_empty() && plan.pending.is_empty());
+    }
+}
+
+/// What is written to the definition alone needs no window, and neither does a guest that is off.
+#[test]
+fn a_window_holds_up_nothing_that_stops_nobody() {
+    let mut world = World::with(&(NET.to_owned() + &vm(&format!("vcpus=1 title=a {WINDOW}"))));
+    let titled = world.up(&(NET.to_owned() + &vm(&format!("vcpus=1 title=b {WINDOW}"))));
+    assert_eq!(lines(&titled), ["update a: live title"]);
+    assert_eq!((&titled.changes[0].opens, &titled.changes[0].until), (&None, &None));
+    let off = world.up(&(NET.to_owned() + &vm(&format!("vcpus=1 title=b running=false {WINDOW}"))));
+    assert_eq!((power_cycles(&off), &off.changes[0].until), (1, &None));
+    let stopped =
+        world.up(&(NET.to_owned() + &vm(&format!("vcpus=2 title=b running=false {WINDOW}"))));
+    assert_eq!(lines(&stopped), ["update a: live vcpus"]);
+}
+
+/// Somebody may write anything into a plan file; the text says how long its window is open.
+#[test]
+fn a_plan_with_another_window_than_the_text_is_doubted() {
+    let mut world = World::with(&(NET.to_owned() + &vm(&format!("vcpus=1 {WINDOW}"))));
+    clock(&mut world, "2026-11-28T20:00:00Z");
+    let text = NET.to_owned() + &vm(&format!("vcpus=2 {WINDOW}"));
+    let plan = world.plan(&text);
+    assert_eq!(world.doubts(&text, &plan), [""; 0]);
+    let said = ["tenant.t.vm.a on site.m.host.h1 would be stopped unasked"];
+    let with = |until: Option<&str>| {
+        let mut plan = plan.clone();
+        let until =
+            until.map(|text| serde_json::from_str(&format!("\"{text}\"")).expect("a moment"));
+        plan.changes[0].until = until;
+        plan
+    };
+    assert_eq!(world.doubts(&text, &with(None)), said);
+    assert_eq!(world.doubts(&text, &with(Some("2026-11-29T00:01:00+01:00[Europe/Berlin]"))), said);
+    clock(&mut world, "2026-11-28T23:00:00Z");
+    assert_eq!(world.doubts(&text, &plan), said);
+}

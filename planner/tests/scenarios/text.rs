@@ -143,7 +143,8 @@ pub(crate) fn value(text: &str) -> Value {
         text.parse().ok().map(Value::Port),
         parse_mac(text).map(Value::Mac),
     ];
-    other.into_iter().flatten().next().unwrap_or_else(|| Value::text(text))
+    // Words stand between blanks, so that those of a text are written as `~`.
+    other.into_iter().flatten().next().unwrap_or_else(|| Value::text(&text.replace('~', " ")))
 }
 
 impl Evaluator for Text {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use tcloud_model::{
     Address, AttrPath, Catalog, Deployment, Diagnostic, Fields, HostFacts, HostObservation, Impact,
-    Name, ObservedObject, ObservedState, Operation, OperationKind, PathStep, State, Value,
+    Name, ObservedObject, ObservedState, Operation, OperationKind, PathStep, State, Timestamp,
+    Value,
 };
 use tcloud_planner::plan::{Action, Expectation, Step, StepId};
 use tcloud_planner::{Goal, Input, Plan, Wishes, crowded, doubts, plan};
@@ -44,6 +45,8 @@ pub(crate) struct World {
     pub(crate) problems: Vec<String>,
     /// Hosts that cannot move guests.
     pub(crate) fixed: BTreeSet<Address>,
+    /// What time it is.
+    pub(crate) now: Timestamp,
 }
 
 pub(crate) fn wishes() -> Wishes {
@@ -69,6 +72,7 @@ impl World {
             silent: BTreeSet::new(),
             problems: Vec::new(),
             fixed: BTreeSet::new(),
+            now: Timestamp::UNIX_EPOCH,
         }
     }
 
@@ -105,22 +109,32 @@ impl World {
     }
 
     pub(crate) fn try_plan(&self, text: &str, wishes: &Wishes) -> Result<Plan, Vec<Diagnostic>> {
+        self.with_input(text, wishes, |input| {
+            let plan = plan(input)?;
+            if wishes.goal == Goal::Apply {
+                self.is_not_doubted(&plan, input);
+            }
+            Ok(plan)
+        })
+    }
+
+    /// What keeps a plan from being believed at this time.
+    pub(crate) fn doubts(&self, text: &str, plan: &Plan) -> Vec<String> {
+        self.with_input(text, &wishes(), |input| doubts(plan, input))
+    }
+
+    fn with_input<T>(&self, text: &str, wishes: &Wishes, work: impl FnOnce(&Input<'_>) -> T) -> T {
         let text = Text::new(&format!("{}{text}", self.site));
-        let observed = self.observed(&text);
-        let input = Input {
+        work(&Input {
             deployment: &self.deployment,
             evaluator: &text,
             sources: &text.sources,
             catalog: &Catalog::core(),
             state: &self.state,
-            observed: &observed,
+            observed: &self.observed(&text),
+            now: self.now,
             wishes,
-        };
-        let plan = plan(&input)?;
-        if wishes.goal == Goal::Apply {
-            self.is_not_doubted(&plan, &input);
-        }
-        Ok(plan)
+        })
     }
 
     /// What a plan asks is told from its steps too, and none of it can be left out.

@@ -160,6 +160,7 @@ pub(crate) fn make_plan(
         catalog: &world.catalog,
         state,
         observed,
+        now: world.now(),
         wishes,
     });
     plan.map_err(|diagnostics| {

@@ -113,6 +113,12 @@ impl World {
         empty_store(self.begun, &self.store_clock)
     }
 
+    /// What the clock shows: not always the truth.
+    pub(crate) fn now(&self) -> Timestamp {
+        let true_time = epoch(self.begun.elapsed());
+        true_time.saturating_add(seconds(&self.clock)).unwrap_or(Timestamp::MAX)
+    }
+
     pub(crate) fn say(&self, line: &str) {
         self.inner().trace.say(line);
     }
@@ -215,8 +221,7 @@ pub(crate) struct ProcessClock(pub(crate) Arc<World>);
 
 impl Clock for ProcessClock {
     fn now(&self) -> Timestamp {
-        let true_time = epoch(self.0.begun.elapsed());
-        true_time.saturating_add(seconds(&self.0.clock)).unwrap_or(Timestamp::MAX)
+        self.0.now()
     }
 
     fn uptime(&self) -> Duration {

@@ -28,6 +28,7 @@ struct Likeness<'p> {
     /// `None` for every tenant; `Some(None)` for what belongs to none.
     tenant: Option<Option<&'p Address>>,
     phrases: Vec<String>,
+    window: Option<String>,
 }
 
 /// How far rows are folded.
@@ -49,6 +50,7 @@ impl<'p> Likeness<'p> {
             kind: (!alike || reach == Reach::Kind).then(|| row.kind()),
             tenant: (reach != Reach::All).then_some(row.tenant),
             phrases: if alike { Vec::new() } else { row.phrases() },
+            window: row.window(),
         }
     }
 }
@@ -140,7 +142,7 @@ impl<'p> Sum<'p> {
     }
 
     fn row(&self, first: Row<'p>, likeness: &Likeness<'p>) -> Row<'p> {
-        let Likeness { rank: _, kind, tenant, phrases } = likeness;
+        let Likeness { rank: _, kind, tenant, phrases, window: _ } = likeness;
         let name = match tenant {
             Some(Some(tenant)) => tenant.to_string(),
             Some(None) => "shared".to_owned(),

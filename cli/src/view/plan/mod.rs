@@ -144,6 +144,9 @@ impl PlanView<'_> {
             let address = guest.object.address.to_string();
             let room = WIDTH.saturating_sub(6 + address.len());
             let _ = writeln!(text, "    {address}  {}", list(&attributes, room));
+            if let Some(opens) = &guest.opens {
+                let _ = writeln!(text, "      its window opens {opens}");
+            }
         }
         if shown < pending.len() {
             let _ = writeln!(text, "    and {} more (--verbose)", pending.len() - shown);
@@ -263,6 +266,9 @@ fn sentence(plan: &Plan) -> String {
     if plan.is_empty() && plan.changes.is_empty() {
         return match (plan.unchecked.is_empty(), plan.pending.is_empty()) {
             (true, true) => "Nothing to do: what runs is what the text says.".to_owned(),
+            (true, false) if plan.pending.iter().any(|own| own.opens.is_some()) => {
+                "Nothing to do until what waits is stopped and started, or a window opens.".to_owned()
+            }
             (true, false) => {
                 "Nothing to do until what waits is stopped and started (restart = \"now\" lets apply \
                  do it)."

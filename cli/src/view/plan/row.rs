@@ -129,13 +129,20 @@ impl<'p> Row<'p> {
         }
     }
 
-    /// Why and what stays, for what is dangerous.
+    /// What the guest's window has to do with it.
+    pub(super) fn window(&self) -> Option<String> {
+        tcloud_report::text::window(self.change)
+    }
+
+    /// Why and what stays, for what is dangerous; when it happens, for what waits.
     fn details(&self) -> Vec<(String, Option<&'p Position>)> {
         if !self.is_dangerous() {
-            return later(self.change).map(|text| (text, None)).into_iter().collect();
+            let all = later(self.change).into_iter().chain(self.window());
+            return all.map(|text| (text, None)).collect();
         }
         let mut details = vec![(because(self.change), self.change.causes.first())];
         details.extend(consequence(self.change).map(|text| (text, None)));
+        details.extend(self.window().map(|text| (text, None)));
         details.extend(self.notices.clone().map(|text| (text, None)));
         details
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, AttrPath, Deployment, Digest, Impact, Name, ObjectId, Operation, Position, Value,
+    Address, AttrPath, Deployment, Digest, Impact, Moment, Name, ObjectId, Operation, Position,
+    Value,
 };
 use tcloud_planner::plan::{
     Action, AddressChange, AddressKind, AttributeChange, Border, Change, Decision, DecisionKind,
@@ -52,6 +53,8 @@ fn change(text: &str, action: Action, impact: Impact, attributes: Vec<AttributeC
         action,
         impact,
         waits: false,
+        opens: None,
+        until: None,
         reason: if action == Action::Create { Reason::New } else { Reason::Text },
         attributes,
         causes: vec![position(71)],
@@ -150,8 +153,11 @@ fn musterhausen() -> Plan {
         vanished: false,
     });
     let firmware = attribute("firmware", text("bios"), text("uefi"), Impact::PowerCycle);
-    plan.pending
-        .push(Pending { object: object("tenant.musterhausen.vm.old"), attributes: vec![firmware] });
+    plan.pending.push(Pending {
+        object: object("tenant.musterhausen.vm.old"),
+        attributes: vec![firmware],
+        opens: None,
+    });
     plan.foreign = 4;
     plan
 }
@@ -253,6 +259,47 @@ fn what_happens_now_stands_before_what_waits() {
     assert_eq!(lines[1..], ["at its next start: machine \"pc\" -> \"q35\""]);
     let alone = Row::of(&waiting(), None).phrases().join(", ");
     assert_eq!(alone, "at its next start: machine \"pc\" -> \"q35\"");
+}
+
+#[test]
+fn a_window_has_a_line_of_its_own() {
+    let moment = |text: &str| serde_json::from_str(&format!("\"{text}\"")).expect(text);
+    let opens: Moment = moment("2026-11-28T20:00:00+01:00[Europe/Berlin]");
+    let change = Change { opens: Some(opens.clone()), ..waiting() };
+    let row = Row::of(&change, None).render(Palette::PLAIN, 8);
+    let lines: Vec<&str> = row.lines().map(str::trim).collect();
+    assert_eq!(lines[1..], ["its window opens Sat 2026-11-28 20:00 Europe/Berlin"]);
+    let until = moment("2026-11-29T00:00:00+01:00[Europe/Berlin]");
+    let change = Change { waits: false, until: Some(until), ..waiting() };
+    let row = Row::of(&change, None).render(Palette::PLAIN, 8);
+    assert!(row.contains("stopped and started: machine"), "{row}");
+    assert!(row.contains(" in its window, until Sun 2026-11-29 00:00 Europe/Berlin\n"), "{row}");
+    let mut pending = musterhausen().pending;
+    pending[0].opens = Some(opens);
+    let shown = show(&Plan { pending, ..empty() });
+    assert!(
+        shown.contains("\n      its window opens Sat 2026-11-28 20:00 Europe/Berlin\n"),
+        "{shown}"
+    );
+    assert!(shown.ends_with("is stopped and started, or a window opens.\n"), "{shown}");
+}
+
+/// Many guests that wait for the same take one line; for another window, another.
+#[test]
+fn guests_are_folded_by_their_windows() {
+    let change = |number: usize| {
+        let hour = 20 + number % 2;
+        let opens = format!("\"2026-11-28T{hour}:00:00+01:00[Europe/Berlin]\"");
+        let opens = Some(serde_json::from_str(&opens).expect("a moment"));
+        let object = object(&format!("tenant.musterhausen.vm.web[{number}]"));
+        Change { object, opens, ..waiting() }
+    };
+    let shown = show(&with((0..100).map(change).collect()));
+    for hour in [20, 21] {
+        let line = format!("its window opens Sat 2026-11-28 {hour}:00 Europe/Berlin");
+        assert_eq!(shown.matches(&line).count(), 1, "{shown}");
+    }
+    assert_eq!(shown.matches("50 ").count(), 2, "{shown}");
 }
 
 #[test]
