@@ -21,6 +21,11 @@ const GUEST: &str = "tenant.t.vm.web";
 const NAME: &str = "t.web";
 const ADDRESS: &str = "10.99.0.10";
 
+/// When a guest with a window may be stopped and started, and two moments before and in it.
+const WINDOW: &str = "Sat 20:00-24:00 Europe/Berlin";
+const CLOSED: &str = "2026-11-28T18:59:00Z";
+const OPEN: &str = "2026-11-28T19:00:00Z";
+
 /// How long a guest may take to notice what was plugged in.
 const NOTICE: Duration = Duration::from_secs(40);
 
@@ -78,7 +83,10 @@ impl World {
             self.write(&base, false);
             self.settle().map_err(|error| format!("before: {error}"))?;
         }
-        self.write(&changed, row.now);
+        match row.window {
+            true => self.write_window(&changed, CLOSED)?,
+            false => self.write(&changed, row.now),
+        }
         let lacking = row.needs.map(|need| need.lacking(&self.hosts)).transpose()?.flatten();
         let made = match lacking {
             Some(refusal) => self.refused(row, refusal),
@@ -86,11 +94,19 @@ impl World {
             None => self.change(row, row.impact).and_then(|done| self.check(row, &done)),
         };
         made.map_err(|error| format!("made: {error}"))?;
+        if row.window {
+            self.write_window(&changed, OPEN)?;
+            let opened = self.change(row, row.impact).and_then(|done| self.check(row, &done));
+            opened.map_err(|error| format!("in its window: {error}"))?;
+        }
         let Some(back) = row.back else {
             self.base = changed;
             return Ok(());
         };
-        self.write(&base, row.now || row.back_now);
+        match row.window {
+            true => self.write_window(&base, OPEN)?,
+            false => self.write(&base, row.now || row.back_now),
+        }
         let back = match lacking {
             Some(_) => self.settle(),
             None if row.stops => self.started(row, back),
@@ -263,13 +279,24 @@ impl World {
         Ok(applied.account)
     }
 
+    /// The text with a window, at a moment before or in it.
+    fn write_window(&mut self, base: &Base, now: &str) -> Result<(), String> {
+        self.lab.set_clock(now.parse().map_err(|error| format!("{now}: {error}"))?);
+        self.write_with(base, WINDOW);
+        self.restarts = now == OPEN;
+        Ok(())
+    }
+
     fn write(&mut self, base: &Base, restarts: bool) {
+        self.write_with(base, if restarts { "now" } else { "pending" });
+        self.restarts = restarts;
+    }
+
+    fn write_with(&mut self, base: &Base, restart: &str) {
         let (guest, tenant) = (base.guest.join("\n    "), base.tenant.join("\n  "));
-        let restart = if restarts { "now" } else { "pending" };
         let text = format!(
             "tenant t {{\n  {tenant}\n  vm web {{\n    {guest}\n    restart = \"{restart}\"\n  }}\n}}\n"
         );
-        self.restarts = restarts;
         self.lab.files.insert("main.tcloud".to_owned(), text);
     }
 

@@ -62,6 +62,10 @@ pub(crate) struct Row {
     /// Whether it may be when the change is taken back.
     #[serde(default)]
     pub(crate) back_now: bool,
+    /// Whether it may be in a window, which is closed when the change is made, opens after that, and
+    /// is open when it is taken back.
+    #[serde(default)]
+    pub(crate) window: bool,
     /// What not every host has, when it takes that.
     #[serde(default)]
     pub(crate) needs: Option<Need>,
