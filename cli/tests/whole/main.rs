@@ -20,4 +20,5 @@ mod provider;
 mod saved;
 mod surroundings;
 mod terminal;
+mod window;
 mod words;

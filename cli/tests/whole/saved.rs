@@ -49,7 +49,7 @@ fn rewrite(project: &Project, to: &str, edit: impl FnOnce(&mut PlanFile)) {
 }
 
 /// The same, by somebody who may also read the state.
-fn forge(project: &Project, to: &str, edit: impl FnOnce(&mut Plan)) {
+pub(crate) fn forge(project: &Project, to: &str, edit: impl FnOnce(&mut Plan)) {
     rewrite(project, to, |file| {
         edit(&mut file.plan);
         file.seal = Some(planfile::seal(file, &key(project)));
