@@ -44,7 +44,7 @@ impl Call<'_> {
                 Some(other) => other,
                 // Somebody else may have been quicker.
                 None if network.is_active()? => break,
-                None => return Err(error.into()),
+                None => return Err(left_behind(&network, &error)?.unwrap_or_else(|| error.into())),
             };
         }
         Ok(())
@@ -135,4 +135,22 @@ fn guests(cut_off: &[(Domain, Element)]) -> Result<String, Failure> {
     }
     names.dedup();
     Ok(names.join(", "))
+}
+
+/// What to do where the bridge of this network was left behind with its addresses on it: libvirt then
+/// starts the network on no other bridge. The name is the network's own, so that the bridge is nobody
+/// else's.
+fn left_behind(network: &Network, error: &Error) -> Result<Option<Failure>, Failure> {
+    let names = write::bridge_names(network.get_uuid()?);
+    let in_use = error.message().split_once("already in use by interface ");
+    let bridge = in_use.and_then(|(_, name)| names.into_iter().find(|own| own == name.trim()));
+    let name = network.get_name()?;
+    Ok(bridge.map(|bridge| {
+        Failure::Refused(format!(
+            "network {} cannot be started: its bridge {bridge} is there already, left behind by a \
+             daemon that was ended while it started the network, and belongs to nobody. Run \
+             `ip link delete {bridge}` on the host, and apply again",
+            quoted(&name)
+        ))
+    }))
 }

@@ -136,6 +136,18 @@ async fn bridge_left_behind(client: &Client<'_>, lab: &Lab) {
     assert!(lab.virsh(&["net-info", &name]).contains("Active:         yes"));
     assert_ne!(bridge(), first);
     lab.run(&["exec", "1", "ip", "link", "delete", &first]).expect("it goes");
+    // Where it has its addresses already, no other bridge may have them.
+    let second = bridge();
+    lab.virsh(&["net-destroy", &name]);
+    let script =
+        format!("ip link add {second} up type bridge && ip addr add 10.213.7.1/24 dev {second}");
+    lab.run(&["exec", "1", "sh", "-c", &script]).expect("a bridge");
+    let refused = client.create(&own, &base).await.expect_err("its addresses are in use");
+    let advice = refused.message.split('`').nth(1).expect(&refused.message);
+    let words: Vec<&str> = ["exec", "1"].into_iter().chain(advice.split(' ')).collect();
+    lab.run(&words).expect(advice);
+    client.create(&own, &base).await.expect("a network again");
+    assert!(lab.virsh(&["net-info", &name]).contains("Active:         yes"));
 }
 
 async fn network_changes(client: &Client<'_>, lab: &Lab) {
