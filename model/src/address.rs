@@ -297,6 +297,25 @@ impl FromStr for Address {
     }
 }
 
+/// The key that begins at a byte of a text and ends with it.
+pub(crate) fn last_key(text: &str, at: usize) -> Option<Key> {
+    let mut reader = Reader { text, at: at + 1, nesting: 0 };
+    let key = reader.key().ok()?;
+    (reader.at == text.len()).then_some(key)
+}
+
+/// More segments than any address has. What works through them one in another needs a bound.
+const DEEPEST: usize = 256;
+
+/// Whether a text can be the kind or the name of a segment.
+pub(crate) fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(in_word)
+}
+
+fn in_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
 /// Reads the text form of an address; shared with keys, which may hold addresses.
 struct Reader<'a> {
     text: &'a str,
@@ -322,10 +341,8 @@ impl Reader<'_> {
     }
 
     fn word(&mut self) -> Result<Name, AddressError> {
-        let length = self
-            .rest()
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
-            .unwrap_or(self.rest().len());
+        let rest = self.rest().as_bytes();
+        let length = rest.iter().position(|byte| !in_word(*byte)).unwrap_or(rest.len());
         if length == 0 {
             return Err(self.error("an address is made of kind.name pairs, a word is missing"));
         }
@@ -344,6 +361,9 @@ impl Reader<'_> {
             let name = self.word()?;
             let key = if self.eat('[') { Some(self.key()?) } else { None };
             address = Some(match &address {
+                Some(parent) if parent.depth() == DEEPEST => {
+                    return Err(self.error("an address is nested too deeply"));
+                }
                 Some(parent) => parent.child(kind, name, key),
                 None => Address::root(kind, name, key),
             });

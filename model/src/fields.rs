@@ -60,6 +60,11 @@ impl Fields {
         self.0.iter().map(|(name, value)| (name, value))
     }
 
+    /// All values, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
     /// How many fields there are.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -1,35 +1,61 @@
-//! Shares equal names and addresses while many values are read: the same few attribute names,
-//! hosts and tenants occur in every one of half a million records.
+//! Shares equal names, addresses and short texts while many values are read: the same few attribute
+//! names, hosts and tenants occur in every one of half a million records.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::{Address, AddressError, Key, Name};
+use foldhash::fast::RandomState;
+
+use crate::{Address, AddressError, Key, Name, address};
 
 thread_local! {
     static TABLES: RefCell<Option<Tables>> = const { RefCell::new(None) };
 }
 
+/// Longer addresses are read whole, which bounds how deep they go.
+const LONGEST_PLAIN: usize = 256;
+
+/// Longer texts hardly ever occur twice.
+const LONGEST_SHARED: usize = 24;
+
 #[derive(Default)]
 struct Tables {
-    names: HashSet<Name>,
+    /// What other threads may look at as well.
+    known: Option<Known>,
+    names: HashSet<Name, RandomState>,
+    texts: HashSet<Arc<str>, RandomState>,
     /// Addresses by their text.
-    read: HashMap<Box<str>, Address>,
-    /// What addresses stand in.
-    parents: HashSet<Address>,
+    addresses: HashMap<Box<str>, Address, RandomState>,
 }
+
+/// What was shared so far, for other threads to share as well.
+#[derive(Clone)]
+pub struct Known(Arc<Tables>);
 
 /// Runs something that reads many names or addresses: on this thread, equal ones are shared until
 /// it ends. It changes nothing but memory and time.
 pub fn sharing<T>(work: impl FnOnce() -> T) -> T {
+    sharing_beside(None, work)
+}
+
+/// Like [`sharing`], and what is known already is shared too.
+pub fn sharing_beside<T>(known: Option<Known>, work: impl FnOnce() -> T) -> T {
     struct Restore(Option<Tables>);
     impl Drop for Restore {
         fn drop(&mut self) {
             TABLES.set(self.0.take());
         }
     }
-    let _restore = Restore(TABLES.replace(Some(Tables::default())));
+    let _restore = Restore(TABLES.replace(Some(Tables { known, ..Tables::default() })));
     work()
+}
+
+/// What this thread shares at this moment. What comes later stands beside it.
+pub fn known() -> Option<Known> {
+    let known = Known(Arc::new(TABLES.take()?));
+    TABLES.set(Some(Tables { known: Some(known.clone()), ..Tables::default() }));
+    Some(known)
 }
 
 /// The name of this text.
@@ -51,9 +77,22 @@ pub fn address(text: &str) -> Result<Address, AddressError> {
     })
 }
 
+/// A text of a value.
+pub(crate) fn text(text: &str) -> Arc<str> {
+    TABLES.with_borrow_mut(|tables| match tables {
+        Some(tables) if text.len() <= LONGEST_SHARED => tables.text(text),
+        _ => Arc::from(text),
+    })
+}
+
 impl Tables {
+    fn known(&self) -> Option<&Tables> {
+        self.known.as_ref().map(|known| &*known.0)
+    }
+
     fn name(&mut self, text: &str) -> Name {
-        if let Some(known) = self.names.get(text) {
+        let known = self.known().and_then(|known| known.names.get(text));
+        if let Some(known) = known.or_else(|| self.names.get(text)) {
             return known.clone();
         }
         let new = Name::new(text);
@@ -61,41 +100,89 @@ impl Tables {
         new
     }
 
-    fn address(&mut self, text: &str) -> Result<Address, AddressError> {
-        if let Some(known) = self.read.get(text) {
-            return Ok(known.clone());
+    fn text(&mut self, text: &str) -> Arc<str> {
+        let known = self.known().and_then(|known| known.texts.get(text));
+        if let Some(known) = known.or_else(|| self.texts.get(text)) {
+            return Arc::clone(known);
         }
-        let read: Address = text.parse()?;
-        let shared = self.last_segment(&read);
-        self.read.insert(Box::from(text), shared.clone());
-        Ok(shared)
+        let new: Arc<str> = Arc::from(text);
+        self.texts.insert(Arc::clone(&new));
+        new
+    }
+
+    fn seen(&self, text: &str) -> Option<Address> {
+        let known = self.known().and_then(|known| known.addresses.get(text));
+        known.or_else(|| self.addresses.get(text)).cloned()
+    }
+
+    fn address(&mut self, text: &str) -> Result<Address, AddressError> {
+        if let Some(seen) = self.seen(text) {
+            return Ok(seen);
+        }
+        let address = match self.plain(text) {
+            Some(address) => address,
+            None => self.last_segment(&text.parse()?),
+        };
+        self.addresses.insert(Box::from(text), address.clone());
+        Ok(address)
+    }
+
+    /// The address of a text of plain words with perhaps a key at its end; most are, and their
+    /// parents are known already.
+    fn plain(&mut self, text: &str) -> Option<Address> {
+        if text.len() > LONGEST_PLAIN {
+            return None;
+        }
+        let (words, key) = match text.find('[') {
+            Some(at) => (&text[..at], Some(self.key(address::last_key(text, at)?))),
+            None => (text, None),
+        };
+        let mut words = words.rsplitn(3, '.');
+        let (name, kind) = (words.next()?, words.next()?);
+        if ![kind, name].into_iter().all(address::is_word) {
+            return None;
+        }
+        Some(match words.next() {
+            Some(parent) => {
+                let parent = self.address(parent).ok()?;
+                parent.child(self.name(kind), self.name(name), key)
+            }
+            None => Address::root(self.name(kind), self.name(name), key),
+        })
+    }
+
+    fn key(&mut self, key: Key) -> Key {
+        match key {
+            Key::Ref(address) => Key::Ref(self.whole(&address)),
+            other => other,
+        }
     }
 
     /// The address with shared parents and words.
     fn last_segment(&mut self, read: &Address) -> Address {
         let (kind, name) = (self.name(read.kind()), self.name(read.name()));
-        let key = match read.key() {
-            Some(Key::Ref(address)) => Some(Key::Ref(self.parent(address))),
-            other => other.cloned(),
-        };
+        let key = read.key().map(|key| self.key(key.clone()));
         match read.parent() {
-            Some(parent) => self.parent(parent).child(kind, name, key),
+            Some(parent) => self.whole(parent).child(kind, name, key),
             None => Address::root(kind, name, key),
         }
     }
 
-    fn parent(&mut self, read: &Address) -> Address {
-        if let Some(known) = self.parents.get(read) {
-            return known.clone();
+    fn whole(&mut self, read: &Address) -> Address {
+        let text = read.to_text();
+        if let Some(seen) = self.seen(&text) {
+            return seen;
         }
         let new = self.last_segment(read);
-        self.parents.insert(new.clone());
+        self.addresses.insert(text.into_boxed_str(), new.clone());
         new
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -110,6 +197,38 @@ mod tests {
         assert!(read.iter().all(|address| parent(address) == parent(&read[0])));
         let alone = address(texts[0]).expect("an address");
         assert_ne!(parent(&alone), parent(&read[0]), "it has ended");
-        assert!(sharing(|| address("tenant")).is_err());
+    }
+
+    #[test]
+    fn sharing_changes_no_address_and_no_error() {
+        let long = format!("tenant.{}.vm.b", "a".repeat(300));
+        for text in [
+            "site.a",
+            "tenant.a.vm.b[\"x.y[1]\"]",
+            "tenant.a[1].vm.b",
+            "tenant.a[site.m.zone[2]].vm.b[-3]",
+            &long,
+            "",
+            "tenant",
+            "tenant.",
+            "tenant..a",
+            "tenant.a.vm",
+            "tenant.a[1",
+            "tenant.a[1]b",
+            "tenant.ä",
+            &"a.".repeat(1_000),
+        ] {
+            let parsed = text.parse::<Address>();
+            assert_eq!(sharing(|| address(text)), parsed, "{text}");
+            let again = sharing(|| {
+                let _ = address(text);
+                let known = known();
+                thread::scope(|scope| {
+                    let other = scope.spawn(|| sharing_beside(known, || address(text)));
+                    other.join().expect("no panic")
+                })
+            });
+            assert_eq!(again, parsed, "{text}");
+        }
     }
 }

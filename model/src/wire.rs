@@ -2,10 +2,11 @@
 //! numbers, texts, lists and maps are themselves; every other type is an object with one key that
 //! begins with `$` and names the type. A map that would look like one is wrapped in `$map`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -93,13 +94,11 @@ impl<'de> Deserialize<'de> for Fields {
                 f.write_str("a map of values")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut fields = Fields::new();
-                while let Some((name, value)) = map.next_entry::<Name, Value>()? {
-                    if fields.insert(name.clone(), value).is_some() {
-                        return Err(de::Error::custom(format!("field {name} occurs twice")));
-                    }
+                let mut fields = Vec::with_capacity(USUAL);
+                while let Some(entry) = map.next_entry::<Name, Value>()? {
+                    fields.push(entry);
                 }
-                Ok(fields.compact())
+                distinct(fields)
             }
         }
         deserializer.deserialize_map(FieldsVisitor)
@@ -142,7 +141,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::text(text))
+        Ok(Value::Text(crate::sharing::text(text)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
@@ -154,26 +153,80 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut fields = Fields::new();
-        while let Some(name) = map.next_key::<Name>()? {
-            if name.starts_with('$') {
-                let value = tagged_value(&name, &mut map)?;
-                if !fields.is_empty() || map.next_key::<Name>()?.is_some() {
-                    return Err(de::Error::custom(format!("{name} stands alone in its object")));
-                }
-                return Ok(value);
+        let first = match map.next_key::<Key<'_>>()? {
+            None => return Ok(Value::map(Fields::new())),
+            Some(Key::Tag(tag)) => {
+                let value = tagged_value(&tag, &mut map)?;
+                return match map.next_key::<IgnoredAny>()? {
+                    None => Ok(value),
+                    Some(_) => Err(alone(&tag)),
+                };
             }
-            let value = map.next_value()?;
-            if fields.insert(name.clone(), value).is_some() {
-                return Err(de::Error::custom(format!("field {name} occurs twice")));
+            Some(Key::Name(first)) => first,
+        };
+        let mut fields = Vec::with_capacity(USUAL);
+        fields.push((first, map.next_value()?));
+        while let Some(key) = map.next_key::<Key<'_>>()? {
+            match key {
+                Key::Name(name) => fields.push((name, map.next_value()?)),
+                Key::Tag(tag) => return Err(alone(&tag)),
             }
         }
-        Ok(Value::map(fields))
+        Ok(Value::map(distinct(fields)?))
     }
 }
 
-fn tagged_value<'de, A: MapAccess<'de>>(tag: &Name, map: &mut A) -> Result<Value, A::Error> {
-    Ok(match tag.as_str() {
+/// Hardly any object has more fields.
+const USUAL: usize = 16;
+
+fn alone<E: de::Error>(tag: &str) -> E {
+    E::custom(format!("{tag} stands alone in its object"))
+}
+
+/// The fields, none of which may occur twice.
+fn distinct<E: de::Error>(mut fields: Vec<(Name, Value)>) -> Result<Fields, E> {
+    if !fields.is_sorted_by(|(a, _), (b, _)| a < b) {
+        fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if let Some(twice) = fields.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(E::custom(format!("field {} occurs twice", twice[0].0)));
+        }
+    }
+    Ok(Fields::from(fields).compact())
+}
+
+/// The key of an object that may be a value of a type with a tag.
+enum Key<'de> {
+    Name(Name),
+    Tag(Cow<'de, str>),
+}
+
+impl<'de> Key<'de> {
+    fn of(text: Cow<'de, str>) -> Key<'de> {
+        if text.starts_with('$') { Key::Tag(text) } else { Key::Name(Name::shared(&text)) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Key<'de>, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key::of(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key::of(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+fn tagged_value<'de, A: MapAccess<'de>>(tag: &str, map: &mut A) -> Result<Value, A::Error> {
+    Ok(match tag {
         "$bytes" => Value::Bytes(map.next_value()?),
         "$rate" => Value::Rate(map.next_value()?),
         "$duration" => Value::Duration(map.next_value()?),

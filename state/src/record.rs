@@ -68,9 +68,18 @@ pub(crate) fn to_json(object: &ObjectId, record: &Record) -> serde_json::Result<
 struct Read<'a> {
     #[serde(borrow)]
     kind: std::borrow::Cow<'a, str>,
-    identity: Identity,
+    #[serde(borrow)]
+    identity: ReadIdentity<'a>,
     attributes: Fields,
     stamp: ReadStamp,
+}
+
+/// Like [`Identity`]; its name occurs once, so that it is not worth sharing.
+#[derive(Deserialize)]
+struct ReadIdentity<'a> {
+    uuid: Uuid,
+    #[serde(borrow)]
+    name: std::borrow::Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -122,5 +131,6 @@ pub(crate) fn from_json(object: &ObjectId, json: &str) -> serde_json::Result<Rec
     // The kind is nearly always the address's own word, which is shared then.
     let own = object.address.kind();
     let kind = if *own == *kind { own.clone() } else { Name::new(&kind) };
+    let identity = Identity { uuid: identity.uuid, name: Name::new(&identity.name) };
     Ok(Record { kind, identity, attributes: Arc::new(attributes), stamp })
 }

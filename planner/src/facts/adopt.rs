@@ -1,8 +1,9 @@
 //! `adopt`: objects of nobody that the text names become known.
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 use tcloud_model::{
-    Address, Adoption, DesiredGraph, Diagnostic, ObjectId, ObservedObject, Span, Value, codes,
+    Address, Adoption, ByAddress, DesiredGraph, Diagnostic, ObjectId, ObservedObject, Span, Value,
+    codes,
 };
 
 use super::gather::{Found, Key, insert};
@@ -15,7 +16,7 @@ impl<'a> Facts<'a> {
         &mut self,
         input: &Input<'a>,
         desired: &DesiredGraph,
-        known: &mut IndexMap<Key, Found<'a>>,
+        known: &mut ByAddress<Key, Found<'a>>,
         problems: &mut Vec<Diagnostic>,
     ) {
         if desired.adopted.is_empty() {

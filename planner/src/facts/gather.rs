@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use tcloud_model::{
-    Address, DesiredGraph, Diagnostic, FileId, Identity, ObjectId, ObservedObject, Record, Role,
-    Span, codes,
+    Address, ByAddress, DesiredGraph, Diagnostic, FileId, Identity, ObjectId, ObservedObject,
+    Record, Role, Span, codes,
 };
 
 use super::{Facts, Known};
@@ -71,8 +71,9 @@ impl<'a> Facts<'a> {
         Ok(facts)
     }
 
-    fn records(&mut self, input: &Input<'a>) -> IndexMap<Key, Found<'a>> {
-        let mut known = IndexMap::with_capacity(input.state.records.len());
+    fn records(&mut self, input: &Input<'a>) -> ByAddress<Key, Found<'a>> {
+        let mut known =
+            ByAddress::with_capacity_and_hasher(input.state.records.len(), Default::default());
         for (id, record) in &input.state.records {
             let object = self.now(id, record.stamp.previous.as_ref());
             self.uuids.insert(record.identity.uuid);
@@ -99,7 +100,7 @@ impl<'a> Facts<'a> {
         &mut self,
         input: &Input<'a>,
         desired: &DesiredGraph,
-        known: &mut IndexMap<Key, Found<'a>>,
+        known: &mut ByAddress<Key, Found<'a>>,
     ) {
         let moved = if input.wishes.goal == Goal::Refresh {
             MovedRecords::new()
@@ -138,7 +139,7 @@ impl<'a> Facts<'a> {
     fn match_live(
         &mut self,
         input: &Input<'a>,
-        known: &mut IndexMap<Key, Found<'a>>,
+        known: &mut ByAddress<Key, Found<'a>>,
         stamped: &ObjectId,
         object: ObjectId,
         live: &'a ObservedObject,
@@ -183,7 +184,7 @@ impl<'a> Facts<'a> {
     /// Two objects under one address: somebody moved one onto the other.
     fn occupied(
         &self,
-        known: &mut IndexMap<Key, Found<'a>>,
+        known: &mut ByAddress<Key, Found<'a>>,
         desired: &DesiredGraph,
         problems: &mut Vec<Diagnostic>,
     ) {
@@ -229,7 +230,7 @@ fn moved_records<'a>(input: &Input<'a>, desired: &DesiredGraph) -> MovedRecords<
 
 /// A host that could not read everything has not said that something is gone: what was not seen there
 /// is as good as on a host that did not answer.
-fn unread(input: &Input<'_>, known: &mut IndexMap<Key, Found<'_>>) {
+fn unread(input: &Input<'_>, known: &mut ByAddress<Key, Found<'_>>) {
     for Found { known, .. } in known.values_mut().filter(|found| found.known.live.is_none()) {
         let host = input.observed.host(&known.object.host);
         known.answered &= host.is_none_or(|host| host.problems.is_empty());
@@ -249,7 +250,7 @@ pub(super) struct Found<'a> {
     pub(super) moved_by: Option<Address>,
 }
 
-pub(super) fn insert<'a>(known: &mut IndexMap<Key, Found<'a>>, mut key: Key, found: Found<'a>) {
+pub(super) fn insert<'a>(known: &mut ByAddress<Key, Found<'a>>, mut key: Key, found: Found<'a>) {
     while known.contains_key(&key) {
         key.copy += 1;
     }

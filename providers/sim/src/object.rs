@@ -1,5 +1,7 @@
 //! One object as the host's file keeps it, read and written whole.
 
+use std::borrow::Cow;
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use tcloud_model::{Address, Fields, Name, Stamp, Value};
 use uuid::Uuid;
@@ -170,41 +172,61 @@ impl Object {
     }
 }
 
-/// An object as its row holds it: copying one is quick, understanding it takes the time.
-pub(crate) struct Stored {
+/// An object as its row holds it: reading one is quick, understanding it takes the time.
+pub(crate) struct Stored<'r> {
     id: i64,
-    class: String,
-    kind: String,
-    name: String,
+    class: Cow<'r, str>,
+    kind: Cow<'r, str>,
+    name: Cow<'r, str>,
     uuid: [u8; 16],
-    stamp: Option<String>,
-    live: String,
-    pending: Option<String>,
+    stamp: Option<Cow<'r, str>>,
+    live: Cow<'r, str>,
+    pending: Option<Cow<'r, str>>,
     written: Option<u64>,
     running: Option<bool>,
     boots: u64,
     started: Option<u64>,
-    leaving: Option<String>,
+    leaving: Option<Cow<'r, str>>,
 }
 
-impl Stored {
-    /// Copies a row of [`ALL`].
-    pub(crate) fn read(row: &Row<'_>) -> Result<Stored, Failure> {
+impl<'r> Stored<'r> {
+    /// Reads a row of [`ALL`].
+    pub(crate) fn read(row: &'r Row<'_>) -> Result<Stored<'r>, Failure> {
+        let text = |at| row.get_ref(at)?.as_str().map(Cow::Borrowed).map_err(rusqlite::Error::from);
+        let perhaps = |at| {
+            let text = row.get_ref(at)?.as_str_or_null().map_err(rusqlite::Error::from);
+            text.map(|text| text.map(Cow::Borrowed))
+        };
         Ok(Stored {
             id: row.get(0)?,
-            class: row.get(1)?,
-            kind: row.get(2)?,
-            name: row.get(3)?,
+            class: text(1)?,
+            kind: text(2)?,
+            name: text(3)?,
             uuid: row.get(4)?,
-            stamp: row.get(5)?,
-            live: row.get(6)?,
-            pending: row.get(7)?,
+            stamp: perhaps(5)?,
+            live: text(6)?,
+            pending: perhaps(7)?,
             written: number(row, 8)?,
             running: row.get(9)?,
             boots: number(row, 10)?.unwrap_or(0),
             started: number(row, 11)?,
-            leaving: row.get(12)?,
+            leaving: perhaps(12)?,
         })
+    }
+
+    /// The same without its row, for another thread.
+    pub(crate) fn into_owned(self) -> Stored<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Stored {
+            class: own(self.class),
+            kind: own(self.kind),
+            name: own(self.name),
+            stamp: self.stamp.map(own),
+            live: own(self.live),
+            pending: self.pending.map(own),
+            leaving: self.leaving.map(own),
+            ..self
+        }
     }
 
     /// Whether it is on its way to another host.
@@ -221,15 +243,16 @@ impl Stored {
             ));
         };
         let leaving = self.leaving.map(|host| host.parse::<Address>()).transpose();
+        let pending = self.pending.as_deref().map(serde_json::from_str).transpose()?;
         Ok(Object {
             id: self.id,
             class,
-            kind: Name::from(self.kind),
-            name: Name::from(self.name),
+            kind: Name::shared(&self.kind),
+            name: Name::new(&self.name),
             uuid: Uuid::from_bytes(self.uuid),
             stamp: self.stamp.as_deref().map(serde_json::from_str).transpose()?,
             live: serde_json::from_str(&self.live)?,
-            pending: serde_json::from_str(self.pending.as_deref().unwrap_or("{}"))?,
+            pending: pending.unwrap_or_default(),
             written: self.written,
             running: self.running,
             boots: self.boots,

@@ -1,15 +1,13 @@
-//! The sweep over everything on a host. Half a million objects are read at once, so names, texts
-//! and addresses that occur many times are shared.
+//! The sweep over everything on a host.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use tcloud_model::{
-    Address, Fields, HostFacts, HostObservation, Key, Name, ObservedObject, Stamp, Value,
-};
+use tcloud_model::sharing::{self, sharing, sharing_beside};
+use tcloud_model::{Address, Fields, HostFacts, HostObservation, Name, ObservedObject, Value};
 use uuid::Uuid;
 
 use crate::class::Class;
@@ -32,10 +30,11 @@ const CHUNK: usize = 1_024;
 impl Host<'_> {
     /// Everything on the host.
     pub(crate) fn observe(&self) -> Result<HostObservation, Failure> {
-        let (targets, shared) = self.targets()?;
-        let view = View { targets: &targets, deployment: self.site.deployment, shared };
-        let mut objects =
-            if targets.len() < MANY { self.in_turn(view)? } else { self.side_by_side(&view)? };
+        let mut objects = sharing(|| {
+            let (targets, empty) = (self.targets()?, Arc::default());
+            let view = View { targets: &targets, deployment: self.site.deployment, empty: &empty };
+            if view.targets.len() < MANY { self.in_turn(view) } else { self.side_by_side(view) }
+        })?;
         objects.sort_unstable_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
         Ok(HostObservation {
             host: self.site.host.clone(),
@@ -45,8 +44,8 @@ impl Host<'_> {
         })
     }
 
-    fn in_turn(&self, mut view: View<'_>) -> Result<Vec<ObservedObject>, Failure> {
-        let mut objects = Vec::new();
+    fn in_turn(&self, view: View<'_>) -> Result<Vec<ObservedObject>, Failure> {
+        let mut objects = Vec::with_capacity(view.targets.len());
         self.each(|stored| {
             objects.push(view.observed(stored.parse()?));
             Ok(true)
@@ -56,16 +55,17 @@ impl Host<'_> {
 
     /// Reading rows is quick and understanding them is not, so several threads do that. Only so
     /// many rows are on their way that memory does not matter.
-    fn side_by_side(&self, view: &View<'_>) -> Result<Vec<ObservedObject>, Failure> {
+    fn side_by_side(&self, view: View<'_>) -> Result<Vec<ObservedObject>, Failure> {
         let workers = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_WORKERS);
-        let (send, receive) = mpsc::sync_channel::<Vec<Stored>>(2 * workers);
+        let (send, receive) = mpsc::sync_channel::<Vec<Stored<'static>>>(2 * workers);
         let receive = Mutex::new(receive);
+        let known = sharing::known();
         thread::scope(|scope| {
-            let work = || view.fork().work(&receive);
+            let work = || sharing_beside(known.clone(), || view.work(&receive));
             let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
             let mut chunk = Vec::with_capacity(CHUNK);
             self.each(|stored| {
-                chunk.push(stored);
+                chunk.push(stored.into_owned());
                 let full = chunk.len() == CHUNK;
                 Ok(!full || send.send(std::mem::take(&mut chunk)).is_ok())
             })?;
@@ -84,7 +84,10 @@ impl Host<'_> {
     }
 
     /// Reads every object that is here, until `take` says that it has enough.
-    fn each(&self, mut take: impl FnMut(Stored) -> Result<bool, Failure>) -> Result<(), Failure> {
+    fn each(
+        &self,
+        mut take: impl FnMut(Stored<'_>) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
         let mut statement = self.file.prepare_cached(ALL)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -111,23 +114,20 @@ impl Host<'_> {
     }
 
     /// Where kept references lead to: every object with whose it is and its address.
-    fn targets(&self) -> Result<(Targets, Shared<'static>), Failure> {
+    fn targets(&self) -> Result<Targets, Failure> {
         let sql = "SELECT class, name, deployment, address FROM object";
         let mut statement = self.file.prepare_cached(sql)?;
         let mut rows = statement.query([])?;
-        let (mut targets, mut shared) = (Targets::new(), Shared::default());
+        let mut targets = Targets::default();
         while let Some(row) = rows.next()? {
             let Some(class) = row.get_ref(0)?.as_str().ok().and_then(Class::of) else { continue };
             let name = Name::new(row.get_ref(1)?.as_str().unwrap_or_default());
             let owner = row.get::<_, Option<[u8; 16]>>(2)?.map(Uuid::from_bytes);
-            let address = match row.get_ref(3)?.as_str_or_null().ok().flatten() {
-                Some(text) => text.parse().ok(),
-                None => None,
-            };
-            let address = address.map(|address| shared.address(&address));
+            let address = row.get_ref(3)?.as_str_or_null().ok().flatten();
+            let address = address.and_then(|text| sharing::address(text).ok());
             targets.insert((class, name), owner.zip(address));
         }
-        Ok((targets, shared))
+        Ok(targets)
     }
 }
 
@@ -135,24 +135,18 @@ impl Host<'_> {
 type Targets = HashMap<(Class, Name), Option<(Uuid, Address)>>;
 
 /// How objects are seen.
+#[derive(Clone, Copy)]
 struct View<'a> {
     targets: &'a Targets,
     deployment: Option<Uuid>,
-    shared: Shared<'a>,
+    /// What most objects are waiting for.
+    empty: &'a Arc<Fields>,
 }
 
 impl View<'_> {
-    /// The same view for another thread.
-    fn fork(&self) -> View<'_> {
-        View {
-            shared: Shared { known: Some(&self.shared.addresses), ..Shared::default() },
-            ..*self
-        }
-    }
-
     fn work(
-        mut self,
-        chunks: &Mutex<mpsc::Receiver<Vec<Stored>>>,
+        self,
+        chunks: &Mutex<mpsc::Receiver<Vec<Stored<'static>>>>,
     ) -> Result<Vec<ObservedObject>, Failure> {
         let mut objects = Vec::new();
         loop {
@@ -165,14 +159,17 @@ impl View<'_> {
         }
     }
 
-    fn observed(&mut self, mut object: Object) -> ObservedObject {
+    fn observed(self, mut object: Object) -> ObservedObject {
         let owner = object.stamp.as_ref().map(|stamp| stamp.deployment).or(self.deployment);
         ObservedObject {
             kept: object::kept(&mut object.live),
-            kind: self.shared.name(&object.kind),
-            attributes: self.all(&object.live, owner),
-            pending: self.all(&object.pending, owner),
-            stamp: object.stamp.map(|stamp| self.shared.stamp(stamp)),
+            kind: object.kind,
+            attributes: Arc::new(self.seen(object.live, owner)),
+            pending: match object.pending.is_empty() {
+                true => Arc::clone(self.empty),
+                false => Arc::new(self.seen(object.pending, owner)),
+            },
+            stamp: object.stamp,
             name: object.name,
             uuid: Some(object.uuid),
             written: object.written,
@@ -182,97 +179,38 @@ impl View<'_> {
         }
     }
 
-    fn all(&mut self, fields: &Fields, owner: Option<Uuid>) -> Arc<Fields> {
-        if fields.is_empty() {
-            return Arc::clone(&self.shared.empty);
-        }
-        let see = |(name, value)| (self.shared.name(name), self.value(value, owner));
-        Arc::new(fields.iter().map(see).collect())
+    fn seen(self, mut fields: Fields, owner: Option<Uuid>) -> Fields {
+        fields.values_mut().for_each(|value| self.see(value, owner));
+        fields
     }
 
-    fn value(&mut self, value: &Value, owner: Option<Uuid>) -> Value {
+    fn see(self, value: &mut Value, owner: Option<Uuid>) {
         match value {
-            Value::Text(text) => Value::Text(self.shared.text(text)),
             Value::List(items) => {
-                Value::list(items.iter().map(|item| self.value(item, owner)).collect())
+                Arc::make_mut(items).iter_mut().for_each(|item| self.see(item, owner));
             }
-            Value::Map(fields) => Value::Map(self.all(fields, owner)),
-            Value::Ref(address) => self.reference(address, owner),
-            other => other.clone(),
+            Value::Map(fields) => {
+                Arc::make_mut(fields).values_mut().for_each(|value| self.see(value, owner));
+            }
+            Value::Ref(address) => {
+                if let Some(seen) = self.reference(address, owner) {
+                    *value = seen;
+                }
+            }
+            _ => {}
         }
     }
 
     /// See [`Host::show`], which does the same for one object.
-    fn reference(&mut self, address: &Address, owner: Option<Uuid>) -> Value {
-        let Some(held) = held(address) else { return Value::Ref(self.shared.address(address)) };
-        match (self.targets.get(&(held.class, held.name.clone())), held.asked) {
-            (None, Some(asked)) => Value::Ref(self.shared.address(asked)),
+    fn reference(self, address: &Address, owner: Option<Uuid>) -> Option<Value> {
+        let held = held(address)?;
+        Some(match (self.targets.get(&(held.class, held.name.clone())), held.asked) {
+            (None, Some(asked)) => Value::Ref(asked.clone()),
             (Some(Some((whose, address))), _) if owner.is_none_or(|own| own == *whose) => {
                 Value::Ref(address.clone())
             }
             _ => Value::text(held.name),
-        }
-    }
-}
-
-/// What occurs many times and is kept once.
-#[derive(Default)]
-struct Shared<'a> {
-    /// Addresses that another thread keeps.
-    known: Option<&'a HashSet<Address>>,
-    names: HashSet<Name>,
-    texts: HashSet<Arc<str>>,
-    addresses: HashSet<Address>,
-    empty: Arc<Fields>,
-}
-
-/// Longer texts hardly ever occur twice.
-const LONGEST_SHARED: usize = 24;
-
-impl Shared<'_> {
-    fn name(&mut self, name: &Name) -> Name {
-        if let Some(own) = self.names.get(name) {
-            return own.clone();
-        }
-        self.names.insert(name.clone());
-        name.clone()
-    }
-
-    fn text(&mut self, text: &Arc<str>) -> Arc<str> {
-        if text.len() > LONGEST_SHARED {
-            return Arc::clone(text);
-        }
-        if let Some(own) = self.texts.get(text) {
-            return Arc::clone(own);
-        }
-        self.texts.insert(Arc::clone(text));
-        Arc::clone(text)
-    }
-
-    fn address(&mut self, address: &Address) -> Address {
-        let known = self.known.and_then(|known| known.get(address));
-        if let Some(own) = known.or_else(|| self.addresses.get(address)) {
-            return own.clone();
-        }
-        let (kind, name) = (self.name(address.kind()), address.name().clone());
-        let key = match address.key() {
-            Some(Key::Ref(of)) => Some(Key::Ref(self.address(of))),
-            other => other.cloned(),
-        };
-        let own = match address.parent() {
-            Some(parent) => self.address(parent).child(kind, name, key),
-            None => Address::root(kind, name, key),
-        };
-        self.addresses.insert(own.clone());
-        own
-    }
-
-    fn stamp(&mut self, stamp: Stamp) -> Stamp {
-        Stamp {
-            address: self.address(&stamp.address),
-            dependencies: stamp.dependencies.iter().map(|needed| self.address(needed)).collect(),
-            ..stamp
-        }
+        })
     }
 }
 
@@ -289,10 +227,9 @@ mod tests {
         let filling = Filling { guests: 3_000, vcpus: 1, memory: 1, volume: 1 };
         control.fill(&filling).expect("there is room");
         let differs = control.change(|host| {
-            let (targets, shared) = host.targets()?;
-            let view = View { targets: &targets, deployment: None, shared };
+            let view = View { targets: &host.targets()?, deployment: None, empty: &Arc::default() };
             let by_name = |object: &ObservedObject| (object.kind.clone(), object.name.clone());
-            let mut many = host.side_by_side(&view)?;
+            let mut many = sharing(|| host.side_by_side(view))?;
             let mut one = host.in_turn(view)?;
             many.sort_by_key(by_name);
             one.sort_by_key(by_name);
