@@ -209,7 +209,7 @@ impl Example {
                 let answer = self.answer(guest);
                 if answer.is_err()
                     && since.elapsed() > STUCK
-                    && !self.console(guest).contains("READY")
+                    && !self.hosts.console(guest.host, &guest.name).contains("READY")
                 {
                     self.hosts.virsh(guest.host, &["reset", &guest.name])?;
                     since = Instant::now();
@@ -217,7 +217,7 @@ impl Example {
                 answer
             });
             let facts = facts.unwrap_or_else(|error| {
-                let console = self.console(guest);
+                let console = self.hosts.console(guest.host, &guest.name);
                 panic!("{}: {error}; its console ends with:\n{console}", guest.name)
             });
             boots.insert(guest.name.clone(), facts.boot);
@@ -240,12 +240,6 @@ impl Example {
             }
         }
         Ok(facts)
-    }
-
-    /// The last of what a guest has said.
-    fn console(&self, guest: &Guest) -> String {
-        let log = format!("/var/log/libvirt/qemu/{}.console.log", guest.name);
-        self.hosts.exec(guest.host, &["tail", "-c", "2000", &log]).unwrap_or_else(|error| error)
     }
 
     /// Takes everything down, with consent to each loss that the plan names.

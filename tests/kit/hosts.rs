@@ -244,6 +244,12 @@ impl Hosts {
             serde_json::from_str(&answer).map_err(|error| format!("{error} in {answer}"))
         })
     }
+
+    /// The last of what a guest has said on its console, or why that cannot be read.
+    pub fn console(&self, host: usize, guest: &str) -> String {
+        let log = format!("/var/log/libvirt/qemu/{guest}.console.log");
+        self.exec(host, &["tail", "-c", "2000", &log]).unwrap_or_else(|error| error)
+    }
 }
 
 impl Drop for Hosts {
