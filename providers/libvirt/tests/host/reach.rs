@@ -88,9 +88,9 @@ async fn connections_end_with_who_asked_for_them() {
     let asked = ["exec", "1", "virt-admin", "srv-clients-info", "libvirtd"];
     let clients = || {
         let said = lab.run(&asked).expect("a daemon");
-        let line = said.lines().filter_map(|line| line.split_once(':'));
-        let count = line.filter(|(name, _)| name.trim() == "nclients").map(|(_, count)| count);
-        count.last().and_then(|count| count.trim().parse::<usize>().ok()).expect("a number")
+        let mut lines = said.lines().filter_map(|line| line.split_once(':'));
+        let count = lines.find(|(name, _)| name.trim() == "nclients");
+        count.and_then(|(_, count)| count.trim().parse::<usize>().ok()).expect("a number")
     };
     for _ in 0..4 {
         let provider = lab.provider(&Deployment::new("reach")).await;
