@@ -209,7 +209,7 @@ impl Example {
                 let answer = self.answer(guest);
                 if answer.is_err()
                     && since.elapsed() > STUCK
-                    && !self.hosts.console(guest.host, &guest.name).contains("READY")
+                    && self.hosts.ready(guest.host, &guest.name)? == 0
                 {
                     self.hosts.virsh(guest.host, &["reset", &guest.name])?;
                     since = Instant::now();

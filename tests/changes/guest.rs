@@ -177,19 +177,12 @@ impl World {
     /// A guest that has not become ready since is started anew: see `STUCK` in `tests/thueringen.rs`. One
     /// that had no reason to boot was interrupted then, and that is seen.
     fn anew(&self, before: &Run, error: &str) -> Result<Run, String> {
-        if self.ready()? > before.ready {
+        if self.hosts.ready(1, NAME)? > before.ready {
             let console = self.hosts.console(1, NAME);
             return Err(format!("{error}; its console ends with:\n{console}"));
         }
         self.hosts.virsh(1, &["reset", NAME])?;
         self.run(BOOT)
-    }
-
-    /// How often the guest has become ready.
-    fn ready(&self) -> Result<usize, String> {
-        let count = format!("grep -c READY /var/log/libvirt/qemu/{NAME}.console.log || true");
-        let said = self.hosts.exec(1, &["sh", "-c", &count])?;
-        said.trim().parse().map_err(|error| format!("{error} in {said}"))
     }
 
     /// The guest as it is afterwards. On a busy host its clock stands still with it, and has to go on.
@@ -344,7 +337,7 @@ impl World {
         let pid = format!("/run/libvirt/qemu/{NAME}.pid");
         let process = self.hosts.exec(1, &["cat", &pid])?.trim().to_owned();
         let Facts { boot, uptime, .. } = self.hosts.facts(1, ADDRESS, patience)?;
-        Ok(Run { process, boot, uptime, ready: self.ready()? })
+        Ok(Run { process, boot, uptime, ready: self.hosts.ready(1, NAME)? })
     }
 }
 

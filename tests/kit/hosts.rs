@@ -245,11 +245,25 @@ impl Hosts {
         })
     }
 
+    /// How often a guest has said on its console that it is ready.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub fn ready(&self, host: usize, guest: &str) -> Result<usize, String> {
+        let count = format!("grep -c READY {} || true", console_log(guest));
+        let said = self.exec(host, &["sh", "-c", &count])?;
+        said.trim().parse().map_err(|error| format!("{error} in {said}"))
+    }
+
     /// The last of what a guest has said on its console, or why that cannot be read.
     pub fn console(&self, host: usize, guest: &str) -> String {
-        let log = format!("/var/log/libvirt/qemu/{guest}.console.log");
+        let log = console_log(guest);
         self.exec(host, &["tail", "-c", "2000", &log]).unwrap_or_else(|error| error)
     }
+}
+
+fn console_log(guest: &str) -> String {
+    format!("/var/log/libvirt/qemu/{guest}.console.log")
 }
 
 impl Drop for Hosts {
