@@ -7,7 +7,7 @@
 //! Only the amounts are written: how memory is shared or dumped, and how vCPUs are arranged, is
 //! somebody's choice that no word of ours stands for.
 
-use smol_str::ToSmolStr as _;
+use ecow::eco_format;
 use tcloud_model::{Fields, Value};
 
 use super::amount::{bytes, kib};
@@ -185,7 +185,7 @@ fn set_amount(element: &mut Element, amount: u64) {
 
 fn set_content(element: &mut Element, text: impl std::fmt::Display) {
     element.children.clear();
-    element.children.push(Node::Text(text.to_smolstr()));
+    element.children.push(Node::Text(eco_format!("{text}")));
 }
 
 /// Reads vCPUs and memory. `asked` is what was last asked of us.

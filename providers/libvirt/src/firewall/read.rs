@@ -1,6 +1,6 @@
 //! Attributes from filters, so that what was changed by hand is seen.
 
-use smol_str::ToSmolStr as _;
+use ecow::eco_format;
 use tcloud_model::{Cidr, Fields, Port, Protocol, Value};
 
 use super::space::{Opening, value_of};
@@ -82,7 +82,7 @@ fn canonical(rule: &Element) -> String {
         let values = element.attributes.iter().map(|(name, value)| {
             // Hexadecimal where we write decimal, and the other way round.
             let number = value.strip_prefix("0x").and_then(|v| u32::from_str_radix(v, 16).ok());
-            let value = number.map_or_else(|| value.clone(), |number| number.to_smolstr());
+            let value = number.map_or_else(|| value.clone(), |number| eco_format!("{number}"));
             format!("{}.{name}={value}", element.name)
         });
         parts.push(element.name.to_string());

@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use smol_str::{SmolStr, ToSmolStr as _};
+use ecow::{EcoString, eco_format};
 
 mod read;
 mod write;
@@ -19,9 +19,9 @@ pub use read::{DEEPEST, LONGEST};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Element {
     /// Its name.
-    pub name: SmolStr,
+    pub name: EcoString,
     /// Its attributes, in their order.
-    pub attributes: Vec<(SmolStr, SmolStr)>,
+    pub attributes: Vec<(EcoString, EcoString)>,
     /// What is in it.
     pub children: Vec<Node>,
 }
@@ -32,9 +32,9 @@ pub enum Node {
     /// An element.
     Element(Element),
     /// Text, as it is meant: nothing in it is escaped.
-    Text(SmolStr),
+    Text(EcoString),
     /// A comment.
-    Comment(SmolStr),
+    Comment(EcoString),
 }
 
 /// What is wrong with XML.
@@ -70,13 +70,13 @@ pub enum XmlError {
 
 impl Element {
     /// An element with nothing in it.
-    pub fn new(name: impl Into<SmolStr>) -> Element {
+    pub fn new(name: impl Into<EcoString>) -> Element {
         Element { name: name.into(), attributes: Vec::new(), children: Vec::new() }
     }
 
     /// Adds an attribute.
     #[must_use]
-    pub fn attr(mut self, name: impl Into<SmolStr>, value: impl Display) -> Element {
+    pub fn attr(mut self, name: impl Into<EcoString>, value: impl Display) -> Element {
         self.set(name, value);
         self
     }
@@ -98,7 +98,7 @@ impl Element {
     /// Adds text.
     #[must_use]
     pub fn text(mut self, text: impl Display) -> Element {
-        self.children.push(Node::Text(text.to_smolstr()));
+        self.children.push(Node::Text(eco_format!("{text}")));
         self
     }
 
@@ -108,8 +108,8 @@ impl Element {
     }
 
     /// Sets an attribute, in its place if it is there.
-    pub fn set(&mut self, attribute: impl Into<SmolStr>, value: impl Display) {
-        let (name, value) = (attribute.into(), value.to_smolstr());
+    pub fn set(&mut self, attribute: impl Into<EcoString>, value: impl Display) {
+        let (name, value) = (attribute.into(), eco_format!("{value}"));
         match self.attributes.iter_mut().find(|(own, _)| *own == name) {
             Some((_, own)) => *own = value,
             None => self.attributes.push((name, value)),
@@ -123,8 +123,9 @@ impl Element {
 
     /// The first element at a path of names: `devices/disk`.
     pub fn find(&self, path: &str) -> Option<&Element> {
-        match path.split_once('/') {
-            Some((first, rest)) => self.elements(first).find_map(|inner| inner.find(rest)),
+        // Paths are short: to look for several bytes at once takes longer.
+        match path.bytes().position(|own| own == b'/') {
+            Some(at) => self.elements(&path[..at]).find_map(|inner| inner.find(&path[at + 1..])),
             None => self.elements(path).next(),
         }
     }

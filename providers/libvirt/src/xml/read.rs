@@ -5,11 +5,11 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use ecow::EcoString;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
-use smol_str::SmolStr;
 
 use super::write::is_allowed;
 use super::{Element, Node, XmlError};
@@ -76,11 +76,10 @@ struct Tree {
     /// What is in the open elements: it moves to its element when that is closed, and so takes no
     /// more memory than it needs.
     nodes: Vec<Node>,
-    attributes: Vec<(SmolStr, SmolStr)>,
     /// The text that is being read: it comes in pieces.
     text: String,
     /// How often each prefix is declared by what is open.
-    prefixes: HashMap<SmolStr, usize>,
+    prefixes: HashMap<EcoString, usize>,
 }
 
 impl Tree {
@@ -138,14 +137,20 @@ impl Tree {
         if self.open.len() >= DEEPEST {
             return Err(Trouble::TooDeep);
         }
-        let mut element = Element::new(tag.name().into_inner());
+        let name = tag.name().into_inner();
+        let mut element = Element::new(name);
+        let mut plain = is_plain(name);
         for attribute in tag.attributes().with_checks(false) {
             let attribute = attribute?;
-            self.attributes.push((attribute.key.into_inner().into(), value(&attribute)?));
+            let name = attribute.key.into_inner();
+            plain &= is_plain(name);
+            element.attributes.push((name.into(), value(&attribute)?.into()));
         }
-        element.attributes = self.attributes.drain(..).collect();
         if let Some(name) = repeated(&element.attributes) {
             return malformed(format!("the attribute {name} stands there twice"));
+        }
+        if plain {
+            return Ok(element);
         }
         for prefix in declared(&element) {
             *self.prefixes.entry(prefix.into()).or_default() += 1;
@@ -161,11 +166,6 @@ impl Tree {
 
     /// Whether a name is one, and its prefix, if it has any, is declared around it.
     fn is_name(&self, name: &str) -> bool {
-        // Nearly all names are plain.
-        let is_plain = |own: u8| own.is_ascii_lowercase() || own == b'_';
-        if !name.is_empty() && name.bytes().all(is_plain) {
-            return true;
-        }
         let Some((prefix, name)) = name.split_once(':') else { return is_word(name) };
         let is_known = || self.prefixes.get(prefix).is_some_and(|count| *count > 0);
         is_word(prefix) && is_word(name) && (matches!(prefix, "xml" | "xmlns") || is_known())
@@ -209,24 +209,29 @@ impl Tree {
     }
 }
 
+/// Whether a name is one without a look at anything else, as nearly all are.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|own| own.is_ascii_lowercase() || own == b'_')
+}
+
 /// What the value of an attribute means. Nearly all are as they are written.
-fn value(attribute: &Attribute<'_>) -> Result<SmolStr, Trouble> {
+fn value<'a>(attribute: &'a Attribute<'_>) -> Result<Cow<'a, str>, Trouble> {
     let is_special = |own: u8| matches!(own, b'<' | b'&' | b'\t' | b'\n' | b'\r');
-    if !attribute.value.bytes().any(is_special) {
-        return Ok(attribute.value.as_ref().into());
+    if !attribute.value.bytes().fold(false, |any, own| any | is_special(own)) {
+        return Ok(Cow::Borrowed(&attribute.value));
     }
     if attribute.value.contains('<') {
         return malformed("`<` stands in an attribute");
     }
     let value = attribute.normalized_value(XmlVersion::Implicit1_0)?;
     match value.chars().all(is_allowed) {
-        true => Ok(value.into()),
+        true => Ok(value),
         false => malformed("an attribute has a character that XML cannot hold"),
     }
 }
 
 /// A name that two attributes have. Nearly all elements have few, which are compared without a list.
-fn repeated(attributes: &[(SmolStr, SmolStr)]) -> Option<&str> {
+fn repeated(attributes: &[(EcoString, EcoString)]) -> Option<&str> {
     let mut names = attributes.iter().map(|(name, _)| name.as_str());
     if attributes.len() > FEW {
         let mut seen = HashSet::new();

@@ -1,13 +1,13 @@
 //! What is written is what is read, for every text; and what is not fit for reading is refused.
 
+use ecow::{EcoString, eco_format};
 use proptest::prelude::*;
-use smol_str::{SmolStr, format_smolstr};
 
 use super::write::is_allowed;
 use super::{Element, Node, XmlError};
 
 /// Any text that XML can hold, often with what could break out of it.
-fn text() -> impl Strategy<Value = SmolStr> {
+fn text() -> impl Strategy<Value = EcoString> {
     let traps = prop::sample::select(vec![
         "]]>",
         "<!--",
@@ -32,13 +32,13 @@ fn text() -> impl Strategy<Value = SmolStr> {
         .prop_map(|parts| parts.concat().into())
 }
 
-fn name() -> impl Strategy<Value = SmolStr> {
+fn name() -> impl Strategy<Value = EcoString> {
     let names =
         "[a-z_][a-zA-Z0-9_.-]{0,8}".prop_filter("reserved", |name| !name.starts_with("xml"));
     names.prop_map_into()
 }
 
-fn attributes() -> impl Strategy<Value = Vec<(SmolStr, SmolStr)>> {
+fn attributes() -> impl Strategy<Value = Vec<(EcoString, EcoString)>> {
     prop::collection::btree_map(name(), text(), 0..4).prop_map(|all| all.into_iter().collect())
 }
 
@@ -67,7 +67,7 @@ fn joined(nodes: Vec<Node>) -> Vec<Node> {
         match (all.last_mut(), node) {
             (_, Node::Text(text)) if text.is_empty() => {}
             (Some(Node::Text(before)), Node::Text(text)) => {
-                *before = format_smolstr!("{before}{text}");
+                *before = eco_format!("{before}{text}");
             }
             (_, node) => all.push(node),
         }
