@@ -7,25 +7,31 @@ use super::{disk, fixture};
 use crate::kept::Kept;
 use crate::xml::Element;
 
-/// Elements of a domain that attributes speak of, or that are looked into below.
-const SAID: [&str; 16] = [
-    "name",
-    "uuid",
-    "title",
-    "description",
-    "metadata",
-    "memory",
-    "currentMemory",
-    "maxMemory",
-    "vcpu",
-    "vcpus",
-    "os",
-    "features",
-    "cpu",
-    "clock",
-    "pm",
-    "devices",
-];
+/// How the type of a machine is told.
+const MACHINE: &str = "machine type ";
+
+/// Whether attributes speak of an element of a domain, or it is looked into below.
+fn is_said(name: &str) -> bool {
+    matches!(
+        name,
+        "name"
+            | "uuid"
+            | "title"
+            | "description"
+            | "metadata"
+            | "memory"
+            | "currentMemory"
+            | "maxMemory"
+            | "vcpu"
+            | "vcpus"
+            | "os"
+            | "features"
+            | "cpu"
+            | "clock"
+            | "pm"
+            | "devices"
+    )
+}
 
 /// How guests end: by what libvirt does when nothing is said, or by an attribute.
 const ENDS: [(&str, &[&str]); 3] =
@@ -36,7 +42,7 @@ const ENDS: [(&str, &[&str]); 3] =
 pub(super) fn kept(domain: &Element, foreign: bool) -> Vec<String> {
     let all = untold(domain, foreign);
     // Most guests are plain, and to take the block out of one needs a copy of it.
-    match all.is_empty() {
+    match all.iter().all(|own| own.starts_with(MACHINE)) {
         true => all,
         false => extension::without(domain).map_or(all, |plain| untold(&plain, foreign)),
     }
@@ -52,7 +58,7 @@ fn untold(domain: &Element, foreign: bool) -> Vec<String> {
         let ends = ENDS.iter().find(|(name, _)| own.name == *name);
         let usual = match ends {
             Some((_, words)) => words.contains(&own.content().as_str()),
-            None => SAID.contains(&own.name.as_str()),
+            None => is_said(&own.name),
         };
         if !usual {
             kept.add("", own);
@@ -116,7 +122,7 @@ impl Kept {
         if let Some(machine) = of("machine") {
             let said = super::machine::read_machine(domain).is_some();
             if foreign || !said {
-                self.0.push(format!("machine type {machine}"));
+                self.0.push(format!("{MACHINE}{machine}"));
             }
         }
         for boot in os.elements("boot") {
