@@ -26,6 +26,7 @@
 #[expect(dead_code, reason = "the tests of the host use more of it")]
 mod lab;
 
+use std::ops::Deref;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
@@ -388,9 +389,27 @@ struct Loops {
     uri: String,
 }
 
+/// A connection that ends with its owner. The bindings leave that to be said, and libvirtd takes
+/// longer for everybody the more it has.
+struct Connection(Connect);
+
+impl Deref for Connection {
+    type Target = Connect;
+
+    fn deref(&self) -> &Connect {
+        &self.0
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.close().expect("it is closed");
+    }
+}
+
 impl Loops {
-    fn connect(&self) -> Connect {
-        Connect::open(Some(&self.uri)).expect("a connection")
+    fn connect(&self) -> Connection {
+        Connection(Connect::open(Some(&self.uri)).expect("a connection"))
     }
 
     fn made(&self, load: Load) -> Made {
@@ -438,7 +457,7 @@ impl Loops {
     /// Makes the same again, and how long that takes.
     fn make(&self, made: &Made, connections: usize) -> f64 {
         let Made { filters, networks, pool, volumes, secrets, guests } = made;
-        let connects: Vec<Connect> = (0..connections).map(|_| self.connect()).collect();
+        let connects: Vec<Connection> = (0..connections).map(|_| self.connect()).collect();
         let begun = Instant::now();
         each(&connects, filters, |connect, xml| {
             NWFilter::define_xml(connect, xml).expect("a filter");
@@ -520,7 +539,7 @@ impl Loops {
 
     /// Lists the guests and reads each one's XML, and how long that takes.
     fn read(&self, most: usize, connections: usize) -> f64 {
-        let connects: Vec<Connect> = (0..connections).map(|_| self.connect()).collect();
+        let connects: Vec<Connection> = (0..connections).map(|_| self.connect()).collect();
         let begun = Instant::now();
         std::thread::scope(|scope| {
             for (first, connect) in connects.iter().enumerate() {
@@ -539,7 +558,7 @@ impl Loops {
 }
 
 /// Does something with each, on a thread for each connection.
-fn each(connects: &[Connect], all: &[String], work: impl Fn(&Connect, &str) + Sync) {
+fn each(connects: &[Connection], all: &[String], work: impl Fn(&Connect, &str) + Sync) {
     std::thread::scope(|scope| {
         for (first, connect) in connects.iter().enumerate() {
             let work = &work;
