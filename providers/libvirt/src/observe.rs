@@ -2,8 +2,7 @@
 //! look into every volume, also those that a guest is writing to.
 
 use std::collections::{HashMap, HashSet};
-use std::panic::resume_unwind;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use tcloud_model::{
@@ -12,9 +11,11 @@ use tcloud_model::{
 use tokio::sync::oneshot;
 use uuid::Uuid;
 use virt::connect::Connect;
+use virt::domain::Domain;
 use virt::error::ErrorNumber;
 use virt::network::Network;
 use virt::nwfilter::NWFilter;
+use virt::secret::Secret;
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
 use virt_sys::{
@@ -23,7 +24,7 @@ use virt_sys::{
 };
 
 use crate::connection::{QUICK, dotted};
-use crate::domain::{Backing, Census, Directory, SEEDS, observed_domain};
+use crate::domain::{Backing, Census, Counted, Directory, SEEDS};
 use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
 use crate::image;
@@ -39,11 +40,11 @@ use crate::xml::Element;
 /// Pools that belong to what is in them, and are no objects of their own.
 const DERIVED: [&str; 2] = [image::POOL, SEEDS];
 
-/// From so many objects on, one more thread helps to read them.
+/// From so many objects on, one more thread helps to ask for them.
 const SHARE: usize = 48;
 
-/// The most threads that read. More are not faster: libvirtd answers few calls at once.
-const READERS: usize = 8;
+/// The most threads that ask. More are not faster: libvirtd answers few calls at once.
+const ASKERS: usize = 8;
 
 impl LibvirtHost {
     /// Everything on the host.
@@ -228,29 +229,42 @@ fn alive(connect: &Connect) -> bool {
     connect.is_alive().unwrap_or(false)
 }
 
-/// Reads each of many objects; `None` is what went away meanwhile. libvirt answers several calls of
-/// one connection at once, so that threads share it: to list everything again for each costs more.
-fn each<O: Send, T: Send>(
+/// Asks for each of many objects, and reads what is sent; `None` is what went away meanwhile. libvirt
+/// answers several calls of one connection at once, so that threads share it: to list everything again
+/// for each costs more. They only ask: one thread that reads keeps up with them all, and takes half as
+/// long for it as many that take turns.
+fn each<O: Send, S: Send, T>(
     all: Vec<O>,
-    read: impl Fn(O) -> Result<Option<T>, Failure> + Sync,
+    ask: impl Fn(O) -> Result<Option<S>, Failure> + Sync,
+    mut read: impl FnMut(S) -> Result<Option<T>, Failure>,
 ) -> Result<Vec<T>, Failure> {
-    let readers = all.len().div_ceil(SHARE).min(READERS);
-    if readers <= 1 {
-        return all.into_iter().filter_map(|own| read(own).transpose()).collect();
-    }
-    let mut seen = Vec::with_capacity(all.len());
+    let askers = all.len().div_ceil(SHARE).min(ASKERS);
     let rest = Mutex::new(all.into_iter());
     let next = || rest.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || -> Result<Vec<T>, Failure> {
-        std::iter::from_fn(next).filter_map(|own| read(own).transpose()).collect()
-    };
+    let sent = || std::iter::from_fn(next).filter_map(|own| ask(own).transpose());
+    let mut read = |sent: Result<S, Failure>| sent.and_then(&mut read).transpose();
+    if askers <= 1 {
+        return sent().filter_map(read).collect();
+    }
     thread::scope(|scope| {
-        let readers: Vec<_> = (0..readers).map(|_| scope.spawn(work)).collect();
-        for reader in readers {
-            seen.extend(reader.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        let (send, receive) = mpsc::channel();
+        for _ in 0..askers {
+            let send = send.clone();
+            // Nobody receives any more when something went wrong.
+            scope.spawn(move || sent().try_for_each(|own| send.send(own)));
         }
-        Ok(seen)
+        drop(send);
+        receive.into_iter().filter_map(&mut read).collect()
     })
+}
+
+/// What was read already when it was asked for, as there are few.
+fn whole<T>(read: T) -> Result<Option<T>, Failure> {
+    Ok(Some(read))
+}
+
+fn parsed(sent: Result<Option<String>, Failure>) -> Result<Option<Element>, Failure> {
+    Ok(sent?.map(|xml| Element::parse(&xml)).transpose()?)
 }
 
 /// What is held by volumes that are made on top of it, by its path.
@@ -345,10 +359,11 @@ fn backings(pool: &str, volume: &str, path: Option<String>) -> Vec<Backing> {
 
 /// The stamps of pools and volumes.
 fn seals(connect: &Connect, unread: &Unread) -> Result<Vec<Sealed>, Failure> {
-    each(connect.list_all_secrets(0)?, |secret| {
+    let read = |secret: Secret| {
         let name = secret.get_uuid_string()?;
         unread.note(connect, "secret", &name, stamp::read(&secret))
-    })
+    };
+    each(connect.list_all_secrets(0)?, read, whole)
 }
 
 fn networks(connect: &Connect, unread: &Unread) -> Result<Vec<ObservedObject>, Failure> {
@@ -367,10 +382,11 @@ fn networks(connect: &Connect, unread: &Unread) -> Result<Vec<ObservedObject>, F
         };
         Ok(Some(network::observed(&definitions, uuid, filter.as_ref())))
     };
-    each(connect.list_all_networks(0)?, |network| {
+    let read = |network: Network| {
         let name = network.get_name()?;
         unread.note(connect, "network", &name, read(&network, &name))
-    })
+    };
+    each(connect.list_all_networks(0)?, read, whole)
 }
 
 /// A pool that was found.
@@ -393,9 +409,8 @@ fn pools(connect: &Connect, unread: &Unread) -> Result<Vec<Pool>, Failure> {
         let power = Power::of(pool, active.contains(&uuid))?;
         Ok(Some(Pool { uuid, definition: Element::parse(&xml)?, power }))
     };
-    each(connect.list_all_storage_pools(0)?, |pool| {
-        unread.note(connect, "pool", &pool.get_name()?, read(&pool))
-    })
+    let read = |pool: StoragePool| unread.note(connect, "pool", &pool.get_name()?, read(&pool));
+    each(connect.list_all_storage_pools(0)?, read, whole)
 }
 
 /// A volume with the name of its pool; none for what is there and could not be read.
@@ -412,14 +427,13 @@ fn volumes(connect: &Connect, unread: &Unread) -> Result<Vec<InPool>, Failure> {
         let listed = unread.note(connect, "the volumes of pool", &name, listed)?;
         all.extend(listed.into_iter().flatten().map(|volume| (name.clone(), volume)));
     }
-    let read = |volume: &StorageVol| {
-        let xml = volume.get_xml_desc(0).or_absent()?;
-        Ok(xml.map(|xml| Element::parse(&xml)).transpose()?)
+    let ask = |(pool, volume): (String, StorageVol)| {
+        Ok(Some((pool, volume.get_name()?, volume.get_xml_desc(0).or_absent())))
     };
-    let mut seen = each(all, |(pool, volume)| {
-        let xml = read(&volume);
+    let mut seen = each(all, ask, |(pool, name, sent)| {
+        let xml = parsed(sent);
         let is_blind = xml.is_err();
-        let xml = unread.note(connect, "volume", &volume.get_name()?, xml)?;
+        let xml = unread.note(connect, "volume", &name, xml)?;
         Ok((xml.is_some() || is_blind).then_some((pool, xml)))
     })?;
     seen.extend(blind);
@@ -433,13 +447,9 @@ fn filters(connect: &Connect, unread: &Unread) -> Result<Vec<(String, Element)>,
         other => other?,
     };
     filters.retain(|own| own.get_name().is_ok_and(|name| name.starts_with(firewall::NIC)));
-    let read = |filter: &NWFilter| {
-        let xml = filter.get_xml_desc(0).or_absent()?;
-        Ok(xml.map(|xml| Element::parse(&xml)).transpose()?)
-    };
-    each(filters, |filter| {
-        let name = filter.get_name()?;
-        let seen = unread.note(connect, "nwfilter", &name, read(&filter))?;
+    let ask = |filter: NWFilter| Ok(Some((filter.get_name()?, filter.get_xml_desc(0).or_absent())));
+    each(filters, ask, |(name, sent)| {
+        let seen = unread.note(connect, "nwfilter", &name, parsed(sent))?;
         Ok(seen.map(|xml| (name, xml)))
     })
 }
@@ -449,15 +459,18 @@ fn guests(
     directory: oneshot::Receiver<Directory>,
     unread: &Unread,
 ) -> Result<Vec<ObservedObject>, Failure> {
+    let all = connect.list_all_domains(0)?;
     let census = Census::of(connect)?;
+    let ask = |domain: Domain| Ok(Some((domain.get_name()?, Counted::of(domain, &census))));
     // Nobody tells when all that the guests could refer to is not known.
     let directory = LazyLock::new(|| directory.blocking_recv().ok());
-    each(connect.list_all_domains(0)?, |domain| {
-        let name = domain.get_name()?;
-        let seen = match observed_domain(domain, &census, || directory.as_ref()) {
+    each(all, ask, |(name, guest)| {
+        let seen = match (guest, directory.as_ref()) {
             // It went away meanwhile.
-            Err(failure) if failure.is(ErrorNumber::NoDomain) => Ok(None),
-            seen => seen,
+            (Err(failure), _) if failure.is(ErrorNumber::NoDomain) => Ok(None),
+            (Ok(guest), Some(directory)) => guest.read(directory).map(Some),
+            (Ok(_), None) => Ok(None),
+            (Err(failure), _) => Err(failure),
         };
         unread.note(connect, "guest", &name, seen)
     })

@@ -10,7 +10,8 @@ use virt::connect::Connect;
 use virt::domain::Domain;
 use virt_sys::{
     VIR_CONNECT_LIST_DOMAINS_AUTOSTART, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE,
-    VIR_CONNECT_LIST_DOMAINS_TRANSIENT, VIR_DOMAIN_XML_INACTIVE, VIR_DOMAIN_XML_SECURE,
+    VIR_CONNECT_LIST_DOMAINS_RUNNING, VIR_CONNECT_LIST_DOMAINS_TRANSIENT, VIR_DOMAIN_XML_INACTIVE,
+    VIR_DOMAIN_XML_SECURE,
 };
 
 use super::held::holds;
@@ -44,21 +45,7 @@ impl Guest {
     fn read(domain: Domain, flags: u32) -> Result<Guest, Failure> {
         let (persistent, active) = (domain.is_persistent()?, domain.is_active()?);
         let saved = !active && domain.has_managed_save(0)?;
-        Ok(Guest { saved, ..Guest::definitions(domain, flags, persistent, active)? })
-    }
-
-    fn definitions(
-        domain: Domain,
-        flags: u32,
-        persistent: bool,
-        active: bool,
-    ) -> Result<Guest, Failure> {
-        let parsed = |flags| {
-            Ok::<_, Failure>(Element::parse(&tcloud_libvirt_calls::definition(&domain, flags)?)?)
-        };
-        let persistent = persistent.then(|| parsed(VIR_DOMAIN_XML_INACTIVE | flags)).transpose()?;
-        let live = active.then(|| parsed(flags)).transpose()?;
-        Ok(Guest { domain, live, persistent, saved: false })
+        Sent { saved, ..Sent::definitions(domain, flags, persistent, active)? }.read()
     }
 
     /// The stamp; in the running guest and in its persistent definition it is the same.
@@ -68,12 +55,42 @@ impl Guest {
     }
 }
 
-/// What a list of guests does not say: three questions for a host instead of four for each guest.
-/// Whether one runs is in the list.
+/// What libvirt sent of a guest, which nobody has read yet.
+struct Sent {
+    domain: Domain,
+    live: Option<String>,
+    persistent: Option<String>,
+    saved: bool,
+}
+
+impl Sent {
+    fn definitions(
+        domain: Domain,
+        flags: u32,
+        persistent: bool,
+        active: bool,
+    ) -> Result<Sent, Failure> {
+        let definition = |flags| tcloud_libvirt_calls::definition(&domain, flags);
+        let inactive = VIR_DOMAIN_XML_INACTIVE | flags;
+        let persistent = persistent.then(|| definition(inactive)).transpose()?;
+        let live = active.then(|| definition(flags)).transpose()?;
+        Ok(Sent { domain, live, persistent, saved: false })
+    }
+
+    fn read(self) -> Result<Guest, Failure> {
+        let Sent { domain, live, persistent, saved } = self;
+        let read = |text: Option<String>| text.map(|text| Element::parse(&text)).transpose();
+        Ok(Guest { domain, live: read(live)?, persistent: read(persistent)?, saved })
+    }
+}
+
+/// What a list of guests does not say: four questions for a host instead of five for each guest.
+/// Whether one runs is in the list, which has to be older: so whatever is in it is counted here too.
 pub(crate) struct Census {
     transient: HashSet<Uuid>,
     autostart: HashSet<Uuid>,
     saved: HashSet<Uuid>,
+    executing: HashSet<Uuid>,
 }
 
 impl Census {
@@ -87,41 +104,57 @@ impl Census {
             transient: those(VIR_CONNECT_LIST_DOMAINS_TRANSIENT)?,
             autostart: those(VIR_CONNECT_LIST_DOMAINS_AUTOSTART)?,
             saved: those(VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)?,
+            executing: those(VIR_CONNECT_LIST_DOMAINS_RUNNING)?,
         })
     }
 }
 
-/// A guest as it is seen in a sweep; nothing when nobody says what it refers to, which is asked when
-/// its definitions are there.
-pub(crate) fn observed_domain<'d>(
-    domain: Domain,
-    census: &Census,
-    directory: impl FnOnce() -> Option<&'d Directory>,
-) -> Result<Option<ObservedObject>, Failure> {
-    let uuid = domain.get_uuid()?;
-    // libvirt numbers what runs.
-    let active = domain.get_id().is_some();
-    let persistent = !active || !census.transient.contains(&uuid);
-    let mut guest = Guest::definitions(domain, 0, persistent, active)?;
-    guest.saved = !active && census.saved.contains(&uuid);
-    let autostart = persistent && census.autostart.contains(&uuid);
-    directory().map(|directory| shown(&guest, uuid, autostart, directory)).transpose()
+/// A guest in a sweep.
+pub(crate) struct Counted {
+    sent: Sent,
+    uuid: Uuid,
+    autostart: bool,
+    executing: bool,
+}
+
+impl Counted {
+    /// Asks for the definitions of one from a list that is older than the census.
+    pub(crate) fn of(domain: Domain, census: &Census) -> Result<Counted, Failure> {
+        let uuid = domain.get_uuid()?;
+        // libvirt numbers what runs.
+        let active = domain.get_id().is_some();
+        let persistent = !active || !census.transient.contains(&uuid);
+        let saved = !active && census.saved.contains(&uuid);
+        Ok(Counted {
+            sent: Sent { saved, ..Sent::definitions(domain, 0, persistent, active)? },
+            uuid,
+            autostart: persistent && census.autostart.contains(&uuid),
+            executing: census.executing.contains(&uuid),
+        })
+    }
+
+    /// What it is.
+    pub(crate) fn read(self, directory: &Directory) -> Result<ObservedObject, Failure> {
+        let Counted { sent, uuid, autostart, executing } = self;
+        shown(&sent.read()?, uuid, autostart, executing, directory)
+    }
 }
 
 pub(super) fn observed(guest: &Guest, directory: &Directory) -> Result<ObservedObject, Failure> {
     // A guest that libvirt forgets when it stops cannot start with its host.
     let autostart = guest.persistent.is_some() && guest.domain.get_autostart()?;
-    shown(guest, guest.domain.get_uuid()?, autostart, directory)
+    let executing = guest.live.is_some() && power::is_executing(&guest.domain)?;
+    shown(guest, guest.domain.get_uuid()?, autostart, executing, directory)
 }
 
 fn shown(
     guest: &Guest,
     uuid: Uuid,
     autostart: bool,
+    executing: bool,
     directory: &Directory,
 ) -> Result<ObservedObject, Failure> {
     let (live, persistent) = (guest.live.as_ref(), guest.persistent.as_ref());
-    let executing = live.is_some() && power::is_executing(&guest.domain)?;
     let reading = super::read(&Definitions { live, persistent, autostart, executing }, directory);
     let stamp = guest.stamp();
     let foreign = stamp.is_none();

@@ -61,7 +61,7 @@ pub use change::{Change, Planned, Step, steps};
 pub use define::{Context, DefineError, define};
 pub use directory::{Backing, Directory, Format, Source};
 pub(crate) use extension::extension;
-pub(crate) use guest::{Census, observed_domain};
+pub(crate) use guest::{Census, Counted};
 pub use machine::Accel;
 pub(crate) use media::POOL as SEEDS;
 pub use nic::{mac_of, mac_text};
