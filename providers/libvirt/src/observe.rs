@@ -231,8 +231,8 @@ fn alive(connect: &Connect) -> bool {
 
 /// Asks for each of many objects, and reads what is sent; `None` is what went away meanwhile. libvirt
 /// answers several calls of one connection at once, so that threads share it: to list everything again
-/// for each costs more. They only ask: one thread that reads keeps up with them all, and takes half as
-/// long for it as many that take turns.
+/// for each costs more. They only ask: one thread that reads keeps up with them all, and nobody takes its
+/// turn or its cache from it.
 fn each<O: Send, S: Send, T>(
     all: Vec<O>,
     ask: impl Fn(O) -> Result<Option<S>, Failure> + Sync,
