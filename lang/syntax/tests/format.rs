@@ -20,6 +20,18 @@ fn check(text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// What texts are made of, and what only looks like white space.
+const ANY: &str = "[a-z{}\\[\\]()\"$=,.#/ \n\t\r\u{b}\u{a0}0-9:?-]{0,200}";
+
+/// Found by a fuzzer: the second time the comma went, as nothing wrong was left beside it.
+#[test]
+fn a_mistake_that_looks_empty_stays() {
+    for text in [",\u{b}", ",\r", "\r", "a\r\r\n", "a = 1\u{2028}\nb=2", ",\u{a0}\n", "\u{3000}\n"]
+    {
+        assert_eq!(format(text), text);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
@@ -37,7 +49,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_can_be_formatted_twice(text in "[a-z{}\\[\\]()\"$=,.#/ \n0-9:?-]{0,200}") {
+    fn any_text_can_be_formatted_twice(text in ANY) {
         let once = format(&text);
         prop_assert_eq!(format(&once), once);
     }

@@ -20,25 +20,31 @@ use crate::place::Place;
 /// The longest line that is left on one line, in characters.
 const WIDTH: usize = 100;
 
-/// Formats a text. Items with mistakes are left unchanged, so that formatting is always safe.
+/// White space of the language once its line ends are plain. Whatever else looks empty is a mistake, and
+/// stays where it is.
+const BLANK: [char; 3] = [' ', '\t', '\n'];
+
+/// Formats a text. Items with mistakes are left unchanged, so that formatting is always safe; a text with
+/// characters that may not stand in one is left unchanged as a whole.
 pub fn format(text: &str) -> String {
+    let mut hidden = Vec::new();
+    characters::check(FileId(0), text, &mut hidden);
+    if !hidden.is_empty() {
+        return text.to_owned();
+    }
     let text = match text.contains("\r\n") {
         true => Cow::Owned(text.replace("\r\n", "\n")),
         false => Cow::Borrowed(text),
     };
-    let mut hidden = Vec::new();
-    characters::check(FileId(0), &text, &mut hidden);
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     let mut blank = false;
     for item in split(&text) {
         let source = text.get(item.range.clone()).unwrap_or("");
-        let within = |at: u32| item.range.contains(&(at as usize));
-        let clean = !hidden.iter().any(|diagnostic| within(diagnostic.primary.span.start));
-        let written = match formatted(source, &item).filter(|_| clean) {
+        let written = match formatted(source, &item) {
             Some(written) => written,
-            None => source.trim_start_matches('\n').trim_end().to_owned(),
+            None => source.trim_start_matches('\n').trim_end_matches(BLANK).to_owned(),
         };
-        let end = source.trim_end().len();
+        let end = source.trim_end_matches(BLANK).len();
         if !written.is_empty() {
             if blank && !out.is_empty() {
                 out.push('\n');
