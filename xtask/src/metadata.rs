@@ -51,12 +51,13 @@ struct Kind {
 }
 
 impl Metadata {
-    /// Asks Cargo, without the network, about a platform.
+    /// Asks Cargo about a platform. It fetches packages that no build has needed yet, as those that only
+    /// tests need are described too.
     ///
     /// # Errors
     /// Cargo's, in its words.
     pub(crate) fn read(root: &Path, target: &str) -> Result<Metadata, String> {
-        let arguments = ["metadata", "--format-version=1", "--locked", "--offline"];
+        let arguments = ["metadata", "--format-version=1", "--locked"];
         let output = Command::new(env!("CARGO"))
             .args(arguments)
             .args(["--filter-platform", target])
