@@ -195,6 +195,7 @@ impl Chain<'_> {
             };
             json!({ "address": change.object.address, "host": change.object.host,
                 "action": change.action, "impact": change.impact, "waits": change.waits,
+                "opens": change.opens, "until": change.until,
                 "because": report::reason(&change.reason), "follows": follows,
                 "attributes": attributes.collect::<Vec<_>>(), "causes": places(&change.causes) })
         });

@@ -56,6 +56,8 @@ fn a_guest_runs_on_outside_of_its_window_and_is_started_anew_in_it() {
     assert_eq!((&own["waits"], own.get("until")), (&Value::Bool(true), None));
     let ahead = opens(own).duration_since(Timestamp::now()).as_hours();
     assert!((47..73).contains(&ahead), "{ahead} hours");
+    let why = project.json(&["why", "town.vm.files", "--json"], 0);
+    assert_eq!(why["changes"][0]["opens"], own["opens"]);
     project.run(&["apply", "--yes"], 0);
     assert_eq!(guest(&project), (1, "q35".to_owned()));
     // What waits is no change, but is told with its time.
