@@ -23,6 +23,15 @@ fn check(text: &str) -> Result<(), TestCaseError> {
 /// What texts are made of, and what only looks like white space.
 const ANY: &str = "[a-z{}\\[\\]()\"$=,.#/ \n\t\r\u{b}\u{a0}0-9:?-]{0,200}";
 
+/// Found by a fuzzer: without a space this was a block, and with the formatter's a statement.
+#[test]
+fn a_statement_needs_no_space_before_its_braces() {
+    for text in ["forget{\n}", "moved{ a = 1 } -> { a = 2 }", "adopt{} from \"a\" on {}"] {
+        let shape = |text: &str| shape(&parse(FileId(0), text).file);
+        assert_eq!(shape(&format(text)), shape(text), "{text}");
+    }
+}
+
 /// Found by a fuzzer: the second time the comma went, as nothing wrong was left beside it.
 #[test]
 fn a_mistake_that_looks_empty_stays() {
