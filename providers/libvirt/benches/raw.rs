@@ -26,12 +26,12 @@
 #[expect(dead_code, reason = "the tests of the host use more of it")]
 mod lab;
 
-use std::ops::Deref;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::join_all;
+use tcloud_libvirt_calls::Connection;
 use tcloud_model::{Address, Deployment, Fields};
 use tcloud_provider::ConfiguredProvider;
 use tcloud_provider::conformance::Client;
@@ -389,27 +389,9 @@ struct Loops {
     uri: String,
 }
 
-/// A connection that ends with its owner. The bindings leave that to be said, and libvirtd takes
-/// longer for everybody the more it has.
-struct Connection(Connect);
-
-impl Deref for Connection {
-    type Target = Connect;
-
-    fn deref(&self) -> &Connect {
-        &self.0
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.0.close().expect("it is closed");
-    }
-}
-
 impl Loops {
     fn connect(&self) -> Connection {
-        Connection(Connect::open(Some(&self.uri)).expect("a connection"))
+        Connection::open(&self.uri).expect("a connection")
     }
 
     fn made(&self, load: Load) -> Made {

@@ -4,12 +4,43 @@
 pub mod events;
 
 use std::ffi::{CStr, CString};
+use std::ops::Deref;
 
 use libc::{c_char, c_int, c_uint};
+use virt::connect::Connect;
 use virt::domain::Domain;
 use virt::error::Error;
 use virt::network::Network;
 use virt_sys as sys;
+
+/// A connection that ends with its owner, which the bindings leave to be said: until then the daemon
+/// holds it, asks it for signs of life, and takes longer for everybody.
+pub struct Connection(Connect);
+
+impl Connection {
+    /// Opens a connection to a host.
+    ///
+    /// # Errors
+    /// What libvirt says.
+    pub fn open(uri: &str) -> Result<Connection, Error> {
+        Connect::open(Some(uri)).map(Connection)
+    }
+}
+
+impl Deref for Connection {
+    type Target = Connect;
+
+    fn deref(&self) -> &Connect {
+        &self.0
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // One that broke has ended already.
+        let _ = self.0.close();
+    }
+}
 
 /// Limits how many operations in a second a disk may do, in the running guest and in nothing else.
 /// `disk` is its target (`vda`); zero takes the limit away.

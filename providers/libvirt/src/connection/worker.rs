@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tcloud_libvirt_calls::Connection;
 use virt::connect::Connect;
 use virt::error::clear_error_callback;
 
@@ -24,17 +25,6 @@ const OLDEST: u32 = 6_000_000;
 
 /// What to do with a connection, or with why there is none.
 type Work = Box<dyn FnOnce(Result<&Connect, Failure>) + Send>;
-
-/// A connection that ends with its owner, which the bindings leave to be said: until then the daemon
-/// holds it, and asks it for signs of life.
-struct Connection(Connect);
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        // One that broke has ended already.
-        let _ = self.0.close();
-    }
-}
 
 /// Something to do with a connection.
 pub(super) struct Job {
@@ -147,25 +137,24 @@ impl Crew {
 
     /// The connection, opened if there is none that lives.
     fn connected<'a>(&self, kept: &'a mut Option<Connection>) -> Result<&'a Connect, Failure> {
-        if kept.as_ref().is_some_and(|own| !own.0.is_alive().unwrap_or(false)) {
+        if kept.as_ref().is_some_and(|own| !own.is_alive().unwrap_or(false)) {
             *kept = None;
         }
         match kept {
-            Some(Connection(connect)) => Ok(connect),
+            Some(own) => Ok(own),
             None => {
                 self.lock().begin_opening();
                 let opened = self.open();
                 self.lock().end_opening();
-                Ok(&kept.insert(opened?).0)
+                Ok(kept.insert(opened?))
             }
         }
     }
 
     fn open(&self) -> Result<Connection, Failure> {
         let uri = &self.uri;
-        let opened = Connect::open(Some(&uri.to_libvirt()));
-        let connection = Connection(opened.map_err(|error| trouble::unreachable(uri, &error))?);
-        let Connection(connect) = &connection;
+        let opened = Connection::open(&uri.to_libvirt());
+        let connect = opened.map_err(|error| trouble::unreachable(uri, &error))?;
         // A transport without keepalive is one where the other side cannot vanish.
         let _ = connect.set_keep_alive(KEEPALIVE, MISSING);
         let driver = connect.get_type()?;
@@ -180,7 +169,7 @@ impl Crew {
                 dotted(OLDEST)
             ));
         }
-        Ok(connection)
+        Ok(connect)
     }
 }
 
