@@ -98,8 +98,19 @@ impl Project {
     /// A whole run that ends with this code.
     pub(crate) fn run(&self, arguments: &[impl AsRef<OsStr> + Debug], code: i32) -> Ended {
         let ended = self.begin(arguments).end();
-        assert_eq!(ended.code, Some(code), "{arguments:?}\n{}\n{}", ended.out, ended.err);
+        if ended.code != Some(code) {
+            let Ended { code: got, out, err } = &ended;
+            panic!("{arguments:?} ended with {got:?}\n{out}\n{err}\n{}", self.guests());
+        }
         ended
+    }
+
+    /// The guests of the host, why each is in the state it is in, and the end of QEMU's own words.
+    fn guests(&self) -> String {
+        let told = "virsh list --all --name | while read -r name; do [ -n \"$name\" ] || continue
+            echo \"$name: $(virsh domstate \"$name\" --reason | head -1)\"
+            tail -n 4 \"/var/log/libvirt/qemu/$name.log\"; done";
+        self.hosts.exec(1, &["sh", "-c", told]).unwrap_or_else(|error| error)
     }
 
     /// `apply --yes`, or `destroy --yes`, with consent to all that the plan asks for.
