@@ -4,10 +4,16 @@
 use std::fs::File;
 use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
+
+/// How long a copy may be in use before it is sealed.
+#[cfg(target_os = "linux")]
+const SEALED_WITHIN: Duration = Duration::from_secs(10);
 
 /// An open program.
 #[derive(Debug)]
@@ -125,10 +131,24 @@ fn copy_of(file: &mut File) -> io::Result<File> {
     let made = made.or_else(|_| rustix::fs::memfd_create("tcloud-provider", flags))?;
     let mut copy = File::from(made);
     io::copy(file, &mut copy)?;
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&copy, seals)?;
+    seal(&copy)?;
     copy.rewind()?;
     Ok(copy)
+}
+
+/// From now on nobody can change it. The kernel cannot promise that while something of it is in use,
+/// and itself uses what it moves about in memory; that passes.
+#[cfg(target_os = "linux")]
+fn seal(copy: &File) -> io::Result<()> {
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    let begun = Instant::now();
+    loop {
+        match rustix::fs::fcntl_add_seals(copy, seals) {
+            // It has waited a while itself.
+            Err(Errno::BUSY) if begun.elapsed() < SEALED_WITHIN => sleep(SEALED_WITHIN / 500),
+            sealed => return Ok(sealed?),
+        }
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -197,6 +217,27 @@ mod tests {
         let compiled = Program::open(Path::new("/bin/true")).expect("a program");
         let status = std::process::Command::new(compiled.by_descriptor()).status();
         assert!(status.expect("it runs").success());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_copy_that_is_in_use_is_sealed_afterwards() {
+        use rustix::pipe::{SpliceFlags, pipe, splice};
+        let made = rustix::fs::memfd_create("in-use", MemfdFlags::ALLOW_SEALING).expect("a file");
+        let mut copy = File::from(made);
+        std::io::Write::write_all(&mut copy, &[7; 4096]).expect("written");
+        copy.rewind().expect("the beginning");
+        // A pipe holds the page itself until somebody reads it.
+        let (out, into) = pipe().expect("a pipe");
+        splice(&copy, None, &into, None, 4096, SpliceFlags::empty()).expect("in use");
+        assert_eq!(rustix::fs::fcntl_add_seals(&copy, SealFlags::WRITE), Err(Errno::BUSY));
+        let held = std::thread::spawn(move || {
+            sleep(Duration::from_millis(700));
+            drop((out, into));
+        });
+        seal(&copy).expect("sealed");
+        held.join().expect("no panic");
+        assert!(std::io::Write::write_all(&mut copy, &[8]).is_err(), "nobody can write");
     }
 
     #[test]
