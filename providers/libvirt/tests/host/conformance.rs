@@ -50,6 +50,13 @@ impl Person {
         self.virsh(&format!("{what} {}", file.display())).map(drop)
     }
 
+    /// When and why guests stopped, in words of libvirt and QEMU.
+    fn stops(&self) -> String {
+        let told =
+            "grep -hE 'shutting down|terminating|rror' /var/log/libvirt/qemu/*.log | tail -n 30";
+        self.lab.run(&["exec", "1", "sh", "-c", told]).unwrap_or_else(|error| error)
+    }
+
     /// A pool for what is made by hand, if there is none yet.
     fn pool(&self, name: &str) -> Result<(), String> {
         if self.virsh(&format!("pool-info {name}")).is_ok() {
@@ -161,6 +168,6 @@ async fn the_contract_is_kept() {
         Outcome::Broken(_) => false,
     };
     let (kept, others): (Vec<_>, Vec<_>) = verdicts.iter().partition(is_kept);
-    assert!(others.is_empty(), "{others:#?}");
+    assert!(others.is_empty(), "{others:#?}\n{}", person.stops());
     assert!(kept.len() > 150, "{}", kept.len());
 }

@@ -62,7 +62,8 @@ async fn a_crashed_guest_is_stopped_and_started_where_that_is_meant() {
 /// Somebody put metadata into a guest that are nested too deep to be read: it alone is not seen.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_cannot_be_read_hides_nothing_else() {
-    let lab = Lab::get();
+    // Whoever looks at all guests of its host is told of it.
+    let lab = Lab::start();
     let deployment = Deployment::new("deep");
     let provider = lab.provider(&deployment).await;
     let client = client(&*provider, &deployment);
