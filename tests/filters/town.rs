@@ -67,7 +67,7 @@ tenant remote {
 /// What all guests have in common.
 const GUEST: &str = "vcpus = 1\n    memory = 128MiB\n    firmware = \"bios\"\n    stop_within = 0s\n    boot { kernel = \
                      \"/srv/guest/kernel\", initrd = \"/srv/guest/initrd\", cmdline = \
-                     \"console=ttyS0 quiet\" }";
+                     \"console=ttyS0 quiet cryptomgr.notests\" }";
 
 /// A guest with one card.
 #[derive(Debug)]
@@ -205,13 +205,21 @@ impl Town {
 
     /// What comes of trying to reach an address of another guest: by TCP, UDP and ICMP.
     pub(crate) fn reaches(&self, from: &Guest, to: &str) -> [String; 3] {
-        ["tcp ADDRESS 7 1500", "udp ADDRESS 7 1500", "ping ADDRESS 1500"]
-            .map(|question| self.ask(from, &question.replace("ADDRESS", to)))
+        let questions = ["tcp ADDRESS 7 1500", "udp ADDRESS 7 1500", "ping ADDRESS 1500"];
+        self.ask_at_once(from, questions.map(|question| question.replace("ADDRESS", to)))
     }
 
     /// What comes of trying one port, `9000` or `9001`: by TCP and by UDP.
     pub(crate) fn tries(&self, from: &Guest, to: &str, port: u16) -> [String; 2] {
-        ["tcp", "udp"].map(|word| self.ask(from, &format!("{word} {to} {port} 1500")))
+        self.ask_at_once(from, ["tcp", "udp"].map(|word| format!("{word} {to} {port} 1500")))
+    }
+
+    /// What does not arrive takes until nobody waits for it any more.
+    fn ask_at_once<const N: usize>(&self, from: &Guest, questions: [String; N]) -> [String; N] {
+        std::thread::scope(|scope| {
+            let asked = questions.map(|question| scope.spawn(move || self.ask(from, &question)));
+            asked.map(|answer| answer.join().expect("an answer"))
+        })
     }
 
     /// Whether single datagrams arrive, that nobody answers.
