@@ -14,7 +14,7 @@ const GUEST: &str = r#"
     <type arch='x86_64' machine='q35'>hvm</type>
     <kernel>/srv/guest/kernel</kernel>
     <initrd>/srv/guest/initrd</initrd>
-    <cmdline>console=ttyS0 quiet</cmdline>
+    <cmdline>console=ttyS0 quiet cryptomgr.notests</cmdline>
   </os>
   <features><acpi/></features>
   <devices>

@@ -25,7 +25,7 @@ use table::Table;
 
 /// How many rows are played at the same time, each with a guest of its own: most of the time of a row, a
 /// guest stops or starts.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 3;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

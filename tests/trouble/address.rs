@@ -21,7 +21,7 @@ tenant t {{
     stop_within = 0s
     wait_for = "address"
     wait_within = {within}
-    boot {{ kernel = "/srv/guest/kernel", initrd = "/srv/guest/initrd", cmdline = "console=ttyS0 quiet{init}" }}
+    boot {{ kernel = "/srv/guest/kernel", initrd = "/srv/guest/initrd", cmdline = "console=ttyS0 quiet cryptomgr.notests{init}" }}
     disk root {{ size = 64MiB }}
     nic a {{ network = network.a, address = {ADDRESS} }}
   }}

@@ -19,7 +19,7 @@ tenant t {
     memory = 192MiB
     firmware = "bios"
     stop_within = 0s
-    boot { kernel = "/srv/guest/kernel", initrd = "/srv/guest/initrd", cmdline = "console=ttyS0 quiet" }
+    boot { kernel = "/srv/guest/kernel", initrd = "/srv/guest/initrd", cmdline = "console=ttyS0 quiet cryptomgr.notests" }
     disk root { size = 64MiB }
     disk data { volume = volume.data }
     nic a { network = network.a, address = 10.99.0.10 }

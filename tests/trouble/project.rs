@@ -143,6 +143,10 @@ impl Project {
         for pool in list("pool", &["pool-list", "--all", "--name"]) {
             list("volume", &["vol-list", &pool]);
         }
+        let variables = "cd /var/lib/libvirt/qemu/nvram 2>/dev/null && ls || true";
+        let variables = self.hosts.exec(1, &["sh", "-c", variables]).expect("a list");
+        let guests = variables.lines().map(|file| file.trim_end_matches("_VARS.fd"));
+        found.extend(guests.map(|guest| format!("firmware {guest}")));
         let last = |command: &[&str], prefix: &str| {
             let text = self.virsh(command);
             let words = text.lines().filter_map(|line| line.split_whitespace().last());
