@@ -12,7 +12,7 @@ use virt_sys::{
 
 use crate::failure::{Absent, Failure, quoted};
 use crate::site::Call;
-use crate::xml::Element;
+use crate::xml::{Element, XmlError};
 
 /// How long an answer holds, for many deletions in a row.
 const FRESH: Duration = Duration::from_secs(1);
@@ -108,7 +108,10 @@ impl Call<'_> {
         ] {
             for domain in self.connect.list_all_domains(list)? {
                 let Some(xml) = domain.get_xml_desc(flags).or_absent()? else { continue };
-                read(&Element::parse(&xml)?, running, &mut all);
+                let xml = Element::parse(&xml);
+                let name = || domain.get_name().unwrap_or_default();
+                let xml = xml.map_err(|error| unread("guest", &name(), &error))?;
+                read(&xml, running, &mut all);
             }
         }
         Ok(all)
@@ -121,7 +124,9 @@ impl Call<'_> {
             let pool_name = pool.get_name()?;
             for volume in pool.list_all_volumes(0).or_absent()?.unwrap_or_default() {
                 let Some(xml) = volume.get_xml_desc(0).or_absent()? else { continue };
-                let xml = Element::parse(&xml)?;
+                let xml = Element::parse(&xml);
+                let name = || volume.get_name().unwrap_or_default();
+                let xml = xml.map_err(|error| unread("volume", &name(), &error))?;
                 if let Some(base) = xml.content_at("backingStore/path") {
                     let name = xml.content_at("name").unwrap_or_default();
                     let user = User::Volume { pool: pool_name.clone(), name };
@@ -131,6 +136,12 @@ impl Call<'_> {
         }
         Ok(all)
     }
+}
+
+/// Nothing that something may use is taken away from it.
+fn unread(what: &str, name: &str, error: &XmlError) -> Failure {
+    let name = quoted(name);
+    Failure::Refused(format!("{what} {name} cannot be read, and so what it uses: {error}"))
 }
 
 /// What is known, asked anew when it is old.

@@ -81,7 +81,14 @@ async fn a_guest_that_cannot_be_read_hides_nothing_else() {
     assert!(told.len() == 1 && told[0].contains(&format!("guest \"{one}\"")), "{told:?}");
     let is_seen = |name: &str| seen.objects.iter().any(|own| own.name == *name);
     assert!(!is_seen(&one) && is_seen(&two), "the other one is");
+    // What it uses nobody knows, and so what must not go.
+    let network = address("tenant.deep.network.lan");
+    let attributes = fields(r#"{"cidr":{"$cidr":"10.216.0.0/24"},"mode":"isolated"}"#);
+    client.create(&network, &attributes).await.expect("a network");
+    let error = client.delete(&network).await.expect_err("somebody may use it").message;
+    assert!(error.contains(&format!("guest \"{one}\" cannot be read")), "{error}");
     lab.virsh(&[&metadata[..], &["--remove"]].concat());
+    client.delete(&network).await.expect("deleted");
     for place in &places {
         assert!(client.observe(place).await.expect("a sweep").is_some());
         client.delete(place).await.expect("deleted");
