@@ -46,7 +46,7 @@ const WRITTEN: [(&str, &str); 13] = [
 const FEWER: &str = "services = [\"passport\"]\n";
 
 /// How long the guests of all hosts may take together, on a machine without KVM: each of them needs
-/// about 8 s of a processor.
+/// 15 s of a processor and more when all start at once.
 const ALL: Duration = Duration::from_secs(900);
 
 /// After so long, a guest that has not said that it is ready is started anew. QEMU without KVM takes
