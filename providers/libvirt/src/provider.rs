@@ -128,9 +128,15 @@ impl LibvirtHost {
         let turn = self.turn(operation.identity.uuid).lock_owned().await;
         let (site, operation) = (Arc::clone(&self.site), operation.clone());
         let (uri, name) = (self.host.uri().clone(), what.clone());
+        let turns = Arc::new(Mutex::new(Some((all, turn))));
+        let waiting = Arc::clone(&turns);
+        let take =
+            |turns: &Mutex<Option<_>>| turns.lock().unwrap_or_else(PoisonError::into_inner).take();
         let call = self.host.call(&what, deadline, move |connect| {
-            // They are kept to the end of the work, not of the waiting for it.
-            let _turns = (all, turn);
+            // Work that has begun keeps them to its end, however long somebody waits for it.
+            let Some(_turns) = take(&waiting) else {
+                return Err(Failure::Away(format!("{name}: nobody waits for it any more")));
+            };
             let call = Call { connect, site: &site };
             // What the work could not do is told with what it left behind.
             Ok(work(call, class, &operation).map_err(|failure| {
@@ -139,7 +145,10 @@ impl LibvirtHost {
                 (failure, object)
             }))
         });
-        match call.await.map_err(told)? {
+        let answer = call.await;
+        // Work that has not begun will not: who asks again need not wait for it.
+        drop(take(&turns));
+        match answer.map_err(told)? {
             Ok(object) => Ok(object),
             Err((failure, object)) => {
                 let error = told(failure);

@@ -24,6 +24,9 @@ const MOST: usize = 8;
 /// How long a connection may take to open, with whatever ssh or TLS need.
 const OPENING: Duration = Duration::from_secs(30);
 
+/// The same where others have waited for as long in vain.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// How often a call looks whether it should give up.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -110,8 +113,9 @@ impl Host {
             (Some(taken), None) if spent.saturating_sub(taken) > OPENING => {
                 Err(trouble::silent(self.uri(), OPENING.as_secs()))
             }
-            // A daemon that stands still has everybody waiting at its door.
-            (None, _) if spent > OPENING && self.crew.is_unanswered(OPENING) => {
+            // A daemon that stands still has everybody waiting at its door, and who comes later need
+            // not find that out anew.
+            (_, None) if spent > AGAIN && self.crew.is_unanswered(OPENING) => {
                 Err(trouble::silent(self.uri(), OPENING.as_secs()))
             }
             (_, Some(opened)) if spent.saturating_sub(opened) > deadline => {

@@ -72,6 +72,15 @@ async fn a_daemon_that_stalls_or_dies_is_told_and_comes_back() {
         assert!(told.iter().any(|words| error.message.contains(words)), "{}", error.message);
     }
     assert!(begun.elapsed() < Duration::from_secs(150), "{:?}", begun.elapsed());
+    // Who asks again for the same does not wait for what has not begun.
+    let pool = fields(r#"{"type":"dir","path":"/srv/reach"}"#);
+    for _ in 0..2 {
+        let client = client(&*provider, &deployment);
+        let place = address("site.lab.pool.reach");
+        let create = tokio::time::timeout(Duration::from_secs(90), client.create(&place, &pool));
+        let error = create.await.expect("an answer").expect_err("nobody answers");
+        assert!(error.retry != Retry::Never, "{error:?}");
+    }
     lab.run(&["resume", "1"]).expect("a daemon that goes on");
     provider.observe().await.expect("a sweep after the stall");
     lab.run(&["crash", "1"]).expect("a dead daemon");
