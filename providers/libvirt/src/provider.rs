@@ -128,13 +128,12 @@ impl LibvirtHost {
         let turn = self.turn(operation.identity.uuid).lock_owned().await;
         let (site, operation) = (Arc::clone(&self.site), operation.clone());
         let (uri, name) = (self.host.uri().clone(), what.clone());
-        let turns = Arc::new(Mutex::new(Some((all, turn))));
-        let waiting = Arc::clone(&turns);
-        let take =
-            |turns: &Mutex<Option<_>>| turns.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Held here until somebody gives up: who asks again does not wait for what has not begun.
+        let turns = Arc::new((all, turn));
+        let waiting = Arc::downgrade(&turns);
         let call = self.host.call(&what, deadline, move |connect| {
             // Work that has begun keeps them to its end, however long somebody waits for it.
-            let Some(_turns) = take(&waiting) else {
+            let Some(_turns) = waiting.upgrade() else {
                 return Err(Failure::Away(format!("{name}: nobody waits for it any more")));
             };
             let call = Call { connect, site: &site };
@@ -145,10 +144,7 @@ impl LibvirtHost {
                 (failure, object)
             }))
         });
-        let answer = call.await;
-        // Work that has not begun will not: who asks again need not wait for it.
-        drop(take(&turns));
-        match answer.map_err(told)? {
+        match call.await.map_err(told)? {
             Ok(object) => Ok(object),
             Err((failure, object)) => {
                 let error = told(failure);
