@@ -303,7 +303,11 @@ fn three_districts_are_built_answer_and_are_gone() {
             });
         }
     });
-    assert_eq!(example.all_answer(&guests), boots, "no guest was started anew");
+    let after = example.all_answer(&guests);
+    for guest in guests.iter().filter(|guest| after[&guest.name] != boots[&guest.name]) {
+        let console = example.hosts.console(guest.host, &guest.name);
+        panic!("{} was started anew; its console ends with:\n{console}", guest.name);
+    }
     example.tcloud(&["plan", "--exit-code", "--var-file", "lab.vars"], 0);
     assert_eq!(example.foreign(), foreign);
 

@@ -38,6 +38,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define STALL "/proc/sys/kernel/panic_on_rcu_stall"
+
 enum { COMMANDS = 7000, ECHO = 7, TOKENS = 256, WATCHED = 64 };
 
 // What datagrams came to port 7, by their first word. Shared with the processes that answer.
@@ -514,6 +516,8 @@ static void event(int file, char kind) {
     switch (kind) {
     case 'c': case 'e':
         if ((connection = accept4(file, NULL, NULL, SOCK_CLOEXEC)) < 0) return;
+        // Somebody may count from now on that we do not start anew.
+        put(STALL, "0");
         if (fork() == 0) serve(connection, kind);
         close(connection);
         return;
@@ -570,9 +574,10 @@ int main(void) {
     put("/sys/devices/system/memory/auto_online_blocks", "online");
     // On a busy machine without KVM, a guest with two processors now and then loses the interrupt of
     // a timer while its drivers look for devices, and would wait for ever. It starts anew instead, if
-    // it notices; only until it is ready, since what reboots later has to be seen.
+    // it notices; only until it is ready or was asked something, since what reboots later has to be
+    // seen.
     put("/proc/sys/kernel/panic", "-1");
-    put("/proc/sys/kernel/panic_on_rcu_stall", "1");
+    put(STALL, "1");
     raise_loopback();
     modules();
     spawn((const char *[]){ "/bin/sh", "/etc/start", NULL });
