@@ -318,7 +318,16 @@ impl Text {
         wishes: &Wishes,
         context: &Context,
     ) -> Result<Plan, Failure> {
-        self.try_plan(project, state, observed, wishes).map_err(|diagnostics| {
+        self.or_refuse(self.try_plan(project, state, observed, wishes), context)
+    }
+
+    /// A plan that was made. What cannot be planned is shown.
+    pub(crate) fn or_refuse(
+        &self,
+        planned: Result<Plan, Vec<Diagnostic>>,
+        context: &Context,
+    ) -> Result<Plan, Failure> {
+        planned.map_err(|diagnostics| {
             refuse(&diagnostics, &self.sources, context);
             Failure::said(Exit::Failed)
         })

@@ -10,15 +10,20 @@ use crate::session::Project;
 use crate::terminal::Tone;
 use crate::view::layout::count;
 
-/// Warns, if there is a reason to.
+/// Whether what is remembered seems older than what runs.
+pub(super) fn is_old(project: &Project, loaded: &Loaded, observed: &ObservedState) -> bool {
+    !age::unknown(loaded, observed, &project.deployment).is_empty()
+}
+
+/// Warns, where it seems so and still does at a second look.
 pub(super) async fn warn(
     project: &Project,
     engine: &Engine,
-    loaded: &Loaded,
+    is_old: bool,
     observed: &ObservedState,
     context: &Context,
 ) -> Result<(), Failure> {
-    if age::unknown(loaded, observed, &project.deployment).is_empty() {
+    if !is_old {
         return Ok(());
     }
     // Somebody may have applied between the two looks, and then the state knows by now.

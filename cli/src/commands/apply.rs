@@ -75,7 +75,8 @@ async fn fresh(
     loop {
         let loaded = engine.load().await?;
         let observed = engine.observe().await;
-        age::warn(&project, &engine, &loaded, &observed, context).await?;
+        let is_old = age::is_old(&project, &loaded, &observed);
+        age::warn(&project, &engine, is_old, &observed, context).await?;
         let mut plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
         estimate::estimate(&mut plan, &engine).await;
         show(&plan, Some(&observed), manner, context);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tcloud_model::parallel;
 use tcloud_planner::Goal;
 use tcloud_planner::plan::Plan as Planned;
 use tcloud_report::About;
@@ -27,8 +28,13 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     let wishes = wishes(&arguments.run, goal);
     let (Prepared { text, engine }, loaded) = load(&project, &arguments.run, context).await?;
     let observed = engine.observe().await;
-    age::warn(&project, &engine, &loaded, &observed, context).await?;
-    let mut planned = text.plan(&project, &loaded.state, &observed, &wishes, context);
+    let (is_old, planned) = parallel::both(
+        parallel::threads_for(loaded.state.records.len()),
+        || age::is_old(&project, &loaded, &observed),
+        || text.try_plan(&project, &loaded.state, &observed, &wishes),
+    );
+    age::warn(&project, &engine, is_old, &observed, context).await?;
+    let mut planned = text.or_refuse(planned, context);
     if let Ok(plan) = &mut planned {
         estimate::estimate(plan, &engine).await;
     }
