@@ -198,7 +198,7 @@ impl<'a> Table<'_, 'a> {
         let per_host = wanted.schema.role == Role::PerHost;
         let at = wanted.hosts.iter().position(|own| own == host);
         let known = at.and_then(|at| wanted.identities.get(at)).cloned();
-        let (object, identity) = facts.create(self.input.deployment, object, per_host, known);
+        let (object, identity) = facts.create(self.input, object, per_host, known);
         if self.is_taken(facts, wanted, host, &identity) {
             return;
         }
@@ -431,7 +431,7 @@ impl<'a> Table<'_, 'a> {
             host: wanted_host(wanted, &old.host),
             ..old
         };
-        (draft.object, draft.identity) = facts.create(self.input.deployment, next, per_host, None);
+        (draft.object, draft.identity) = facts.create(self.input, next, per_host, None);
         // Two guests cannot have one disk, whatever the text says.
         let has_disks = wanted.attributes.map("disk").is_some_and(|disks| !disks.is_empty());
         draft.action = if wanted.create_first_now && !has_disks {

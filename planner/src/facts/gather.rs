@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use tcloud_model::{
     Address, ByAddress, DesiredGraph, Diagnostic, FileId, Identity, ObjectId, ObservedObject,
-    Record, Role, Span, codes,
+    Record, Role, Span, Stamp, codes,
 };
 
 use super::{Facts, Known};
@@ -76,8 +76,6 @@ impl<'a> Facts<'a> {
             ByAddress::with_capacity_and_hasher(input.state.records.len(), Default::default());
         for (id, record) in &input.state.records {
             let object = self.now(id, record.stamp.previous.as_ref());
-            self.uuids.insert(record.identity.uuid);
-            self.names.insert((object.host.clone(), record.identity.name.clone()));
             let moved = object.address != id.address;
             let answered = input.observed.host(&id.host).is_some_and(|host| host.facts.is_some());
             let found = Found {
@@ -114,11 +112,9 @@ impl<'a> Facts<'a> {
                     self.foreign.insert((&host.host, &live.kind, &live.name), live);
                     continue;
                 };
-                if live.is_unfinished() && !is_to_go(input, desired, &stamp.address) {
+                if is_made_anew(input, live, stamp) {
                     continue;
                 }
-                self.uuids.extend(live.uuid);
-                self.names.insert((host.host.clone(), live.name.clone()));
                 let stamped = ObjectId {
                     address: stamp.address.clone(),
                     host: host.host.clone(),
@@ -285,13 +281,14 @@ fn abandoned(input: &Input<'_>, desired: &DesiredGraph) -> Vec<Diagnostic> {
     hosts.into_iter().map(told).collect()
 }
 
-/// Whether what is unfinished under an address is removed. What is wanted is made from the beginning.
-fn is_to_go(input: &Input<'_>, desired: &DesiredGraph, address: &Address) -> bool {
-    match input.wishes.goal {
-        Goal::Apply => !desired.resources.contains_key(address),
-        Goal::Destroy => true,
-        Goal::Refresh => false,
-    }
+/// Whether it is unfinished, and made from the beginning: what is not wanted any more is removed.
+pub(super) fn is_made_anew(input: &Input<'_>, live: &ObservedObject, stamp: &Stamp) -> bool {
+    live.is_unfinished()
+        && match input.wishes.goal {
+            Goal::Apply => input.evaluator.desired().resources.contains_key(&stamp.address),
+            Goal::Destroy => false,
+            Goal::Refresh => true,
+        }
 }
 
 fn is_per_host(input: &Input<'_>, kind: &str) -> bool {

@@ -5,14 +5,16 @@ mod gather;
 mod known;
 mod names;
 mod rename;
+mod taken;
 
-use indexmap::{IndexMap, IndexSet};
-use tcloud_model::{Address, ByAddress, Deployment, Identity, Name, ObjectId, ObservedObject};
-use uuid::Uuid;
+use indexmap::IndexMap;
+use tcloud_model::{Address, ByAddress, Identity, Name, ObjectId, ObservedObject};
 
 pub(crate) use known::Known;
 
+use crate::input::Input;
 use crate::moves::Moves;
+use taken::Taken;
 
 /// What the text calls objects, by their host, kind and name there.
 pub(crate) type Called<'a> = IndexMap<(&'a Address, &'a Name, &'a Name), Address>;
@@ -34,11 +36,10 @@ pub(crate) struct Facts<'a> {
     pub foreign: IndexMap<(&'a Address, &'a Name, &'a Name), &'a ObservedObject>,
     /// Objects of nobody that become ours in this run, and what they become.
     pub adopted: Called<'a>,
-    /// UUIDs that are taken by recorded and observed objects.
-    uuids: IndexSet<Uuid>,
-    /// Names on hosts that are taken by our objects.
-    names: IndexSet<(Address, Name)>,
+    /// What identities are taken, once something is created.
+    taken: Option<Taken>,
 }
+
 impl<'a> Facts<'a> {
     fn index(&mut self) {
         let mut start = 0;
@@ -87,18 +88,16 @@ impl<'a> Facts<'a> {
     /// free. What it would be now may be known already.
     pub(crate) fn create(
         &mut self,
-        deployment: &Deployment,
+        input: &Input<'_>,
         mut object: ObjectId,
         per_host: bool,
         mut first: Option<Identity>,
     ) -> (ObjectId, Identity) {
+        let taken = self.taken.get_or_insert_with(|| Taken::of(input));
         loop {
-            let derived = || Identity::derive(deployment, &object, per_host);
+            let derived = || Identity::derive(input.deployment, &object, per_host);
             let identity = first.take().unwrap_or_else(derived);
-            let name = (object.host.clone(), identity.name.clone());
-            if !self.uuids.contains(&identity.uuid) && !self.names.contains(&name) {
-                self.uuids.insert(identity.uuid);
-                self.names.insert(name);
+            if taken.take(&object.host, &identity) {
                 return (object, identity);
             }
             object.incarnation = object.incarnation.saturating_add(1);
@@ -107,7 +106,7 @@ impl<'a> Facts<'a> {
 
     /// Forgets what only [`Facts::create`] asks for: nothing more is created.
     pub(crate) fn settle(&mut self) {
-        (self.uuids, self.names) = Default::default();
+        self.taken = None;
     }
 
     fn now(&self, id: &ObjectId, previous: Option<&Address>) -> ObjectId {

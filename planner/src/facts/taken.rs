@@ -1,0 +1,48 @@
+//! Which identities objects of ours have already: nothing new is given one of them.
+
+use indexmap::IndexSet;
+use tcloud_model::{Address, Identity, Name};
+use uuid::Uuid;
+
+use super::gather::is_made_anew;
+use crate::input::Input;
+
+/// What recorded and observed objects of ours have, and what was given since.
+#[derive(Debug)]
+pub(super) struct Taken {
+    uuids: IndexSet<Uuid>,
+    /// Names on their hosts.
+    names: IndexSet<(Address, Name)>,
+}
+
+impl Taken {
+    /// What is taken before anything is created.
+    pub(super) fn of(input: &Input<'_>) -> Taken {
+        let mut taken = Taken { uuids: IndexSet::new(), names: IndexSet::new() };
+        for (id, record) in &input.state.records {
+            taken.uuids.insert(record.identity.uuid);
+            taken.names.insert((id.host.clone(), record.identity.name.clone()));
+        }
+        for host in &input.observed.hosts {
+            for live in &host.objects {
+                let stamp = live.stamp.as_ref().filter(|s| s.deployment == input.deployment.id);
+                if stamp.is_some_and(|stamp| !is_made_anew(input, live, stamp)) {
+                    taken.uuids.extend(live.uuid);
+                    taken.names.insert((host.host.clone(), live.name.clone()));
+                }
+            }
+        }
+        taken
+    }
+
+    /// Takes an identity on a host, if its UUID and its name are free.
+    pub(super) fn take(&mut self, host: &Address, identity: &Identity) -> bool {
+        let name = (host.clone(), identity.name.clone());
+        let free = !self.uuids.contains(&identity.uuid) && !self.names.contains(&name);
+        if free {
+            self.uuids.insert(identity.uuid);
+            self.names.insert(name);
+        }
+        free
+    }
+}
