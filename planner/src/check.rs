@@ -3,8 +3,8 @@
 
 use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{
-    Address, DesiredGraph, Identity, Impact, ObjectId, ObservedObject, Operation, OperationKind,
-    Stamp, kinds,
+    Address, ByAddress, DesiredGraph, Identity, Impact, ObjectId, ObservedObject, Operation,
+    OperationKind, Stamp, kinds,
 };
 
 use crate::input::{Goal, Input};
@@ -33,7 +33,7 @@ struct Checker<'c> {
     live: IndexMap<Place<'c>, &'c ObservedObject>,
     /// What an earlier step makes ours.
     adopted: IndexSet<Place<'c>>,
-    /// Objects that have a record afterwards.
+    /// Objects that have a record afterwards, where something goes.
     written: IndexSet<&'c ObjectId>,
     /// What a decision names as losing its data.
     decided: IndexSet<&'c Address>,
@@ -46,14 +46,10 @@ struct Checker<'c> {
 
 impl<'c> Checker<'c> {
     fn new(plan: &'c Plan, input: &'c Input<'c>) -> Checker<'c> {
-        let mut touched: IndexSet<Place<'c>> = IndexSet::new();
-        let mut adopted: IndexSet<Place<'c>> = IndexSet::new();
-        for operation in plan.steps.iter().filter_map(|step| step.operation.as_ref()) {
-            touched.insert(place(operation));
-            if matches!(operation.action, OperationKind::Stamp { adopt: true, .. }) {
-                adopted.insert(place(operation));
-            }
-        }
+        let operations = || plan.steps.iter().filter_map(|step| step.operation.as_ref());
+        let something_lives = input.observed.hosts.iter().any(|host| !host.objects.is_empty());
+        let touched: IndexSet<Place<'c>> =
+            operations().filter(|_| something_lives).map(place).collect();
         let mut live = IndexMap::new();
         for host in input.observed.hosts.iter().filter(|_| !touched.is_empty()) {
             for object in &host.objects {
@@ -71,8 +67,8 @@ impl<'c> Checker<'c> {
             input,
             desired: input.evaluator.desired(),
             live,
-            adopted,
-            written: written(plan),
+            adopted: operations().filter(|own| adopts(own)).map(place).collect(),
+            written: if operations().any(goes) { written(plan) } else { IndexSet::new() },
             decided: loses.map(|decision| &decision.address).collect(),
             interrupted: plan.changes.iter().filter(stops).map(|c| &c.object.address).collect(),
             disks_change: plan.changes.iter().any(remade),
@@ -140,7 +136,7 @@ impl<'c> Checker<'c> {
         let stamp = live.and_then(|live| live.stamp.as_ref());
         let ours = stamp.is_some_and(|stamp| stamp.deployment == self.input.deployment.id);
         let object = &operation.object;
-        let adopts = matches!(operation.action, OperationKind::Stamp { adopt: true, .. });
+        let adopts = adopts(operation);
         let creates = matches!(operation.action, OperationKind::Create { .. });
         match step.expects {
             Expectation::Absent if live.is_some_and(|live| !live.is_unfinished()) => {
@@ -180,7 +176,7 @@ impl<'c> Checker<'c> {
             }
         }
         let removed = step.records.iter().any(|(id, record)| id == object && record.is_none());
-        let goes = matches!(operation.action, OperationKind::Delete | OperationKind::Unstamp);
+        let goes = goes(operation);
         let kept = step.records.iter().any(|(id, record)| id == object && record.is_some());
         if goes && (!removed || kept) && !self.written.contains(object) {
             self.fail(format!("{object} goes, and its record stays"));
@@ -225,7 +221,7 @@ impl<'c> Checker<'c> {
 
     /// What an object depends on is made before it.
     fn needs(&mut self) {
-        let mut makers: IndexMap<(&Address, &Address), u32> = IndexMap::new();
+        let mut makers: ByAddress<(&Address, &Address), u32> = ByAddress::default();
         for step in &self.plan.steps {
             let Some(operation) = &step.operation else { continue };
             if matches!(operation.action, OperationKind::Create { .. }) {
@@ -292,6 +288,15 @@ fn stamp_of(operation: &Operation) -> Option<&Stamp> {
         | OperationKind::Migrate { stamp, .. } => Some(stamp),
         OperationKind::Delete | OperationKind::Unstamp => None,
     }
+}
+
+fn adopts(operation: &Operation) -> bool {
+    matches!(operation.action, OperationKind::Stamp { adopt: true, .. })
+}
+
+/// Whether the object is ours no longer.
+fn goes(operation: &Operation) -> bool {
+    matches!(operation.action, OperationKind::Delete | OperationKind::Unstamp)
 }
 
 /// Whether the operation puts what is depended on to use; a guest that lets go of a disk does not.

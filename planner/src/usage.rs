@@ -1,7 +1,8 @@
 //! The table of quotas and capacities, before and after.
 
-use indexmap::IndexMap;
-use tcloud_model::{Address, Deployment, DesiredGraph, Fields, Name, ObservedState, Value};
+use tcloud_model::{
+    Address, ByAddress, Deployment, DesiredGraph, Fields, Name, ObservedState, Value,
+};
 
 use crate::facts::Called;
 use crate::place::inventory::{Inventory, Room};
@@ -47,7 +48,7 @@ type Owner<'a> = (&'a Address, Option<&'a Address>);
 
 #[derive(Default)]
 struct Table<'a> {
-    owners: IndexMap<Owner<'a>, [Line; RESOURCES.len()]>,
+    owners: ByAddress<Owner<'a>, Lines>,
 }
 
 /// What is counted, and whether in bytes, sorted by name.
@@ -59,6 +60,9 @@ const STORAGE: usize = 2;
 const VCPUS: usize = 3;
 const VMS: usize = 4;
 
+/// In the order of [`RESOURCES`].
+type Lines = [Line; RESOURCES.len()];
+
 #[derive(Clone, Copy, Default)]
 struct Line {
     before: u64,
@@ -67,8 +71,8 @@ struct Line {
 }
 
 impl<'a> Table<'a> {
-    fn line(&mut self, owner: Owner<'a>, resource: usize) -> &mut Line {
-        &mut self.owners.entry(owner).or_default()[resource]
+    fn lines(&mut self, owner: Owner<'a>) -> &mut Lines {
+        self.owners.entry(owner).or_default()
     }
 
     fn add(&mut self, holding: Holding<'a>, count: fn(&mut Line, u64)) {
@@ -78,22 +82,24 @@ impl<'a> Table<'a> {
             "vm" => {
                 let number = |name| attributes.number(name).unwrap_or(0);
                 let (vcpus, memory) = (number("vcpus"), number("memory"));
-                count(self.line((host, None), VCPUS), vcpus);
-                count(self.line((host, None), MEMORY), memory);
+                let lines = self.lines((host, None));
+                count(&mut lines[VCPUS], vcpus);
+                count(&mut lines[MEMORY], memory);
                 if let Some(tenant) = tenant {
-                    count(self.line(tenant, VCPUS), vcpus);
-                    count(self.line(tenant, MEMORY), memory);
-                    count(self.line(tenant, VMS), 1);
-                    count(self.line(tenant, ADDRESSES), addresses(attributes));
+                    let lines = self.lines(tenant);
+                    count(&mut lines[VCPUS], vcpus);
+                    count(&mut lines[MEMORY], memory);
+                    count(&mut lines[VMS], 1);
+                    count(&mut lines[ADDRESSES], addresses(attributes));
                 }
             }
             "volume" | "disk" => {
                 let size = attributes.number("size").unwrap_or(0);
                 if let Some(pool) = attributes.reference("pool") {
-                    count(self.line((pool, Some(host)), STORAGE), size);
+                    count(&mut self.lines((pool, Some(host)))[STORAGE], size);
                 }
                 if let Some(tenant) = tenant {
-                    count(self.line(tenant, STORAGE), size);
+                    count(&mut self.lines(tenant)[STORAGE], size);
                 }
             }
             _ => {}
@@ -105,7 +111,7 @@ impl<'a> Table<'a> {
             let Some(quota) = declared.attributes.map("quota") else { continue };
             for (resource, (name, _)) in RESOURCES.iter().enumerate() {
                 if let Some(limit) = quota.number(name) {
-                    self.line((tenant, None), resource).limit = Some(limit);
+                    self.lines((tenant, None))[resource].limit = Some(limit);
                 }
             }
         }
@@ -118,11 +124,11 @@ impl<'a> Table<'a> {
             line.limit = room.limit;
         };
         for host in &inventory.hosts {
-            put(self.line((host.address, None), VCPUS), &host.vcpus);
-            put(self.line((host.address, None), MEMORY), &host.memory);
+            put(&mut self.lines((host.address, None))[VCPUS], &host.vcpus);
+            put(&mut self.lines((host.address, None))[MEMORY], &host.memory);
             for (pool, room) in &host.stores {
                 let pool = inventory.pools[*pool].address;
-                put(self.line((pool, Some(host.address)), STORAGE), room);
+                put(&mut self.lines((pool, Some(host.address)))[STORAGE], room);
             }
         }
     }
@@ -188,7 +194,7 @@ mod tests {
             &graph,
             &observed(&graph, &[]),
             &Deployment::new("t"),
-            &IndexMap::new(),
+            &Called::new(),
             holdings(&much, &host),
             holdings(&much, &host),
         );
@@ -214,7 +220,7 @@ mod tests {
             &graph,
             &observed(&graph, &[]),
             &Deployment::new("t"),
-            &IndexMap::new(),
+            &Called::new(),
             holdings(&before, &host),
             holdings(&after, &host),
         );
