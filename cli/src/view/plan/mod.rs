@@ -11,7 +11,7 @@ mod usage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use tcloud_model::{Address, ObjectId, ObservedState};
+use tcloud_model::{Address, ObjectId, ObservedState, parallel};
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
     Action, Change, Decision, DecisionKind, GuestImpact, Interruption, Pending, Reason,
@@ -92,11 +92,11 @@ impl PlanView<'_> {
         }
         let new = plan.made();
         let notices = notices(plan);
-        let row = |(at, change)| Row {
+        let numbered: Vec<(u32, &Change)> = (0..).zip(&plan.changes).collect();
+        let mut rows = parallel::each(&numbered, |&(at, change)| Row {
             notices: notices.get(&at).cloned(),
             ..Row::of(change, new.get(&at).copied())
-        };
-        let mut rows: Vec<Row<'_>> = (0..).zip(&plan.changes).map(row).collect();
+        });
         rows.sort_by_key(|row| row.rank);
         fold::merge(&mut rows);
         let rows = if self.everything { rows } else { fold::fold(rows) };
@@ -115,7 +115,8 @@ impl PlanView<'_> {
 
     fn counts(&self, plan: &Plan) -> String {
         let mut parts = vec![format!("{} unchanged", plan.unchanged)];
-        let changed: BTreeSet<&ObjectId> = plan.changes.iter().map(|c| &c.object).collect();
+        let asked = plan.changes.iter().filter(|_| !plan.drift.is_empty());
+        let changed: BTreeSet<&ObjectId> = asked.map(|change| &change.object).collect();
         let back = plan.drift.iter().filter(|drift| changed.contains(&drift.object)).count();
         let left = plan.drift.len() - back;
         if back > 0 {

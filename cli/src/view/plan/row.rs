@@ -38,6 +38,8 @@ pub(super) struct Row<'p> {
     pub(super) hosts: Vec<&'p Address>,
     /// For how many objects it stands, which differ in their host.
     pub(super) objects: usize,
+    /// What is handed to a hypervisor as it is, old and new, whole.
+    pub(super) raw: Vec<(&'static str, &'p str)>,
     /// What its guests notice, where one is down or found elsewhere.
     pub(super) notices: Option<String>,
     /// For a row that stands for many.
@@ -71,6 +73,7 @@ impl<'p> Row<'p> {
             tenant,
             hosts,
             objects: 1,
+            raw: raw(change, new),
             notices: None,
             folded: None,
         }
@@ -91,29 +94,7 @@ impl<'p> Row<'p> {
 
     /// Whether it stands alone, however many others are like it.
     pub(super) fn is_alone(&self) -> bool {
-        self.is_dangerous() || later(self.change).is_some() || !self.raw().is_empty()
-    }
-
-    /// What is handed to a hypervisor as it is, old and new, whole.
-    fn raw(&self) -> Vec<(&'static str, &'p str)> {
-        let is_raw =
-            |path: &AttrPath| path.names().last().is_some_and(|name| *name == Attribute::RAW);
-        let mut all = Vec::new();
-        for own in &self.change.attributes {
-            if is_raw(&own.path) {
-                let texts = [("-", &own.before), ("+", &own.after)];
-                let texts =
-                    texts.into_iter().filter_map(|(sign, value)| Some((sign, value.as_ref()?)));
-                all.extend(texts.filter_map(|(sign, value)| Some((sign, value.as_text()?))));
-            }
-        }
-        let blocks =
-            self.new.into_iter().flat_map(Fields::iter).filter_map(|(_, value)| match value {
-                Value::Map(inner) => inner.text(Attribute::RAW),
-                _ => None,
-            });
-        all.extend(blocks.map(|text| ("+", text)));
-        all
+        self.is_dangerous() || later(self.change).is_some() || !self.raw.is_empty()
     }
 
     /// The address, or what stands for many of them.
@@ -177,7 +158,7 @@ impl<'p> Row<'p> {
             text.push_str(&rest);
         }
         text.push('\n');
-        for (sign, raw) in self.raw() {
+        for (sign, raw) in &self.raw {
             for line in raw.trim_matches('\n').lines() {
                 let line = format!("{sign} {}", escape(line));
                 text.push_str(&" ".repeat(2 + WORD));
@@ -187,6 +168,23 @@ impl<'p> Row<'p> {
         }
         text
     }
+}
+
+/// What is handed to a hypervisor as it is, each line with its sign.
+fn raw<'p>(change: &'p Change, new: Option<&'p Fields>) -> Vec<(&'static str, &'p str)> {
+    let is_raw = |path: &AttrPath| path.names().last().is_some_and(|name| *name == Attribute::RAW);
+    let mut all = Vec::new();
+    for own in change.attributes.iter().filter(|own| is_raw(&own.path)) {
+        let texts = [("-", &own.before), ("+", &own.after)];
+        let texts = texts.into_iter().filter_map(|(sign, value)| Some((sign, value.as_ref()?)));
+        all.extend(texts.filter_map(|(sign, value)| Some((sign, value.as_text()?))));
+    }
+    let blocks = new.into_iter().flat_map(Fields::iter).filter_map(|(_, value)| match value {
+        Value::Map(inner) => inner.text(Attribute::RAW),
+        _ => None,
+    });
+    all.extend(blocks.map(|text| ("+", text)));
+    all
 }
 
 /// A line that is about no single change.
