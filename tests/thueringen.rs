@@ -304,7 +304,7 @@ fn three_districts_are_built_answer_and_are_gone() {
         }
     });
     let after = example.all_answer(&guests);
-    for guest in guests.iter().filter(|guest| after[&guest.name] != boots[&guest.name]) {
+    if let Some(guest) = guests.iter().find(|guest| after[&guest.name] != boots[&guest.name]) {
         let console = example.hosts.console(guest.host, &guest.name);
         panic!("{} was started anew; its console ends with:\n{console}", guest.name);
     }
