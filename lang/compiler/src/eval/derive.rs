@@ -165,8 +165,9 @@ impl<'p> Eval<'p> {
 }
 
 /// The first address of a network that a host may have.
+/// The very first address of IPv6 means any router (RFC 4291, 2.6.1).
 fn first_host(cidr: Cidr) -> Option<IpAddr> {
-    cidr.hosts().next()
+    cidr.hosts().find(|own| own.is_ipv4() || *own != cidr.network())
 }
 
 #[cfg(test)]

@@ -175,8 +175,8 @@ impl Call<'_> {
     /// Older libvirt takes and ignores what it does not know: guests would be in the wrong network, or
     /// open to everybody.
     fn check_version(&self, attributes: &Fields) -> Result<(), Failure> {
-        let hides6 = attributes.text("mode").is_none_or(|mode| mode == "nat")
-            && attributes.get("cidr6").is_some_and(|cidr| *cidr != Value::None);
+        let hides6 =
+            attributes.text("mode").is_none_or(|mode| mode == "nat") && write::has_v6(attributes);
         let (needed, what, instead) = if attributes.number("vlan").is_some() {
             (VLAN, "a VLAN tag on a bridge", "use a bridge that is in the VLAN itself")
         } else if hides6 {
@@ -387,7 +387,12 @@ pub(crate) fn observed(
     }
 }
 
-/// Whether a network of these attributes is one that libvirt gives addresses in.
-pub(crate) fn gives_addresses(definition: &Element) -> bool {
+/// Whether libvirt makes the bridge of a network, and takes it down with it.
+fn has_own_bridge(definition: &Element) -> bool {
     read(definition).get("mode") != Some(&Value::text("bridge"))
+}
+
+/// Whether libvirt gives addresses of IPv4 in a network.
+fn gives_addresses(definition: &Element) -> bool {
+    has_own_bridge(definition) && definition.elements("ip").any(|ip| !write::is_v6(ip))
 }

@@ -5,7 +5,7 @@ use virt::error::Error;
 use virt::network::Network;
 use virt_sys::{VIR_CONNECT_LIST_DOMAINS_ACTIVE, VIR_DOMAIN_AFFECT_LIVE, VIR_DOMAIN_XML_INACTIVE};
 
-use super::{gives_addresses, persistent, write};
+use super::{has_own_bridge, persistent, write};
 use crate::failure::{Absent, Failure, quoted};
 use crate::site::Call;
 use crate::stamp::Note;
@@ -82,7 +82,7 @@ impl Call<'_> {
     /// guests are joined to nothing: libvirt joins them only to a bridge of another name.
     pub(super) fn bring_back(&self, network: Network) -> Result<(), Failure> {
         let (name, definition) = (network.get_name()?, persistent(&network)?);
-        let has_bridge = gives_addresses(&definition) && !network.is_active()?;
+        let has_bridge = has_own_bridge(&definition) && !network.is_active()?;
         let cut_off = if has_bridge { self.cut_off(&name)? } else { Vec::new() };
         if cut_off.is_empty() {
             return self.start_network(network);

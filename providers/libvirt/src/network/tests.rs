@@ -26,6 +26,7 @@ fn what_is_written_is_read_back() {
         r#"{"cidr":{"$cidr":"10.1.0.0/16"},"mode":"routed","gateway":{"$ip":"10.1.0.1"},
         "cidr6":{"$cidr":"fd00::/64"}}"#,
         r#"{"cidr":{"$cidr":"10.1.0.0/30"},"mode":"isolated","gateway":{"$ip":"10.1.0.2"}}"#,
+        r#"{"mode":"isolated"}"#,
     ] {
         assert_eq!(read(&written(json)), fields(json));
     }
@@ -54,7 +55,10 @@ fn nat_hides_guests_by_ipv6_too() {
         (nat.and_then(|nat| nat.get("ipv6").map(str::to_owned)), kept::kept(&definition, false))
     };
     let hidden = r#"{"cidr":{"$cidr":"10.1.0.0/24"},"cidr6":{"$cidr":"fd00::/64"},"mode":"nat"}"#;
-    assert_eq!(nat(hidden), (Some("yes".to_owned()), Vec::new()));
+    let alone = r#"{"cidr":{"$cidr":"fd00::/64"},"mode":"nat"}"#;
+    for hidden in [hidden, alone] {
+        assert_eq!(nat(hidden), (Some("yes".to_owned()), Vec::new()));
+    }
     for other in [
         hidden.replace("nat", "routed"),
         hidden.replace("cidr6", "dhcp").replace("{\"$cidr\":\"fd00::/64\"}", "{}"),

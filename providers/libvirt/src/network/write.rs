@@ -16,10 +16,7 @@ pub(super) fn write(
 ) -> Result<(), Failure> {
     let mode = attributes.text("mode").unwrap_or("nat");
     forward(definition, mode)?;
-    hide6(
-        definition,
-        mode == "nat" && attributes.get("cidr6").is_some_and(|own| *own != Value::None),
-    );
+    hide6(definition, mode == "nat" && has_v6(attributes));
     bridge(definition, uuid, mode, attributes)?;
     let optional = |definition: &mut Element, element: Option<Element>, name: &str| match element {
         Some(element) => definition.put(element),
@@ -39,7 +36,7 @@ pub(super) fn write(
     let rate = attributes.number("max_rate").map(bandwidth);
     optional(definition, rate, "bandwidth");
     if mode != "bridge" {
-        addresses(definition, attributes)?;
+        addresses(definition, mode, attributes)?;
         routes(definition, attributes)?;
     }
     Ok(())
@@ -151,21 +148,36 @@ fn bandwidth(rate: u64) -> Element {
     Element::new("bandwidth").child(way("inbound")).child(way("outbound"))
 }
 
-fn addresses(definition: &mut Element, attributes: &Fields) -> Result<(), Failure> {
-    let Some(Value::Cidr(cidr)) = attributes.get("cidr") else {
-        return Failure::refused("a network needs a cidr");
-    };
-    let gateway = match attributes.get("gateway") {
-        Some(Value::Ip(ip)) => *ip,
-        _ => first(cidr),
-    };
-    if !cidr.contains(&gateway) {
-        return Failure::refused(format!("the gateway {gateway} is not in {cidr}"));
+/// Whether guests have addresses of IPv6 in it.
+pub(super) fn has_v6(attributes: &Fields) -> bool {
+    let is_v6 = |name| matches!(attributes.get(name), Some(Value::Cidr(Cidr::V6(_))));
+    is_v6("cidr") || is_v6("cidr6")
+}
+
+fn addresses(definition: &mut Element, mode: &str, attributes: &Fields) -> Result<(), Failure> {
+    let mut own: Vec<(IpAddr, &Cidr)> = Vec::new();
+    match attributes.get("cidr") {
+        Some(Value::Cidr(cidr)) => {
+            let gateway = match attributes.get("gateway") {
+                Some(Value::Ip(ip)) => *ip,
+                _ => first(cidr),
+            };
+            if !cidr.contains(&gateway) {
+                return Failure::refused(format!("the gateway {gateway} is not in {cidr}"));
+            }
+            own.push((gateway, cidr));
+        }
+        // A wire that only its guests are on.
+        _ if mode == "isolated" => {}
+        _ => return Failure::refused("a network needs a cidr"),
     }
-    put_address(definition, gateway, cidr);
-    match attributes.get("cidr6") {
-        Some(Value::Cidr(cidr)) => put_address(definition, first(cidr), cidr),
-        _ => definition.retain(|own| !(own.name == "ip" && is_v6(own))),
+    if let Some(Value::Cidr(cidr)) = attributes.get("cidr6") {
+        own.push((first(cidr), cidr));
+    }
+    let has = |v6: bool| own.iter().any(|(address, _)| address.is_ipv6() == v6);
+    definition.retain(|ip| ip.name != "ip" || has(is_v6(ip)));
+    for (address, cidr) in own {
+        put_address(definition, address, cidr);
     }
     if let Some(ip) = definition.elements_mut("ip").find(|own| !is_v6(own)) {
         ranges(ip, attributes.map("dhcp"));
