@@ -263,10 +263,22 @@ impl Things {
         let mut names =
             self.names.iter().enumerate().map(|(at, name)| format!("{name}{at}")).cycle();
         let mut next = || names.next().expect("endless");
-        let mut pools = Vec::new();
+        let (mut pools, mut in_files) = (Vec::new(), Vec::new());
         for fields in &self.pools {
             let mut fields = fields.clone();
             fields.insert("capacity", Value::Bytes(1 << 50));
+            fields.insert("path", Value::text("/srv/images"));
+            let source = match fields.text("type") {
+                Some("nfs") => Some("nas:/export"),
+                Some("lvm") => Some("vg0"),
+                Some("rbd") => Some("ceph-1,ceph-2:volumes"),
+                _ => None,
+            };
+            match source {
+                Some(source) => fields.insert("source", Value::text(source)),
+                None => fields.remove("source"),
+            };
+            in_files.push(matches!(fields.text("type"), Some("dir" | "nfs")));
             pools.push(next());
             control.make("pool", &pools[pools.len() - 1], &fields, None).expect("a pool");
         }
@@ -274,6 +286,7 @@ impl Things {
         for fields in &self.images {
             let mut fields = fields.clone();
             fields.insert("digest", Value::text(&format!("sha256:{}", "a1".repeat(32))));
+            fields.insert("source", Value::text("https://images.example/x.qcow2"));
             fields.remove("min_disk");
             fields.remove("min_memory");
             images.push(next());
@@ -290,6 +303,9 @@ impl Things {
             let mut fields = fields.clone();
             fields.insert("size", Value::Bytes((at as u64 + 1) << 33));
             fields.insert("pool", Value::text(&pools[at % pools.len()]));
+            if !in_files[at % pools.len()] {
+                fields.insert("format", Value::text("raw"));
+            }
             if let Some(image) = images.get(at) {
                 fields.insert("image", Value::text(image));
             }
@@ -317,9 +333,12 @@ fn parse(text: &str) -> Value {
 fn network(at: usize, fields: &Fields) -> Fields {
     let mut fields = fields.clone();
     fields.insert("cidr", parse(&format!("10.{at}.0.0/24")));
-    if let Some(vlan) = fields.remove("vlan") {
-        let _ = vlan;
-        fields.insert("vlan", Value::Int(at as i64 + 1));
+    let (vlan, bridge) = (fields.remove("vlan"), fields.remove("bridge"));
+    if fields.text("mode") == Some("bridge") {
+        fields.insert("bridge", bridge.unwrap_or_else(|| Value::text("br0")));
+        if vlan.is_some() {
+            fields.insert("vlan", Value::Int(at as i64 + 1));
+        }
     }
     if fields.get("gateway").is_some() {
         fields.insert("gateway", parse(&format!("10.{at}.0.254")));

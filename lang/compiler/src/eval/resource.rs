@@ -11,6 +11,7 @@ use tcloud_model::{
 };
 use tcloud_syntax::ast::{Expr, ExprKind};
 
+use super::needed::needed;
 use super::state::{InstanceId, State};
 use super::{Eval, Stop};
 use crate::check::habit;
@@ -330,27 +331,9 @@ impl<'p> Eval<'p> {
         let mut missing: Vec<&str> = gathered.missing.iter().map(Name::as_str).collect();
         let mut help = None;
         if info.schema.is_some() {
-            let lacks = |name: &str| gathered.fields.get(name).is_none();
-            match info.word.as_str() {
-                "vm" => {
-                    missing.extend(["vcpus", "memory"].into_iter().filter(|name| lacks(name)));
-                    help = Some("add `flavor = \"SCS-2V-4\"`, or `vcpus = 2` and `memory = 4GiB`");
-                }
-                "network" if lacks("cidr") => {
-                    let mode = gathered.fields.text("mode").unwrap_or_default();
-                    if matches!(mode, "nat" | "routed") {
-                        missing.push("cidr");
-                        help = Some(
-                            "add `cidr = 10.20.0.0/24`; only `isolated` and `bridge` can do without",
-                        );
-                    }
-                }
-                "volume" | "disk" if lacks("size") && lacks("volume") => {
-                    missing.push("size");
-                    help = Some("add `size = 20GiB`, or an image that has `min_disk`");
-                }
-                _ => {}
-            }
+            let needed = needed(info.word.as_str(), &gathered.fields);
+            help = needed.help.filter(|_| missing.is_empty());
+            missing.extend(needed.missing);
         }
         let known = |name: &str| info.attribute(name).is_some();
         missing.retain(|name| !self.was_meant(id, name, known));

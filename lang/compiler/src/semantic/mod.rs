@@ -3,6 +3,7 @@
 
 mod addresses;
 mod attachment;
+mod beside;
 mod facts;
 mod least;
 mod machine;
@@ -11,6 +12,7 @@ mod openings;
 mod overlap;
 mod quota;
 mod sites;
+mod sources;
 mod tenancy;
 mod vlan;
 
@@ -44,6 +46,8 @@ pub(crate) fn check(
         least::check,
         machine::check,
         attachment::check,
+        beside::check,
+        sources::check,
         quota::check,
     ];
     let threads = parallel::threads_for(graph.resources.len());

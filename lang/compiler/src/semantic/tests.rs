@@ -1,6 +1,8 @@
 //! The checks on graphs made by hand. What the text looks like is shown by the pages of the codes,
 //! whose examples are compiled in `tests/pages.rs`.
 
+mod forms;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
