@@ -59,7 +59,7 @@ pub use identity::{Deployment, Digest, Identity, ObjectId, SealKey, Stamp};
 pub use impact::Impact;
 pub use name::Name;
 pub use observed::{
-    Hold, HostFacts, HostObservation, ObservedObject, ObservedState, PoolFacts, Room,
+    Hold, HostFacts, HostObservation, Lack, ObservedObject, ObservedState, PoolFacts, Room,
 };
 pub use operation::{HostTarget, Operation, OperationKind};
 pub use record::{Record, State};

@@ -48,6 +48,24 @@ pub struct HostFacts {
     /// Whether guests, with their volumes, can be moved to it and away from it.
     #[serde(default)]
     pub migrates: bool,
+    /// What it has nothing for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<Lack>,
+}
+
+/// What a host can do for no object of a kind, however much room there is: its version is too old.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lack {
+    /// The kind.
+    pub kind: Name,
+    /// The attribute that asks for it, set to anything but `false`.
+    pub attribute: Name,
+    /// Why not, as a sentence without its full stop: "a VLAN tag on a bridge needs libvirt 11.0.0, and
+    /// this host runs 9.0.0".
+    pub because: String,
+    /// What to write instead.
+    pub help: String,
 }
 
 /// A storage pool of a host.

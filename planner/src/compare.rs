@@ -229,6 +229,7 @@ fn facts() -> HostFacts {
         version: String::new(),
         pools: Vec::new(),
         migrates: true,
+        lacks: Vec::new(),
     }
 }
 

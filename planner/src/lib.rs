@@ -7,8 +7,8 @@
 //! * `select` – which addresses a run is about.
 //! * `same`, `diff` – what differs; `draft`, `decide`, `lifecycle`, `restart`, `silence`, `remember` –
 //!   what follows from it.
-//! * `follow` – what is dragged along; `held` – what must not change now; `consent` – what has to be
-//!   agreed to.
+//! * `follow` – what is dragged along; `held` – what must not change now; `lack` – what a host cannot
+//!   do; `consent` – what has to be agreed to.
 //! * `graph`, `steps` – what to ask of whom, in which order.
 //! * [`guest`] – what each guest notices, and for how long it is down.
 //! * [`reach`], `exposure` – who newly reaches whom.
@@ -35,6 +35,7 @@ mod graph;
 pub mod guest;
 mod held;
 pub mod input;
+mod lack;
 mod layout;
 mod lifecycle;
 mod make;

@@ -17,6 +17,7 @@ use crate::follow::{follow, spread_create_first};
 use crate::guest::guests;
 use crate::held::refuse_held;
 use crate::input::{Goal, Input};
+use crate::lack::refuse_lacking;
 use crate::layout::{Layout, causes, lay_out};
 use crate::plan::{Change, Exposure, Pending, Plan, Usage};
 use crate::refresh::refresh;
@@ -55,6 +56,7 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut decided = decide(input, &mut facts, &layout, &selection, &existing)?;
     follow(input, &facts, &layout, &mut decided);
     refuse_held(input, &facts, &decided)?;
+    refuse_lacking(input, &layout, &decided.drafts)?;
     let mut decisions = decisions(input, &facts, &layout, &decided.drafts);
     let outputs = outputs(input, &layout);
     layout.assigned = Assigned::default();

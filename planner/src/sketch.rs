@@ -55,6 +55,7 @@ pub(crate) fn observed(desired: &DesiredGraph, silent: &[&str]) -> ObservedState
             version: String::new(),
             pools: Vec::new(),
             migrates: true,
+            lacks: Vec::new(),
         };
         let silent = silent.contains(&host.name().as_str());
         HostObservation {

@@ -340,6 +340,7 @@ impl ConfiguredProvider for Connected {
                 version: "scripted".to_owned(),
                 pools: Vec::new(),
                 migrates: true,
+                lacks: Vec::new(),
             }),
             objects: objects.into_values().rev().collect(),
             problems: inner.problems.clone(),

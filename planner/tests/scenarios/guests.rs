@@ -1,11 +1,11 @@
 //! What changes do to running guests: power cycles, disks and networks made anew, migrations.
 
-use tcloud_model::{Impact, OperationKind, Value};
+use tcloud_model::{Impact, Lack, OperationKind, Value};
 use tcloud_planner::Wishes;
 use tcloud_planner::plan::{Action, Plan, Reason};
 
 use crate::text::address;
-use crate::world::{World, assert_order, lines, step_names, wishes};
+use crate::world::{SITE, World, assert_order, lines, step_names, wishes};
 
 const NET: &str = "tenant.t.network.n cidr=10.0.0.0/24\n";
 
@@ -231,6 +231,36 @@ fn a_guest_is_not_moved_by_hosts_that_cannot_move_guests() {
     }
     world.fixed.clear();
     world.up(&at("h2"));
+}
+
+#[test]
+fn what_a_host_has_nothing_for_is_refused_before_anything_runs() {
+    let lack = |kind: &str, attribute: &str| Lack {
+        kind: kind.into(),
+        attribute: attribute.into(),
+        because: "it is too old".to_owned(),
+        help: "do without".to_owned(),
+    };
+    let text = |net: &str, disk: &str| {
+        format!(
+            "tenant.t.network.n cidr=10.0.0.0/24 mode=bridge bridge=br0 {net}\n\
+             tenant.t.vm.a.disk.root size=1GiB {disk}\n"
+        ) + &vm("vcpus=1 disk.root.volume=@tenant.t.vm.a.disk.root")
+    };
+    let (plain, both) = (text("", "encrypted=false"), text("vlan=7", "encrypted=true"));
+    let tagged = text("vlan=7", "encrypted=false");
+    let mut world = World::new(SITE);
+    world.lacks = vec![lack("network", "vlan"), lack("disk", "encrypted")];
+    let no_tag = "E0915 `vlan` of tenant.t.network.n cannot be had: it is too old";
+    let no_key = "E0915 `encrypted` of tenant.t.vm.a.disk.root cannot be had: it is too old";
+    assert_eq!(world.refuses(&both), [no_tag, no_key]);
+    world.up(&plain);
+    assert_eq!(world.refuses(&tagged), [no_tag]);
+    let lacks = std::mem::take(&mut world.lacks);
+    world.up(&tagged);
+    world.lacks = lacks;
+    assert!(world.plan(&tagged).is_empty(), "what runs so already is left as it is");
+    world.up(&plain);
 }
 
 #[test]

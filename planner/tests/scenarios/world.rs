@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tcloud_model::{
     Address, AttrPath, Catalog, Deployment, Diagnostic, Fields, HostFacts, HostObservation, Impact,
-    Name, ObservedObject, ObservedState, Operation, OperationKind, PathStep, State, Timestamp,
-    Value,
+    Lack, Name, ObservedObject, ObservedState, Operation, OperationKind, PathStep, State,
+    Timestamp, Value,
 };
 use tcloud_planner::plan::{Action, Expectation, Step, StepId};
 use tcloud_planner::{Goal, Input, Plan, Wishes, crowded, doubts, plan};
@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) problems: Vec<String>,
     /// Hosts that cannot move guests.
     pub(crate) fixed: BTreeSet<Address>,
+    /// What no host can do.
+    pub(crate) lacks: Vec<Lack>,
     /// What time it is.
     pub(crate) now: Timestamp,
 }
@@ -72,6 +74,7 @@ impl World {
             silent: BTreeSet::new(),
             problems: Vec::new(),
             fixed: BTreeSet::new(),
+            lacks: Vec::new(),
             now: Timestamp::UNIX_EPOCH,
         }
     }
@@ -96,6 +99,7 @@ impl World {
                 version: "test".to_owned(),
                 pools: Vec::new(),
                 migrates: !self.fixed.contains(&host),
+                lacks: self.lacks.clone(),
             };
             let own = self.objects.iter().filter(|(place, _)| place.0 == host);
             HostObservation {

@@ -489,12 +489,15 @@ fn facts(connect: &Connect, site: &Site) -> Result<HostFacts, Failure> {
         });
     }
     pools.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut lacks = volume::lacks();
+    lacks.extend(network::lack(&site.host, connect.get_lib_version()?));
     Ok(HostFacts {
         vcpus: node.cpus,
         memory: node.memory * 1024,
         version: version(connect, site)?,
         pools,
         migrates: false,
+        lacks,
     })
 }
 

@@ -110,6 +110,7 @@ impl Host<'_> {
             version: VERSION.to_owned(),
             pools: storage::pools(self.file, self.script)?,
             migrates: true,
+            lacks: Vec::new(),
         })
     }
 

@@ -50,6 +50,7 @@ impl Hypervisors {
             version: "simulated".to_owned(),
             pools: Vec::new(),
             migrates: true,
+            lacks: Vec::new(),
         };
         HostObservation {
             host: host.clone(),

@@ -20,7 +20,7 @@ mod tests;
 
 use tcloud_model::kinds::STOPPED;
 use tcloud_model::{
-    AttrPath, Fields, Name, ObservedObject, Operation, OperationKind, Stamp, Value,
+    Address, AttrPath, Fields, Lack, Name, ObservedObject, Operation, OperationKind, Stamp, Value,
 };
 use uuid::Uuid;
 use virt::network::Network;
@@ -30,6 +30,7 @@ use virt_sys::{
     VIR_NETWORK_UPDATE_COMMAND_DELETE, VIR_NETWORK_XML_INACTIVE,
 };
 
+use crate::connection::dotted;
 use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
 use crate::shown::shown;
@@ -43,6 +44,9 @@ use write::write;
 
 /// VLANs of guests on a Linux bridge are known from this version on.
 const VLAN: u32 = 11_000_000;
+/// What that is, and what to do without.
+const TAG: &str = "a VLAN tag on a bridge";
+const UNTAGGED: &str = "use a bridge that is in the VLAN itself";
 /// Guests are hidden by IPv6 from this version on.
 const HIDES6: u32 = 6_005_000;
 
@@ -178,7 +182,7 @@ impl Call<'_> {
         let hides6 =
             attributes.text("mode").is_none_or(|mode| mode == "nat") && write::has_v6(attributes);
         let (needed, what, instead) = if attributes.number("vlan").is_some() {
-            (VLAN, "a VLAN tag on a bridge", "use a bridge that is in the VLAN itself")
+            (VLAN, TAG, UNTAGGED)
         } else if hides6 {
             (HIDES6, "hiding guests with IPv6 (mode nat)", "leave out cidr6, or route the network")
         } else {
@@ -188,13 +192,8 @@ impl Call<'_> {
         if version >= needed {
             return Ok(());
         }
-        let dotted = crate::connection::dotted;
-        Failure::refused(format!(
-            "{what} needs libvirt {}, and {} runs {}: {instead}",
-            dotted(needed),
-            self.site.host,
-            dotted(version)
-        ))
+        let because = too_old(what, needed, &self.site.host, version);
+        Failure::refused(format!("{because}: {instead}"))
     }
 
     /// Changes a network in place, without touching what its guests need.
@@ -307,6 +306,21 @@ impl Definitions {
         let autostart = live.is_some() || network.get_autostart().or_absent()? == Some(true);
         Ok(Some(Definitions { persistent: Element::parse(&persistent)?, live, autostart }))
     }
+}
+
+/// What a host with this version of libvirt cannot do for any network.
+pub(crate) fn lack(host: &Address, version: u32) -> Option<Lack> {
+    (version < VLAN).then(|| Lack {
+        kind: Name::new("network"),
+        attribute: Name::new("vlan"),
+        because: too_old(TAG, VLAN, host, version),
+        help: UNTAGGED.to_owned(),
+    })
+}
+
+/// Why a host has not what only newer ones have.
+fn too_old(what: &str, needed: u32, host: &Address, version: u32) -> String {
+    format!("{what} needs libvirt {}, and {host} runs {}", dotted(needed), dotted(version))
 }
 
 fn persistent(network: &Network) -> Result<Element, Failure> {

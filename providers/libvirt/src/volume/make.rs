@@ -1,6 +1,6 @@
 //! Making volumes: empty ones, copies of images; and growing them.
 
-use tcloud_model::{AttrPath, Fields, Operation, Stamp, Value};
+use tcloud_model::{AttrPath, Fields, Lack, Name, Operation, Stamp, Value};
 use virt::domain::Domain;
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
@@ -17,6 +17,21 @@ use crate::xml::Element;
 
 /// What libvirt cannot remember about a volume, or must not be believed about it.
 const KEPT: [&str; 5] = ["class", "encrypted", "format", "image", "size"];
+
+/// Why no volume is encrypted, and what to do instead.
+const UNENCRYPTED: &str = "libvirt would keep the key on the same host";
+const INSTEAD: &str = "encrypt the disks below the pool, or in the guest";
+
+/// What no host does for volumes.
+pub(crate) fn lacks() -> Vec<Lack> {
+    let lack = |kind| Lack {
+        kind: Name::new(kind),
+        attribute: Name::new("encrypted"),
+        because: UNENCRYPTED.to_owned(),
+        help: INSTEAD.to_owned(),
+    };
+    ["volume", "disk"].map(lack).to_vec()
+}
 
 impl Call<'_> {
     /// Makes a volume, or makes one of ours what it should be. A new one is given back as it is.
@@ -77,8 +92,7 @@ impl Call<'_> {
         let own = &operation.object.address;
         if attributes.flag("encrypted") == Some(true) {
             return Failure::refused(format!(
-                "{own} cannot be encrypted: libvirt would keep the key on the same host; encrypt \
-                 the disks below the pool, or in the guest"
+                "{own} cannot be encrypted: {UNENCRYPTED}; {INSTEAD}"
             ));
         }
         let kind = Element::parse(&pool.get_xml_desc(0)?)?;

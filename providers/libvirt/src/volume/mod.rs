@@ -18,7 +18,7 @@ use crate::site::Call;
 use crate::stamp::{self, Note, Place, Sealed};
 
 pub(crate) use find::{Found, of_key};
-pub(crate) use make::definition;
+pub(crate) use make::{definition, lacks};
 pub(crate) use read::{Home, left, observed, probed_format, remembered};
 
 impl Call<'_> {
