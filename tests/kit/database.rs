@@ -60,12 +60,16 @@ impl Database {
     /// When it does not obey.
     pub fn tell(&self, word: &str) {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, input, output) = &mut *keeper;
+        let (script, input, output) = &mut *keeper;
         let input = input.as_mut().expect("it is piped");
         writeln!(input, "{word}").expect("the script listens");
         let mut said = String::new();
         output.read_line(&mut said).expect("the script answers");
-        assert_eq!(said.trim(), word, "the database obeys");
+        let mut why = String::new();
+        if let Some(errors) = script.stderr.as_mut().filter(|_| said.is_empty()) {
+            errors.read_to_string(&mut why).expect("its last words");
+        }
+        assert_eq!(said.trim(), word, "the database obeys: {why}");
     }
 
     /// The directory with `root.crt`, which signed the server's certificate, and `stranger.crt`.
