@@ -1,6 +1,7 @@
 //! An object as a block: what differs from the defaults, in the order of the reference. What no
 //! block can say is told, and its differences are left alone.
 
+use tcloud_model::kinds::needed;
 use tcloud_model::{AttrPath, Attribute, Block, Fields, Name, ObservedObject, Schema, Type, Value};
 use tcloud_syntax::ast::BlockForm;
 use tcloud_syntax::compose::Part;
@@ -64,20 +65,8 @@ impl Writer<'_> {
                 fields.insert("running", Value::Bool(false));
             }
         }
-        if schema.kind == "network" && fields.get("cidr").is_none() {
-            let mode = fields.text("mode").unwrap_or("nat");
-            if self.strict && matches!(mode, "nat" | "routed") {
-                return Err("its addresses (`cidr`) are not known".to_owned());
-            }
-        }
-        let needed: &[&str] = match schema.kind.as_str() {
-            "vm" => &["vcpus", "memory"],
-            "volume" => &["size"],
-            _ => &[],
-        };
-        let missing =
-            needed.iter().find(|name| matches!(fields.get(name), None | Some(Value::None)));
-        if let Some(missing) = missing.filter(|_| self.strict) {
+        let needed = needed(&schema.kind, &fields);
+        if let Some(missing) = needed.missing.first().filter(|_| self.strict) {
             return Err(format!("its `{missing}` is not known"));
         }
         let mut body = Vec::new();

@@ -485,6 +485,24 @@ fn what_stays_somebody_elses_is_only_referred_to() {
     assert!(again.err.contains("the text adopts vm \"web\""), "{}", again.err);
 }
 
+/// A network on a card of its host has no bridge, and the language no word for it.
+#[test]
+fn what_cannot_be_declared_is_left_and_the_rest_is_taken() {
+    let project = begun();
+    let mut control = control(&project, "kvm1");
+    make(&mut control, "network", "macvtap", &[("mode", Value::text("bridge"))]);
+    make(&mut control, "pool", "odd", &[("type", Value::text("nfs")), ("path", Value::text("/n"))]);
+    let adopted = project.ended(&["adopt", "kvm1", "--stdout"]);
+    assert_eq!(adopted.code, Some(0), "{}\n{}", adopted.out, adopted.err);
+    let said = adopted.out + &adopted.err;
+    for (name, missing) in [("macvtap", "bridge"), ("odd", "source")] {
+        let line = said.lines().find(|line| line.contains(&format!("\"{name}\"")));
+        let line = line.unwrap_or_else(|| panic!("nothing about {name}: {said}"));
+        assert!(line.contains(&format!("its `{missing}` is not known")), "{line}");
+    }
+    assert!(said.contains("vm web {") && said.contains("vm other {"), "{said}");
+}
+
 #[test]
 fn a_network_of_several_hosts_is_declared_once() {
     let project = begun();

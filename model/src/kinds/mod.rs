@@ -3,6 +3,7 @@
 //! (`qemuDomainChangeNet`, `qemuDomainDiskChangeSupported`, `virNetworkUpdate`), and tests hold
 //! every provider to them.
 
+mod needed;
 mod network;
 mod site;
 mod storage;
@@ -12,6 +13,7 @@ mod vm;
 use crate::schema::{Attribute, Block, Role, Schema};
 use crate::{Impact, Name, Type, Value};
 
+pub use needed::{Needed, needed};
 pub use vm::{ATTACHMENT, MEMORY_STEP, needs_slot};
 
 /// All core kinds.

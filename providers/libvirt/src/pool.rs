@@ -343,11 +343,15 @@ fn read(definition: &Element) -> Fields {
     match *kind {
         "nfs" => {
             let source = format!("{}:{}", attribute("host", "name"), attribute("dir", "path"));
-            fields.insert("source", Value::text(&source));
+            if export(&source).is_some() {
+                fields.insert("source", Value::text(&source));
+            }
         }
         "lvm" => {
             let group = text("source/name");
-            fields.insert("source", Value::text(&group));
+            if is_group(&group) {
+                fields.insert("source", Value::text(&group));
+            }
             if path.as_deref() == Some(&format!("/dev/{group}")) {
                 return fields;
             }
@@ -356,7 +360,9 @@ fn read(definition: &Element) -> Fields {
             let hosts = source.map(|own| own.elements("host").filter_map(|host| host.get("name")));
             let hosts: Vec<&str> = hosts.into_iter().flatten().collect();
             let source = format!("{}:{}", hosts.join(","), text("source/name"));
-            fields.insert("source", Value::text(&source));
+            if !hosts.is_empty() {
+                fields.insert("source", Value::text(&source));
+            }
         }
         _ => {}
     }

@@ -9,7 +9,7 @@
 //! * `attribute` – an attribute of a resource, with `defaults`, the schema's default and what is
 //!   derived (`derive`).
 //! * `fit` – whether a value is of a type, and what to say if not.
-//! * `resource` – a finished resource for the desired graph; `needed` – what it cannot do without.
+//! * `resource` – a finished resource for the desired graph.
 
 mod attribute;
 mod call;
@@ -20,7 +20,6 @@ mod derive;
 mod expand;
 mod expr;
 pub(crate) mod fit;
-mod needed;
 mod path;
 mod resource;
 mod state;

@@ -4,14 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tcloud_model::diagnostic::nearest;
-use tcloud_model::kinds::ATTACHMENT;
+use tcloud_model::kinds::{ATTACHMENT, needed};
 use tcloud_model::{
     Address, AttrPath, Attribute, DesiredResource, Diagnostic, Fields, Forgotten, Lifecycle, Moved,
     Name, Role, Span, Value, codes,
 };
 use tcloud_syntax::ast::{Expr, ExprKind};
 
-use super::needed::needed;
 use super::state::{InstanceId, State};
 use super::{Eval, Stop};
 use crate::check::habit;

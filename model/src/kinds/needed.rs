@@ -1,26 +1,32 @@
 //! What a resource cannot do without because of what else it says, or does not say.
 
-use tcloud_model::Fields;
+use crate::{Fields, Value};
 
-/// Attributes that are missing, and what to write for the first of them.
+/// Attributes that are missing.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Needed {
-    pub(super) missing: Vec<&'static str>,
-    pub(super) help: Option<&'static str>,
+pub struct Needed {
+    /// Their names.
+    pub missing: Vec<&'static str>,
+    /// What to write for the first of them.
+    pub help: Option<&'static str>,
 }
 
 impl Needed {
     /// Notes an attribute if it is not there.
     fn need(&mut self, fields: &Fields, name: &'static str, help: &'static str) {
-        if fields.get(name).is_none() {
+        if lacks(fields, name) {
             self.help = self.help.or(Some(help));
             self.missing.push(name);
         }
     }
 }
 
+fn lacks(fields: &Fields, name: &str) -> bool {
+    matches!(fields.get(name), None | Some(Value::None))
+}
+
 /// What a resource of a kind lacks beside what its schema requires.
-pub(super) fn needed(kind: &str, fields: &Fields) -> Needed {
+pub fn needed(kind: &str, fields: &Fields) -> Needed {
     let mut needed = Needed::default();
     match kind {
         "vm" => {
@@ -43,7 +49,7 @@ pub(super) fn needed(kind: &str, fields: &Fields) -> Needed {
             };
             needed.need(fields, "source", source);
         }
-        "volume" | "disk" if fields.get("volume").is_none() => {
+        "volume" | "disk" if lacks(fields, "volume") => {
             needed.need(fields, "size", "add `size = 20GiB`, or an image that has `min_disk`");
         }
         _ => {}
@@ -54,11 +60,11 @@ pub(super) fn needed(kind: &str, fields: &Fields) -> Needed {
 /// In the modes that have a router, guests need addresses that it knows; and what a network gives
 /// its guests lies in it.
 fn network(fields: &Fields, needed: &mut Needed) {
-    let mode = fields.text("mode").unwrap_or_default();
+    let mode = fields.text("mode").unwrap_or("nat");
     if matches!(mode, "nat" | "routed") {
         let help = "add `cidr = 10.20.0.0/24`; only `isolated` and `bridge` can do without";
         needed.need(fields, "cidr", help);
-    } else if ["dhcp", "gateway", "route"].iter().any(|name| fields.get(name).is_some()) {
+    } else if ["dhcp", "gateway", "route"].iter().any(|name| !lacks(fields, name)) {
         let help = "add `cidr = 10.20.0.0/24`: what it gives its guests lies there";
         needed.need(fields, "cidr", help);
     }
@@ -69,8 +75,6 @@ fn network(fields: &Fields, needed: &mut Needed) {
 
 #[cfg(test)]
 mod tests {
-    use tcloud_model::Value;
-
     use super::*;
 
     #[test]
