@@ -1,6 +1,6 @@
 //! What a host can do for nobody. A plan that asks for it is refused: the apply would be, in its middle.
 
-use tcloud_model::{AttrPath, Diagnostic, Lack, Value, codes};
+use tcloud_model::{Address, AttrPath, ByAddress, Diagnostic, Lack, Value, codes};
 
 use crate::draft::Draft;
 use crate::input::Input;
@@ -16,16 +16,19 @@ pub(crate) fn refuse_lacking(
     layout: &Layout<'_>,
     drafts: &[Draft],
 ) -> Result<(), Vec<Diagnostic>> {
+    let hosts =
+        input.observed.hosts.iter().filter_map(|own| Some((&own.host, own.facts.as_ref()?)));
+    let lacking: ByAddress<&Address, &[Lack]> = hosts
+        .filter(|(_, facts)| !facts.lacks.is_empty())
+        .map(|(host, facts)| (host, &facts.lacks[..]))
+        .collect();
     let mut problems = Vec::new();
-    for host in &input.observed.hosts {
-        let lacks = host.facts.iter().flat_map(|facts| &facts.lacks);
-        for lack in lacks {
-            let there = |draft: &&Draft| draft.object.host == host.host && draft.stays();
-            for draft in drafts.iter().filter(there).filter(|draft| *draft.kind() == lack.kind) {
-                let wanted = layout.wanted.get(&draft.object.address);
-                let asking = wanted.filter(|wanted| asks(draft, wanted, lack));
-                problems.extend(asking.map(|wanted| refusal(input, draft, wanted, lack)));
-            }
+    for draft in drafts.iter().filter(|draft| draft.stays() && !lacking.is_empty()) {
+        let lacks = lacking.get(&draft.object.host).copied().unwrap_or_default();
+        for lack in lacks.iter().filter(|lack| lack.kind == *draft.kind()) {
+            let wanted = layout.wanted.get(&draft.object.address);
+            let asking = wanted.filter(|wanted| asks(draft, wanted, lack));
+            problems.extend(asking.map(|wanted| refusal(input, draft, wanted, lack)));
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems) }

@@ -10,7 +10,7 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Diagnostic>) {
         found.extend(bridged(facts, network));
         found.extend(family(facts, network));
     }
-    for storage in &facts.storage {
+    for storage in facts.storage.iter().filter(|own| !own.resource.lifecycle.existing) {
         found.extend(in_files(facts, storage.resource));
     }
 }
