@@ -4,6 +4,53 @@ use super::{MIB, schema, stopped, unfinished};
 use crate::schema::{Attribute, Cost, Role, Schema};
 use crate::{Impact, Type, Value};
 
+/// What the `source` of a pool says, by the pool's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolSource<'a> {
+    /// `nfs`: a server and the absolute path of its directory.
+    Export {
+        /// Its name or address.
+        server: &'a str,
+        /// Where it is there.
+        directory: &'a str,
+    },
+    /// `lvm`: a volume group.
+    Group(&'a str),
+    /// `rbd`: monitors, with commas between them, and Ceph's pool.
+    Ceph {
+        /// Their names or addresses.
+        monitors: &'a str,
+        /// Its name there.
+        pool: &'a str,
+    },
+}
+
+impl<'a> PoolSource<'a> {
+    /// Reads it; `None` where the text is none of a pool of this type.
+    pub fn parse(kind: &str, text: &'a str) -> Option<PoolSource<'a>> {
+        let is_host = |host: &str| !host.is_empty() && !host.starts_with('-');
+        match kind {
+            "nfs" => {
+                // An address of IPv6 has colons of its own.
+                let at = text.find(":/")?;
+                let (server, directory) = (&text[..at], &text[at + 1..]);
+                is_host(server).then_some(PoolSource::Export { server, directory })
+            }
+            "lvm" => {
+                let fits = |c: char| c.is_ascii_alphanumeric() || "_.+-".contains(c);
+                let right = !text.is_empty() && !text.starts_with(['-', '.']);
+                (right && text.chars().all(fits)).then_some(PoolSource::Group(text))
+            }
+            "rbd" => {
+                let (monitors, pool) = text.rsplit_once(':')?;
+                let right = !pool.is_empty() && monitors.split(',').all(is_host);
+                right.then_some(PoolSource::Ceph { monitors, pool })
+            }
+            _ => None,
+        }
+    }
+}
+
 pub(super) fn pool() -> Schema {
     schema("pool", Role::PerHost,
         "Storage of a site that volumes are cut from.\n\n\

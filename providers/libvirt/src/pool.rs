@@ -1,7 +1,7 @@
 //! Storage pools. What is in a pool is never deleted with it: it is stopped and forgotten, and only
 //! once our volumes are gone.
 
-use tcloud_model::kinds::STOPPED;
+use tcloud_model::kinds::{PoolSource, STOPPED};
 use tcloud_model::{Fields, Name, ObservedObject, Operation, OperationKind, Stamp, Value};
 use uuid::Uuid;
 use virt::storage_pool::StoragePool;
@@ -249,7 +249,8 @@ fn write(name: &str, uuid: Uuid, attributes: &Fields) -> Result<Element, Failure
     let Some(word) = word else {
         return Failure::refused(format!("there is no pool of type {}", quoted(kind)));
     };
-    let (path, source) = (attributes.text("path"), attributes.text("source"));
+    let path = attributes.text("path");
+    let source = attributes.text("source").and_then(|text| PoolSource::parse(kind, text));
     let missing = |what: &str| Failure::refused(format!("a pool of type {kind} needs {what}"));
     let from = Element::new("source");
     let (from, target) = match kind {
@@ -259,17 +260,17 @@ fn write(name: &str, uuid: Uuid, attributes: &Fields) -> Result<Element, Failure
         },
         "nfs" => {
             let Some(path) = path else { return missing("a path") };
-            let Some((host, directory)) = source.and_then(export) else {
+            let Some(PoolSource::Export { server, directory }) = source else {
                 return missing("a source such as \"server:/export\"");
             };
             let from = from
-                .child(Element::new("host").attr("name", host))
+                .child(Element::new("host").attr("name", server))
                 .child(Element::new("dir").attr("path", directory))
                 .child(Element::new("format").attr("type", "nfs"));
             (Some(from), Some(path.to_owned()))
         }
         "lvm" => {
-            let Some(group) = source.filter(|group| is_group(group)) else {
+            let Some(PoolSource::Group(group)) = source else {
                 return missing("the name of a volume group as its source");
             };
             let from = from
@@ -278,11 +279,11 @@ fn write(name: &str, uuid: Uuid, attributes: &Fields) -> Result<Element, Failure
             (Some(from), Some(path.map_or_else(|| format!("/dev/{group}"), str::to_owned)))
         }
         _ => {
-            let Some((monitors, ceph)) = source.and_then(|source| source.rsplit_once(':')) else {
+            let Some(PoolSource::Ceph { monitors, pool }) = source else {
                 return missing("a source such as \"monitor-1,monitor-2:pool\"");
             };
             let hosts = monitors.split(',').map(|host| Element::new("host").attr("name", host));
-            (Some(from.with(hosts).child(Element::new("name").text(ceph))), None)
+            (Some(from.with(hosts).child(Element::new("name").text(pool))), None)
         }
     };
     if let Some(path) = &target
@@ -302,18 +303,6 @@ fn write(name: &str, uuid: Uuid, attributes: &Fields) -> Result<Element, Failure
 /// Our types of pool and libvirt's.
 const TYPES: [(&str, &str); 4] =
     [("dir", "dir"), ("nfs", "netfs"), ("lvm", "logical"), ("rbd", "rbd")];
-
-/// The server and the directory of an NFS export.
-fn export(source: &str) -> Option<(&str, &str)> {
-    let (host, directory) = source.split_once(":/")?;
-    let directory = &source[source.len() - directory.len() - 1..];
-    (!host.is_empty() && !host.starts_with('-')).then_some((host, directory))
-}
-
-fn is_group(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '+' | '-');
-    !name.is_empty() && !name.starts_with(['-', '.']) && name.chars().all(fits)
-}
 
 /// Where a pool is and what it is made of cannot change under the volumes in it.
 fn check_same(definition: &Element, attributes: &Fields) -> Result<(), Failure> {
@@ -340,31 +329,22 @@ fn read(definition: &Element) -> Fields {
         let element = source.and_then(|source| source.find(element));
         element.and_then(|element| element.get(name)).unwrap_or_default()
     };
-    match *kind {
-        "nfs" => {
-            let source = format!("{}:{}", attribute("host", "name"), attribute("dir", "path"));
-            if export(&source).is_some() {
-                fields.insert("source", Value::text(&source));
-            }
-        }
-        "lvm" => {
-            let group = text("source/name");
-            if is_group(&group) {
-                fields.insert("source", Value::text(&group));
-            }
-            if path.as_deref() == Some(&format!("/dev/{group}")) {
-                return fields;
-            }
-        }
+    let from = match *kind {
+        "nfs" => format!("{}:{}", attribute("host", "name"), attribute("dir", "path")),
+        "lvm" => text("source/name"),
         "rbd" => {
             let hosts = source.map(|own| own.elements("host").filter_map(|host| host.get("name")));
             let hosts: Vec<&str> = hosts.into_iter().flatten().collect();
-            let source = format!("{}:{}", hosts.join(","), text("source/name"));
-            if !hosts.is_empty() {
-                fields.insert("source", Value::text(&source));
-            }
+            format!("{}:{}", hosts.join(","), text("source/name"))
         }
-        _ => {}
+        _ => String::new(),
+    };
+    if PoolSource::parse(kind, &from).is_some() {
+        fields.insert("source", Value::text(&from));
+    }
+    // Where nothing else is said, a volume group is there.
+    if *kind == "lvm" && path.as_deref() == Some(&format!("/dev/{from}")) {
+        return fields;
     }
     if let Some(path) = path {
         fields.insert("path", Value::text(&path));

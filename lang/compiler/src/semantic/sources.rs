@@ -1,5 +1,6 @@
 //! Where pools and images lie and come from. Every provider takes these forms, and nothing else.
 
+use tcloud_model::kinds::PoolSource;
 use tcloud_model::{DesiredResource, Diagnostic, Value, codes};
 
 use super::facts::Facts;
@@ -30,26 +31,13 @@ fn pool_path(facts: &Facts<'_>, pool: &DesiredResource) -> Option<Diagnostic> {
 fn pool_source(facts: &Facts<'_>, pool: &DesiredResource) -> Option<Diagnostic> {
     let source = pool.attributes.text("source")?;
     let kind = pool.attributes.text("type")?;
-    let fits = |c: char| c.is_ascii_alphanumeric() || "_.+-".contains(c);
-    let is_host = |host: &str| !host.is_empty() && !host.starts_with('-');
-    let (right, example) = match kind {
-        "nfs" => {
-            let host = source.split_once(":/").map(|(host, _)| host);
-            (host.is_some_and(is_host), "`server:/export`, the server and its directory")
-        }
-        "lvm" => {
-            let group = !source.is_empty() && !source.starts_with(['-', '.']);
-            (group && source.chars().all(fits), "the name of the volume group, such as `vg0`")
-        }
-        "rbd" => {
-            let right = source.rsplit_once(':').is_some_and(|(monitors, pool)| {
-                !pool.is_empty() && monitors.split(',').all(is_host)
-            });
-            (right, "`monitor-1,monitor-2:pool`, Ceph's monitors and its pool")
-        }
+    let form = match kind {
+        "nfs" => "`server:/export`, the server and its directory",
+        "lvm" => "the name of the volume group, such as `vg0`",
+        "rbd" => "`monitor-1,monitor-2:pool`, Ceph's monitors and its pool",
         _ => return None,
     };
-    if right {
+    if PoolSource::parse(kind, source).is_some() {
         return None;
     }
     let name = pool.address.last_name();
@@ -57,7 +45,7 @@ fn pool_source(facts: &Facts<'_>, pool: &DesiredResource) -> Option<Diagnostic> 
     Some(
         malformed(facts, pool, "source", message)
             .label("not of this form")
-            .help(format!("write {example}")),
+            .help(format!("write {form}")),
     )
 }
 

@@ -18,6 +18,7 @@ fn images_and_pools_are_where_every_provider_finds_them() {
         ("dir", "srv/p", "", Some(format!("E0232 site.m.pool.p.path: {relative}"))),
         ("dir", "/srv/../etc", "", Some(format!("E0232 site.m.pool.p.path: {relative}"))),
         ("nfs", "/srv/p", "nas:/export", None),
+        ("nfs", "/srv/p", "[fd00::1]:/export", None),
         ("nfs", "/srv/p", "nas", Some(from("nfs", "nas"))),
         ("nfs", "/srv/p", "-o:/export", Some(from("nfs", "-o:/export"))),
         ("lvm", "/dev/vg0", "vg0", None),
