@@ -44,9 +44,13 @@ use crate::terminal::Terminal;
 /// even in a build without optimisation.
 const STACK: usize = 64 << 20;
 
+#[global_allocator]
+static ALLOCATOR: tcloud_allocator::MiMalloc = tcloud_allocator::ALLOCATOR;
+
 /// Even the command line is read on the thread that does the work: memory that a thread gives back
 /// serves that thread alone.
 fn main() -> ExitCode {
+    tcloud_allocator::give_back();
     let worker = std::thread::Builder::new().stack_size(STACK).spawn(work);
     match worker.map(std::thread::JoinHandle::join) {
         Ok(Ok(exit)) => exit,
