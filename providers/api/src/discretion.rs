@@ -6,21 +6,37 @@ use std::sync::Arc;
 
 use tcloud_model::{Attribute, Block, Catalog, Fields, Name, ObservedObject, Schema, Type, Value};
 
-/// The kinds that have something that may be a secret.
-pub struct Discretion(BTreeMap<Name, Arc<Schema>>);
+/// The kinds that have something that may be a secret, and where it stands in them.
+pub struct Discretion(BTreeMap<Name, Places>);
+
+/// Where secrets may stand in the attributes of a resource or of a block. It is asked for every
+/// object of a host, so that what has none is left out beforehand.
+struct Places {
+    attributes: Vec<(Name, Type)>,
+    blocks: Vec<(Name, Blocks)>,
+}
+
+/// The blocks of one name.
+struct Blocks {
+    labelled: bool,
+    inside: Places,
+}
 
 impl Discretion {
     /// What these kinds may hold.
     pub fn new(catalog: &Catalog) -> Discretion {
-        let kinds = catalog.iter().filter(|schema| holds(&schema.attributes, &schema.blocks));
-        Discretion(kinds.map(|schema| (schema.kind.clone(), Arc::clone(schema))).collect())
+        let places = |schema: &Arc<Schema>| {
+            let places = Places::of(&schema.attributes, &schema.blocks)?;
+            Some((schema.kind.clone(), places))
+        };
+        Discretion(catalog.iter().filter_map(places).collect())
     }
 
     /// The object without what may be a secret, as if it could not be read.
     pub fn object(&self, mut object: ObservedObject) -> ObservedObject {
-        if let Some(schema) = self.0.get(&object.kind) {
+        if let Some(places) = self.0.get(&object.kind) {
             for fields in [&mut object.attributes, &mut object.pending] {
-                if let Some(less) = without(&schema.attributes, &schema.blocks, fields) {
+                if let Some(less) = places.without(fields) {
                     *fields = Arc::new(less);
                 }
             }
@@ -29,29 +45,41 @@ impl Discretion {
     }
 }
 
-fn holds(attributes: &[Attribute], blocks: &[Block]) -> bool {
-    attributes.iter().any(|attribute| attribute.ty.may_be_secret())
-        || blocks.iter().any(|block| holds(&block.attributes, &block.blocks))
-}
+impl Places {
+    /// Where secrets may stand here, if anywhere.
+    fn of(attributes: &[Attribute], blocks: &[Block]) -> Option<Places> {
+        let attributes: Vec<_> = attributes
+            .iter()
+            .filter(|attribute| attribute.ty.may_be_secret())
+            .map(|attribute| (attribute.name.clone(), attribute.ty.clone()))
+            .collect();
+        let inside = |block: &Block| {
+            let inside = Places::of(&block.attributes, &block.blocks)?;
+            Some((block.name.clone(), Blocks { labelled: block.labelled, inside }))
+        };
+        let blocks: Vec<_> = blocks.iter().filter_map(inside).collect();
+        (!attributes.is_empty() || !blocks.is_empty()).then_some(Places { attributes, blocks })
+    }
 
-/// The fields without what may be a secret; `None` when nothing is.
-fn without(attributes: &[Attribute], blocks: &[Block], fields: &Fields) -> Option<Fields> {
-    let mut less = None;
-    for attribute in attributes.iter().filter(|attribute| attribute.ty.may_be_secret()) {
-        if fields.get(&attribute.name).is_some_and(|value| reveals(&attribute.ty, value)) {
-            less.get_or_insert_with(|| fields.clone()).remove(&attribute.name);
+    /// The fields without what may be a secret; `None` when nothing is.
+    fn without(&self, fields: &Fields) -> Option<Fields> {
+        let mut less = None;
+        for (name, ty) in &self.attributes {
+            if fields.get(name).is_some_and(|value| reveals(ty, value)) {
+                less.get_or_insert_with(|| fields.clone()).remove(name);
+            }
         }
-    }
-    for block in blocks.iter().filter(|block| holds(&block.attributes, &block.blocks)) {
-        let Some(Value::Map(inner)) = fields.get(&block.name) else { continue };
-        let inside = |fields: &Fields| without(&block.attributes, &block.blocks, fields);
-        let own = if block.labelled { within_labels(inner, inside) } else { inside(inner) };
-        if let Some(own) = own {
-            let less = less.get_or_insert_with(|| fields.clone());
-            less.insert(block.name.clone(), Value::map(own));
+        for (name, Blocks { labelled, inside }) in &self.blocks {
+            let Some(Value::Map(inner)) = fields.get(name) else { continue };
+            let without = |fields: &Fields| inside.without(fields);
+            let own = if *labelled { within_labels(inner, without) } else { without(inner) };
+            if let Some(own) = own {
+                let less = less.get_or_insert_with(|| fields.clone());
+                less.insert(name.clone(), Value::map(own));
+            }
         }
+        less
     }
-    less
 }
 
 /// The blocks by label, each without what may be a secret; `None` when nothing is.
