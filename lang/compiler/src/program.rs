@@ -111,7 +111,12 @@ pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
     if sound {
         program.check_and_evaluate(world, &mut diagnostics);
         program.graph.digest = Some(digest(&sources, settings));
-        let found = semantic::check(&program.graph, &settings.catalog, &program);
+        let (ordered, found) = parallel::both(
+            parallel::threads_for(program.graph.resources.len()),
+            || check::order::check(&program.graph, &program),
+            || semantic::check(&program.graph, &settings.catalog, &program),
+        );
+        diagnostics.extend(ordered);
         diagnostics.extend(found);
     }
     tidy(&sources, &mut diagnostics);
@@ -256,7 +261,6 @@ impl Program {
         checks.sort();
         (self.outputs, self.checks) = (outputs, checks);
         self.parts = parts;
-        diagnostics.extend(check::order::check(&self.graph, self));
     }
 
     fn evaluate(&self, world: &dyn World) -> (Collected, Parts, Vec<Diagnostic>) {
@@ -281,6 +285,8 @@ impl Program {
         (eval.world, eval.part) = (Some(world), share.part);
         let mut found = Collected::default();
         eval.walk_some(State::ROOT, share.blocks.clone(), &mut found);
+        // What is sorted part by part, on all threads, is only put together afterwards.
+        found.resources.sort_by(|a, b| a.address.cmp(&b.address));
         let reported = eval.sink.diagnostics;
         Done { share, found, state, reported }
     }
