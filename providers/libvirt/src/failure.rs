@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     /// A definition that cannot be written, or was not understood.
     #[error("a definition is not usable: {0}")]
     Xml(#[from] XmlError),
+    /// A stamp of ours that says nothing: somebody wrote into it.
+    #[error("{0}")]
+    Stamp(String),
 }
 
 impl Failure {
@@ -55,7 +58,9 @@ impl Failure {
                     _ => ProviderError::permanent(message),
                 }
             }
-            Failure::Xml(error) => ProviderError::permanent(format!("{host}: {error}")),
+            failure @ (Failure::Xml(_) | Failure::Stamp(_)) => {
+                ProviderError::permanent(format!("{host}: {failure}"))
+            }
         }
     }
 

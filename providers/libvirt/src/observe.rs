@@ -177,8 +177,34 @@ struct Unread(Mutex<Vec<Missed>>);
 struct Missed {
     /// In words, with its name.
     told: String,
-    what: &'static str,
+    what: Sort,
     name: String,
+}
+
+/// What can be missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Stamp,
+    Network,
+    Filter,
+    Pool,
+    Volumes,
+    Volume,
+    Guest,
+}
+
+impl Sort {
+    fn word(self) -> &'static str {
+        match self {
+            Sort::Stamp => "stamp",
+            Sort::Network => "network",
+            Sort::Filter => "nwfilter",
+            Sort::Pool => "pool",
+            Sort::Volumes => "the volumes of pool",
+            Sort::Volume => "volume",
+            Sort::Guest => "guest",
+        }
+    }
 }
 
 impl Unread {
@@ -190,13 +216,15 @@ impl Unread {
     fn note<T>(
         &self,
         connect: &Connect,
-        what: &'static str,
+        what: Sort,
         name: &str,
         read: Result<Option<T>, Failure>,
     ) -> Result<Option<T>, Failure> {
         match read {
-            Err(failure @ (Failure::Libvirt(_) | Failure::Xml(_))) if alive(connect) => {
-                let told = format!("{what} {} could not be read: {failure}", quoted(name));
+            Err(failure @ (Failure::Libvirt(_) | Failure::Xml(_) | Failure::Stamp(_)))
+                if alive(connect) =>
+            {
+                let told = format!("{} {} could not be read: {failure}", what.word(), quoted(name));
                 let missed = Missed { told, what, name: name.to_owned() };
                 self.0.lock().unwrap_or_else(PoisonError::into_inner).push(missed);
                 Ok(None)
@@ -209,10 +237,17 @@ impl Unread {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells of what guests refer to by its name.
+    /// Tells of what guests refer to.
     fn tell(&self, directory: &mut Directory) {
-        let are_named = |own: &Missed| matches!(own.what, "network" | "nwfilter");
-        self.all().into_iter().filter(are_named).for_each(|own| directory.add_unread(own.name));
+        for Missed { what, name, .. } in self.all() {
+            match what {
+                Sort::Network => directory.add_unread_network(name),
+                Sort::Filter => directory.add_unread_filter(name),
+                Sort::Pool | Sort::Volumes | Sort::Volume => directory.hide_volumes(),
+                Sort::Stamp => directory.hide_owners(),
+                Sort::Guest => {}
+            }
+        }
     }
 
     fn told(&self) -> Vec<String> {
@@ -361,7 +396,7 @@ fn backings(pool: &str, volume: &str, path: Option<String>) -> Vec<Backing> {
 fn seals(connect: &Connect, unread: &Unread) -> Result<Vec<Sealed>, Failure> {
     let read = |secret: Secret| {
         let name = secret.get_uuid_string()?;
-        unread.note(connect, "secret", &name, stamp::read(&secret))
+        unread.note(connect, Sort::Stamp, &name, stamp::read(&secret))
     };
     each(connect.list_all_secrets(0)?, read, whole)
 }
@@ -376,6 +411,7 @@ fn networks(connect: &Connect, unread: &Unread) -> Result<Vec<ObservedObject>, F
         let Some(definitions) = Definitions::of(network, active.contains(&uuid))? else {
             return Ok(None);
         };
+        definitions.check_stamp()?;
         let filter = match definitions.is_stamped() {
             true => firewall::find(connect, &firewall::network_name(name))?,
             false => None,
@@ -384,7 +420,7 @@ fn networks(connect: &Connect, unread: &Unread) -> Result<Vec<ObservedObject>, F
     };
     let read = |network: Network| {
         let name = network.get_name()?;
-        unread.note(connect, "network", &name, read(&network, &name))
+        unread.note(connect, Sort::Network, &name, read(&network, &name))
     };
     each(connect.list_all_networks(0)?, read, whole)
 }
@@ -409,7 +445,7 @@ fn pools(connect: &Connect, unread: &Unread) -> Result<Vec<Pool>, Failure> {
         let power = Power::of(pool, active.contains(&uuid))?;
         Ok(Some(Pool { uuid, definition: Element::parse(&xml)?, power }))
     };
-    let read = |pool: StoragePool| unread.note(connect, "pool", &pool.get_name()?, read(&pool));
+    let read = |pool: StoragePool| unread.note(connect, Sort::Pool, &pool.get_name()?, read(&pool));
     each(connect.list_all_storage_pools(0)?, read, whole)
 }
 
@@ -424,7 +460,7 @@ fn volumes(connect: &Connect, unread: &Unread) -> Result<Vec<InPool>, Failure> {
         let name = pool.get_name()?;
         let listed = pool.list_all_volumes(0).or_absent();
         blind.extend(listed.is_err().then(|| (name.clone(), None)));
-        let listed = unread.note(connect, "the volumes of pool", &name, listed)?;
+        let listed = unread.note(connect, Sort::Volumes, &name, listed)?;
         all.extend(listed.into_iter().flatten().map(|volume| (name.clone(), volume)));
     }
     let ask = |(pool, volume): (String, StorageVol)| {
@@ -433,7 +469,7 @@ fn volumes(connect: &Connect, unread: &Unread) -> Result<Vec<InPool>, Failure> {
     let mut seen = each(all, ask, |(pool, name, sent)| {
         let xml = parsed(sent);
         let is_blind = xml.is_err();
-        let xml = unread.note(connect, "volume", &name, xml)?;
+        let xml = unread.note(connect, Sort::Volume, &name, xml)?;
         Ok((xml.is_some() || is_blind).then_some((pool, xml)))
     })?;
     seen.extend(blind);
@@ -449,7 +485,7 @@ fn filters(connect: &Connect, unread: &Unread) -> Result<Vec<(String, Element)>,
     filters.retain(|own| own.get_name().is_ok_and(|name| name.starts_with(firewall::NIC)));
     let ask = |filter: NWFilter| Ok(Some((filter.get_name()?, filter.get_xml_desc(0).or_absent())));
     each(filters, ask, |(name, sent)| {
-        let seen = unread.note(connect, "nwfilter", &name, parsed(sent))?;
+        let seen = unread.note(connect, Sort::Filter, &name, parsed(sent))?;
         Ok(seen.map(|xml| (name, xml)))
     })
 }
@@ -472,7 +508,7 @@ fn guests(
             (Ok(_), None) => Ok(None),
             (Err(failure), _) => Err(failure),
         };
-        unread.note(connect, "guest", &name, seen)
+        unread.note(connect, Sort::Guest, &name, seen)
     })
 }
 

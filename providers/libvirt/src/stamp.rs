@@ -8,7 +8,7 @@ use uuid::Uuid;
 use virt::connect::Connect;
 use virt::secret::Secret;
 
-use crate::failure::{Absent, Failure};
+use crate::failure::{Absent, Failure, quoted};
 use crate::xml::Element;
 
 /// The namespace of our metadata.
@@ -65,10 +65,28 @@ impl Note {
 
     /// The note in a definition's metadata.
     pub(crate) fn of(definition: &Element) -> Option<Note> {
-        let is_ours = |own: &&Element| is_stamp(own);
-        let element = definition.find("metadata")?.all().find(is_ours)?;
-        Note::from_json(&element.content())
+        Note::from_json(&stamp_in(definition)?.content())
     }
+
+    /// Looks at the note in a definition's metadata. Whatever has a stamp is not somebody else's
+    /// because the stamp cannot be read.
+    ///
+    /// # Errors
+    /// When there is one, and it cannot be read.
+    pub(crate) fn check(definition: &Element) -> Result<(), Failure> {
+        match stamp_in(definition) {
+            Some(stamp) => match serde_json::from_str::<Note>(&stamp.content()) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(Failure::Stamp(format!("its stamp is damaged: {error}"))),
+            },
+            None => Ok(()),
+        }
+    }
+}
+
+/// The metadata element that holds our stamp.
+fn stamp_in(definition: &Element) -> Option<&Element> {
+    definition.find("metadata")?.all().find(|own| is_stamp(own))
 }
 
 /// Whether an element is our stamp, whatever prefix it is written with.
@@ -112,6 +130,16 @@ impl Place {
         match self {
             Place::Pool(pool) => format!("{USAGE}pool/{pool}"),
             Place::Volume(pool, volume) => format!("{USAGE}volume/{pool}/{volume}"),
+        }
+    }
+
+    /// The place in words.
+    fn told(&self) -> String {
+        match self {
+            Place::Pool(pool) => format!("pool {}", quoted(pool)),
+            Place::Volume(pool, volume) => {
+                format!("volume {} in pool {}", quoted(volume), quoted(pool))
+            }
         }
     }
 
@@ -205,12 +233,16 @@ pub(crate) fn unseal(connect: &Connect, place: &Place) -> Result<(), Failure> {
     }
 }
 
-/// Reads a secret; `None` when it is not a stamp of ours.
+/// Reads a secret; `None` when it is not a stamp of ours. One that is and cannot be read is an error.
 pub(crate) fn read(secret: &Secret) -> Result<Option<Sealed>, Failure> {
     let Some((Some(place), definition)) = definition(secret)? else { return Ok(None) };
     let description = definition.content_at("description").unwrap_or_default();
-    let uuid = secret.get_uuid()?;
-    Ok(Note::from_json(&description).map(|note| Sealed { uuid, place, note }))
+    match serde_json::from_str(&description) {
+        Ok(note) => Ok(Some(Sealed { uuid: secret.get_uuid()?, place, note })),
+        Err(error) => {
+            Err(Failure::Stamp(format!("it is that of {}, and is damaged: {error}", place.told())))
+        }
+    }
 }
 
 /// What a secret is of, if that is ours, and its definition; `None` when it is gone.

@@ -67,7 +67,21 @@ pub struct Directory {
     filters: HashMap<String, Element>,
     /// Networks and filters that are there and could not be read: nobody knows whose they are, or
     /// what they say.
-    unread: HashSet<String>,
+    unread_networks: HashSet<String>,
+    unread_filters: HashSet<String>,
+    hidden: Hidden,
+}
+
+/// What may be known of volumes to nobody, because something could not be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Hidden {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Which volumes there are.
+    Volumes,
+    /// Whose volumes are, too.
+    Owners,
 }
 
 impl Backing {
@@ -157,14 +171,48 @@ impl Directory {
         self.networks.insert(address, name);
     }
 
-    /// Adds the name of a network or a filter that could not be read.
-    pub(crate) fn add_unread(&mut self, name: String) {
-        self.unread.insert(name);
+    /// Adds the name of a network that could not be read.
+    pub(crate) fn add_unread_network(&mut self, name: String) {
+        self.unread_networks.insert(name);
     }
 
-    /// Whether there is something of that name, and it could not be read.
-    pub(super) fn is_unread(&self, name: &str) -> bool {
-        self.unread.contains(name)
+    /// Whether there is a network of that name, and it could not be read.
+    pub(super) fn is_unread_network(&self, name: &str) -> bool {
+        self.unread_networks.contains(name)
+    }
+
+    /// Adds the name of a filter that could not be read.
+    pub(crate) fn add_unread_filter(&mut self, name: String) {
+        self.unread_filters.insert(name);
+    }
+
+    /// Whether there is a filter of that name, and it could not be read.
+    pub(super) fn is_unread_filter(&self, name: &str) -> bool {
+        self.unread_filters.contains(name)
+    }
+
+    /// There are volumes that could not be read.
+    pub(crate) fn hide_volumes(&mut self) {
+        self.hidden = self.hidden.max(Hidden::Volumes);
+    }
+
+    /// There are volumes of which nobody could read whose they are.
+    pub(crate) fn hide_owners(&mut self) {
+        self.hidden = Hidden::Owners;
+    }
+
+    /// Whether a disk may lie on a volume of ours although none is known there.
+    pub(super) fn hides_volume_of(&self, disk: &Element) -> bool {
+        if self.volume_of(disk).is_some() || self.gone_under(disk).is_some() {
+            return false;
+        }
+        match self.hidden {
+            Hidden::Nothing => false,
+            Hidden::Volumes => {
+                Backing::of(disk).is_some_and(|own| !self.foreign.contains_key(&own))
+            }
+            Hidden::Owners => true,
+        }
     }
 
     /// Whether it knows what lies there.

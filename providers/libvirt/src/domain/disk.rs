@@ -7,6 +7,7 @@ use tcloud_model::{Fields, Name, Value};
 use super::define::DefineError;
 use super::directory::{Backing, Directory, Source};
 use super::label;
+use crate::stamp::Note;
 use crate::xml::Element;
 
 /// virtio disks tell the guest so many characters of their serial number.
@@ -196,8 +197,17 @@ fn serial(label: &str) -> String {
 pub(super) fn read(domain: &Element, directory: &Directory) -> Fields {
     let devices = domain.find("devices").into_iter();
     let disks = devices.flat_map(|devices| devices.elements("disk")).filter(|own| is_disk(own));
+    let is_ours = Note::of(domain).is_some();
     disks
-        .filter_map(|disk| Some((label::of_disk(disk)?, Value::map(one(disk, directory)))))
+        .filter_map(|disk| {
+            let label = label::of_disk(disk)?;
+            let mut fields = one(disk, directory);
+            // Nobody can tell where it lies: what was last applied is believed.
+            if is_ours && directory.hides_volume_of(disk) {
+                fields.remove("volume");
+            }
+            Some((label, Value::map(fields)))
+        })
         .collect()
 }
 
@@ -219,6 +229,42 @@ fn one(disk: &Element, directory: &Directory) -> Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_that_may_lie_on_what_could_not_be_read_lies_nowhere_else() {
+        let stamp = r#"<metadata><tcloud:stamp xmlns:tcloud="https://tcloud.example/stamp/1">
+            {"deployment":"00000000-0000-4000-8000-000000000001","address":"tenant.t.vm.web",
+            "incarnation":0,"digest":"00000000000000000000000000000000","protect":true,
+            "create_first":false,"dependencies":[]}</tcloud:stamp></metadata>"#;
+        let guest = |stamp: &str| {
+            let disk = |name: &str| {
+                format!(
+                    "<disk type='file' device='disk'><source file='/srv/{name}'/><target \
+                     dev='vda' bus='virtio'/><alias name='ua-disk-{name}'/></disk>"
+                )
+            };
+            let devices = ["ours", "theirs", "unknown"].map(disk).concat();
+            Element::parse(&format!("<domain>{stamp}<devices>{devices}</devices></domain>"))
+                .expect("a definition")
+        };
+        let address = "tenant.t.volume.ours".parse::<tcloud_model::Address>().expect("an address");
+        let file = |name: &str| Backing::File(format!("/srv/{name}"));
+        let mut directory = Directory::default();
+        directory.add_backing(file("ours"), address.clone());
+        directory.add_foreign(file("theirs"), "vol");
+        let lies = |guest: &Element, directory: &Directory| {
+            let disks = read(guest, directory);
+            ["ours", "theirs", "unknown"].map(|label| disks.map(label)?.get("volume").cloned())
+        };
+        let all = [Value::Ref(address), Value::text("vol"), Value::text("/srv/unknown")].map(Some);
+        let [ours, theirs, _] = all.clone();
+        assert_eq!(lies(&guest(stamp), &directory), all);
+        directory.hide_volumes();
+        assert_eq!(lies(&guest(stamp), &directory), [ours.clone(), theirs, None]);
+        directory.hide_owners();
+        assert_eq!(lies(&guest(stamp), &directory), [ours, None, None]);
+        assert_eq!(lies(&guest(""), &directory), all, "of others nothing was applied");
+    }
 
     #[test]
     fn targets_go_on_after_z() {

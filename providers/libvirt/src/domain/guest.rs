@@ -155,6 +155,7 @@ fn shown(
     directory: &Directory,
 ) -> Result<ObservedObject, Failure> {
     let (live, persistent) = (guest.live.as_ref(), guest.persistent.as_ref());
+    [live, persistent].into_iter().flatten().try_for_each(Note::check)?;
     let reading = super::read(&Definitions { live, persistent, autostart, executing }, directory);
     let stamp = guest.stamp();
     let foreign = stamp.is_none();

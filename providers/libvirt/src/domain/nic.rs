@@ -191,7 +191,8 @@ pub(super) fn read(domain: &Element, asked: &Fields, context: &super::Directory)
         let mut fields = one(nic, (&vm, &label), asked, context);
         let network = nic.find("source").and_then(|source| source.get("network"));
         // Whose an unread one is, nobody can tell: what was last applied is believed.
-        if network.is_some_and(|name| context.is_unread(name)) && Note::of(domain).is_some() {
+        if network.is_some_and(|name| context.is_unread_network(name)) && Note::of(domain).is_some()
+        {
             fields.remove("network");
         }
         Some((label, Value::map(fields)))
@@ -227,7 +228,8 @@ fn one(
     if let Some(address) = asked.get("address") {
         fields.insert("address", address.clone());
     }
-    let is_hidden = |own: &Element| own.get("filter").is_some_and(|own| directory.is_unread(own));
+    let is_hidden =
+        |own: &Element| own.get("filter").is_some_and(|own| directory.is_unread_filter(own));
     if nic.find("filterref").is_some_and(is_hidden) {
         keep_rules(asked, &mut fields);
         return fields;

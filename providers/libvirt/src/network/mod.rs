@@ -293,6 +293,14 @@ impl Definitions {
         Note::of(&self.persistent).is_some()
     }
 
+    /// Looks at its stamp.
+    ///
+    /// # Errors
+    /// When it has one, and that cannot be read.
+    pub(crate) fn check_stamp(&self) -> Result<(), Failure> {
+        Note::check(&self.persistent)
+    }
+
     /// Reads a network; `None` when it is gone by now.
     pub(crate) fn of(network: &Network, live: bool) -> Result<Option<Definitions>, Failure> {
         let persistent = network.get_xml_desc(VIR_NETWORK_XML_INACTIVE).or_absent()?;

@@ -8,3 +8,4 @@ mod lab;
 mod power;
 mod reach;
 mod storage;
+mod unread;
