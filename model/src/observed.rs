@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Address, AttrPath, Digest, Fields, Identity, Name, Stamp};
+use crate::{Address, AttrPath, Digest, Fields, Identity, Name, Stamp, Value};
 
 /// The answer of every host that was asked, sorted by the host's address.
 #[derive(Clone, Debug, Default)]
@@ -53,14 +53,18 @@ pub struct HostFacts {
     pub lacks: Vec<Lack>,
 }
 
-/// What a host can do for no object of a kind, however much room there is: its version is too old.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a host can do for no object of a kind, however much room there is: its version is too old, or
+/// a package is missing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lack {
     /// The kind.
     pub kind: Name,
-    /// The attribute that asks for it, set to anything but `false`.
+    /// The attribute that asks for it.
     pub attribute: Name,
+    /// The one value that asks for it; without one, anything but `false` does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
     /// Why not, as a sentence without its full stop: "a VLAN tag on a bridge needs libvirt 11.0.0, and
     /// this host runs 9.0.0".
     pub because: String,

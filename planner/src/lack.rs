@@ -1,6 +1,8 @@
 //! What a host can do for nobody. A plan that asks for it is refused: the apply would be, in its middle.
 
-use tcloud_model::{Address, AttrPath, ByAddress, Diagnostic, Lack, Value, codes};
+use indexmap::IndexMap;
+use indexmap::map::Entry;
+use tcloud_model::{Address, AttrPath, ByAddress, Diagnostic, Lack, Name, Value, codes};
 
 use crate::draft::Draft;
 use crate::input::Input;
@@ -22,34 +24,60 @@ pub(crate) fn refuse_lacking(
         .filter(|(_, facts)| !facts.lacks.is_empty())
         .map(|(host, facts)| (host, &facts.lacks[..]))
         .collect();
-    let mut problems = Vec::new();
+    // What is missing on a host is one problem, however many ask for it.
+    let mut problems: IndexMap<(&Address, &Name, &Name), Asking<'_>> = IndexMap::new();
     for draft in drafts.iter().filter(|draft| draft.stays() && !lacking.is_empty()) {
         let lacks = lacking.get(&draft.object.host).copied().unwrap_or_default();
         for lack in lacks.iter().filter(|lack| lack.kind == *draft.kind()) {
             let wanted = layout.wanted.get(&draft.object.address);
-            let asking = wanted.filter(|wanted| asks(draft, wanted, lack));
-            problems.extend(asking.map(|wanted| refusal(input, draft, wanted, lack)));
+            let Some(wanted) = wanted.filter(|wanted| asks(draft, wanted, lack)) else { continue };
+            let key = (&draft.object.host, &lack.kind, &lack.attribute);
+            let first = || Asking { draft, wanted, lack, others: Vec::new() };
+            match problems.entry(key) {
+                Entry::Occupied(mut asking) => asking.get_mut().others.push(&draft.object.address),
+                Entry::Vacant(none) => {
+                    none.insert(first());
+                }
+            }
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(problems.into_values().map(|asking| refusal(input, &asking)).collect())
+}
+
+/// Who asks a host for what it has nothing for: the first one, and the others.
+struct Asking<'a> {
+    draft: &'a Draft,
+    wanted: &'a Wanted<'a>,
+    lack: &'a Lack,
+    others: Vec<&'a Address>,
 }
 
 fn asks(draft: &Draft, wanted: &Wanted<'_>, lack: &Lack) -> bool {
-    let is_set = match wanted.attributes.get(&lack.attribute) {
-        None | Some(Value::None | Value::Bool(false)) => false,
-        Some(_) => true,
+    let is_set = match (wanted.attributes.get(&lack.attribute), &lack.value) {
+        (None | Some(Value::None), _) | (Some(Value::Bool(false)), None) => false,
+        (Some(found), Some(value)) => found == value,
+        (Some(_), None) => true,
     };
     let is_made = matches!(draft.action, Action::Create | Action::Migrate) || draft.replaces();
     let changes = || draft.attributes.iter().any(|own| own.path.first() == Some(&lack.attribute));
     is_set && (is_made || changes())
 }
 
-fn refusal(input: &Input<'_>, draft: &Draft, wanted: &Wanted<'_>, lack: &Lack) -> Diagnostic {
+fn refusal(input: &Input<'_>, asking: &Asking<'_>) -> Diagnostic {
+    let Asking { draft, wanted, lack, others } = asking;
     let address = &draft.object.address;
     let path = AttrPath::attribute(lack.attribute.clone());
     let spans = input.evaluator.causes(address, Some(&path));
     let span = spans.first().copied().unwrap_or(wanted.resource.span);
-    let message = format!("`{path}` of {address} cannot be had: {}", lack.because);
+    let others = match others[..] {
+        [] => String::new(),
+        [other] => format!(" and {other}"),
+        _ => format!(" and {} others", others.len()),
+    };
+    let message = format!("`{path}` of {address}{others} cannot be had: {}", lack.because);
     Diagnostic::error(codes::E0915, span, message)
         .label(format!("on {}", draft.object.host))
         .help(&lack.help)

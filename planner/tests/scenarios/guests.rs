@@ -235,9 +235,10 @@ fn a_guest_is_not_moved_by_hosts_that_cannot_move_guests() {
 
 #[test]
 fn what_a_host_has_nothing_for_is_refused_before_anything_runs() {
-    let lack = |kind: &str, attribute: &str| Lack {
+    let lack = |kind: &str, attribute: &str, value: Option<&str>| Lack {
         kind: kind.into(),
         attribute: attribute.into(),
+        value: value.map(Value::text),
         because: "it is too old".to_owned(),
         help: "do without".to_owned(),
     };
@@ -250,7 +251,7 @@ fn what_a_host_has_nothing_for_is_refused_before_anything_runs() {
     let (plain, both) = (text("", "encrypted=false"), text("vlan=7", "encrypted=true"));
     let tagged = text("vlan=7", "encrypted=false");
     let mut world = World::new(SITE);
-    world.lacks = vec![lack("network", "vlan"), lack("disk", "encrypted")];
+    world.lacks = vec![lack("network", "vlan", None), lack("disk", "encrypted", None)];
     let no_tag = "E0915 `vlan` of tenant.t.network.n cannot be had: it is too old";
     let no_key = "E0915 `encrypted` of tenant.t.vm.a.disk.root cannot be had: it is too old";
     assert_eq!(world.refuses(&both), [no_tag, no_key]);
@@ -261,6 +262,21 @@ fn what_a_host_has_nothing_for_is_refused_before_anything_runs() {
     world.lacks = lacks;
     assert!(world.plan(&tagged).is_empty(), "what runs so already is left as it is");
     world.up(&plain);
+    world.lacks = vec![lack("vm", "firmware", Some("uefi"))];
+    let guests = |names: &[&str], firmware: &str| {
+        let guest =
+            |name: &&str| format!("tenant.t.vm.{name} vcpus=1 memory=64MiB firmware={firmware}\n");
+        plain.clone() + &names.iter().map(guest).collect::<String>()
+    };
+    let none = |who: &str| {
+        [format!("E0915 `firmware` of tenant.t.vm.b{who} cannot be had: it is too old")]
+    };
+    for (names, who) in
+        [(&["b"][..], ""), (&["b", "c"], " and tenant.t.vm.c"), (&["b", "c", "d"], " and 2 others")]
+    {
+        assert_eq!(world.refuses(&guests(names, "uefi")), none(who));
+    }
+    world.up(&guests(&["b", "c"], "bios"));
 }
 
 #[test]

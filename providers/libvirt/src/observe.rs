@@ -24,7 +24,7 @@ use virt_sys::{
 };
 
 use crate::connection::{QUICK, dotted};
-use crate::domain::{Backing, Census, Counted, Directory, SEEDS};
+use crate::domain::{self, Backing, Census, Counted, Directory, SEEDS};
 use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
 use crate::image;
@@ -526,6 +526,7 @@ fn facts(connect: &Connect, site: &Site) -> Result<HostFacts, Failure> {
     }
     pools.sort_by(|a, b| a.name.cmp(&b.name));
     let mut lacks = volume::lacks();
+    lacks.extend(domain::lacks(connect, site));
     lacks.extend(network::lack(&site.host, connect.get_lib_version()?));
     Ok(HostFacts {
         vcpus: node.cpus,

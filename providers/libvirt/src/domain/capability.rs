@@ -1,11 +1,13 @@
-//! What a host can run guests with. Asked once, when the first guest is made.
+//! What a host can run guests with. What runs them is found out once, when the first guest is made.
 
 use std::path::Path;
 
+use tcloud_model::{Lack, Name, Value};
 use virt::connect::Connect;
 
 use super::{Accel, trial};
 use crate::failure::Failure;
+use crate::site::Site;
 use crate::xml::Element;
 
 /// What a host can run guests with.
@@ -46,17 +48,47 @@ impl Capability {
             Some(kvm) if accel == Accel::Kvm => kvm,
             _ => domain_capabilities(connect, accel)?,
         };
-        let lists = |path: &str, name: &str, word: &str| {
-            let list = capabilities.find(path).into_iter().flat_map(|own| own.elements("enum"));
-            let mut list = list.filter(|own| own.get("name") == Some(name));
-            list.any(|own| own.elements("value").any(|value| value.content() == word))
-        };
-        Ok(Capability {
-            accel,
-            uefi: lists("os", "firmware", "efi"),
-            tpm: lists("devices/tpm", "backendModel", "emulator"),
-        })
+        Ok(Capability { accel, uefi: has_uefi(&capabilities), tpm: has_tpm(&capabilities) })
     }
+}
+
+/// What a host has for no guest, whatever runs it. What nobody can tell is not missing.
+pub(crate) fn lacks(connect: &Connect, site: &Site) -> Vec<Lack> {
+    let accel = site.accel.unwrap_or(Accel::Tcg);
+    let Ok(capabilities) = domain_capabilities(connect, accel) else { return Vec::new() };
+    let lack = |attribute, value, because: String, help: &str| Lack {
+        kind: Name::new("vm"),
+        attribute: Name::new(attribute),
+        value: Some(value),
+        because,
+        help: help.to_owned(),
+    };
+    let mut all = Vec::new();
+    if !has_uefi(&capabilities) {
+        let because = format!("{} has no UEFI firmware", site.host);
+        let help = "install its package there (`ovmf`, `edk2-ovmf`), or write firmware = \"bios\"";
+        all.push(lack("firmware", Value::text("uefi"), because, help));
+    }
+    if !has_tpm(&capabilities) {
+        let because = format!("{} cannot imitate a TPM", site.host);
+        let help = "install its packages there (`swtpm` and `swtpm-tools`)";
+        all.push(lack("tpm", Value::Bool(true), because, help));
+    }
+    all
+}
+
+fn has_uefi(capabilities: &Element) -> bool {
+    lists(capabilities, "os", "firmware", "efi")
+}
+
+fn has_tpm(capabilities: &Element) -> bool {
+    lists(capabilities, "devices/tpm", "backendModel", "emulator")
+}
+
+fn lists(capabilities: &Element, path: &str, name: &str, word: &str) -> bool {
+    let list = capabilities.find(path).into_iter().flat_map(|own| own.elements("enum"));
+    let mut list = list.filter(|own| own.get("name") == Some(name));
+    list.any(|own| own.elements("value").any(|value| value.content() == word))
 }
 
 fn domain_capabilities(connect: &Connect, accel: Accel) -> Result<Element, Failure> {

@@ -56,7 +56,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use capability::Capability;
+pub(crate) use capability::{Capability, lacks};
 pub use change::{Change, Planned, Step, steps};
 pub use define::{Context, DefineError, define};
 pub use directory::{Backing, Directory, Format, Source};

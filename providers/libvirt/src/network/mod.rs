@@ -321,6 +321,7 @@ pub(crate) fn lack(host: &Address, version: u32) -> Option<Lack> {
     (version < VLAN).then(|| Lack {
         kind: Name::new("network"),
         attribute: Name::new("vlan"),
+        value: None,
         because: too_old(TAG, VLAN, host, version),
         help: UNTAGGED.to_owned(),
     })

@@ -27,6 +27,7 @@ pub(crate) fn lacks() -> Vec<Lack> {
     let lack = |kind| Lack {
         kind: Name::new(kind),
         attribute: Name::new("encrypted"),
+        value: None,
         because: UNENCRYPTED.to_owned(),
         help: INSTEAD.to_owned(),
     };

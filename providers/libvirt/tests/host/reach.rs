@@ -138,3 +138,29 @@ async fn a_processor_that_runs_no_guests_is_remembered() {
     let tried = offered && types[0].contains("qemu");
     assert_eq!(marks.count(), usize::from(tried), "{types:?}");
 }
+
+/// What a host has nothing for is told before a guest is made with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn firmware_and_tpm_are_missing_where_their_packages_are() {
+    let deployment = Deployment::new("reach");
+    let lacks = async |lab: &Lab| -> Vec<(String, String)> {
+        let provider = lab.provider(&deployment).await;
+        let facts = provider.observe().await.expect("a sweep").facts.expect("its facts");
+        let of_guests = facts.lacks.into_iter().filter(|lack| lack.kind == "vm");
+        of_guests.map(|lack| (lack.attribute.to_string(), lack.because)).collect()
+    };
+    assert_eq!(lacks(Lab::get()).await, []);
+    // A host of its own, without what the packages bring.
+    let lab = Lab::start();
+    let hide =
+        "mount -t tmpfs none /usr/share/qemu/firmware && mount --bind /dev/null /usr/bin/swtpm";
+    lab.run(&["exec", "1", "sh", "-c", hide]).expect("packages are hidden");
+    let because = |words: &str| format!("site.lab.host.one {words}");
+    assert_eq!(
+        lacks(&lab).await,
+        [
+            ("firmware".to_owned(), because("has no UEFI firmware")),
+            ("tpm".to_owned(), because("cannot imitate a TPM"))
+        ]
+    );
+}
