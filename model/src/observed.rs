@@ -72,6 +72,17 @@ pub struct Lack {
     pub help: String,
 }
 
+impl Lack {
+    /// Whether an object with these attributes asks for it.
+    pub fn is_asked_by(&self, attributes: &Fields) -> bool {
+        match (attributes.get(&self.attribute), &self.value) {
+            (None | Some(Value::None), _) | (Some(Value::Bool(false)), None) => false,
+            (Some(found), Some(value)) => found == value,
+            (Some(_), None) => true,
+        }
+    }
+}
+
 /// A storage pool of a host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PoolFacts {

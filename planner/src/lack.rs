@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 use indexmap::map::Entry;
-use tcloud_model::{Address, AttrPath, ByAddress, Diagnostic, Lack, Name, Value, codes};
+use tcloud_model::{Address, AttrPath, ByAddress, Diagnostic, Lack, Name, codes};
 
 use crate::draft::Draft;
 use crate::input::Input;
@@ -56,14 +56,9 @@ struct Asking<'a> {
 }
 
 fn asks(draft: &Draft, wanted: &Wanted<'_>, lack: &Lack) -> bool {
-    let is_set = match (wanted.attributes.get(&lack.attribute), &lack.value) {
-        (None | Some(Value::None), _) | (Some(Value::Bool(false)), None) => false,
-        (Some(found), Some(value)) => found == value,
-        (Some(_), None) => true,
-    };
     let is_made = matches!(draft.action, Action::Create | Action::Migrate) || draft.replaces();
     let changes = || draft.attributes.iter().any(|own| own.path.first() == Some(&lack.attribute));
-    is_set && (is_made || changes())
+    lack.is_asked_by(&wanted.attributes) && (is_made || changes())
 }
 
 fn refusal(input: &Input<'_>, asking: &Asking<'_>) -> Diagnostic {

@@ -103,9 +103,15 @@ impl<'a> Board<'a> {
         if let Some(at) = self.candidates.get_index_of(&constraint) {
             return at;
         }
-        let all = 0..self.inventory.hosts.len();
-        let left =
-            all.filter(|host| constraint.refuses(&self.inventory, *host).is_none()).collect();
+        let those = |wanted: fn(Option<Refusal<'_>>) -> bool| -> Vec<usize> {
+            let all = 0..self.inventory.hosts.len();
+            all.filter(|host| wanted(constraint.refuses(&self.inventory, *host))).collect()
+        };
+        let mut left = those(|refusal| refusal.is_none());
+        if left.is_empty() {
+            // What no host has is said once for all that ask for it, when all else is decided.
+            left = those(|refusal| matches!(refusal, Some(Refusal::Lacks(_))));
+        }
         self.candidates.insert_full(constraint, left).0
     }
 
@@ -124,7 +130,8 @@ impl<'a> Board<'a> {
         let allowed = match constraint.refuses(&self.inventory, home) {
             // What does not answer cannot be emptied either, and a volume cannot be moved without
             // a guest that writes to it.
-            None | Some(Refusal::Silent(_)) => true,
+            // What runs on a host, runs there whatever the host has nothing for now.
+            None | Some(Refusal::Silent(_) | Refusal::Lacks(_)) => true,
             Some(Refusal::Drained) => group.vm.is_none(),
             Some(_) => false,
         };

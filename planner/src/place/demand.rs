@@ -65,6 +65,8 @@ pub(crate) struct Constraint<'a> {
     pub networks: Vec<(&'a Address, &'a Address)>,
     /// The pools that are needed, each once.
     pub stores: Vec<Store<'a>>,
+    /// What it asks for of [`Inventory::lacks`].
+    pub asks: Vec<usize>,
 }
 
 /// Why a host is out of the question, whatever runs on it.
@@ -84,6 +86,15 @@ pub(crate) enum Refusal<'a> {
     Drained,
     /// It has no such pool.
     NoPool(Store<'a>),
+    /// It has nothing for what the guest asks for.
+    Lacks(Missing<'a>),
+}
+
+/// What a host has nothing for, in its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Missing<'a> {
+    pub because: &'a str,
+    pub help: &'a str,
 }
 
 impl<'a> Store<'a> {
@@ -211,7 +222,11 @@ impl<'a> Group<'a> {
     }
 
     /// What it asks of a host.
-    pub(crate) fn constraint(&self, desired: &'a DesiredGraph) -> Constraint<'a> {
+    pub(crate) fn constraint(
+        &self,
+        desired: &'a DesiredGraph,
+        inventory: &Inventory<'a>,
+    ) -> Constraint<'a> {
         let mut constraint = Constraint::default();
         let tenant = self.head(desired).and_then(|head| head.address.tenant());
         constraint.sites = tenant.and_then(|tenant| sites_of(tenant, desired));
@@ -224,6 +239,9 @@ impl<'a> Group<'a> {
             }
             constraint.networks.sort_unstable();
             constraint.networks.dedup();
+            let lacks = inventory.lacks.iter().enumerate();
+            let asked = lacks.filter(|(_, lack)| lack.is_asked_by(&vm.attributes));
+            constraint.asks = asked.map(|(at, _)| at).collect();
         }
         constraint.stores = self.disks.iter().map(|disk| disk.store).collect();
         constraint.stores.sort_unstable();
@@ -264,16 +282,23 @@ pub(crate) fn confines(network: &DesiredResource) -> impl Iterator<Item = (&Addr
 
 impl<'a> Constraint<'a> {
     /// Why the host is out of the question; `None` when only room decides. Drained and silent hosts
-    /// are told last: they are the ones that the text allows.
+    /// and what a host has nothing for are told last: they are the ones that the text allows.
     pub(crate) fn refuses(&self, inventory: &Inventory<'a>, host: usize) -> Option<Refusal<'a>> {
         let at = &inventory.hosts[host];
-        self.refuses_place(at).or_else(|| self.lacks_pool(inventory, host)).or(
-            match at.availability {
-                Availability::Open => None,
-                Availability::Drained => Some(Refusal::Drained),
-                Availability::Silent(why) => Some(Refusal::Silent(why)),
-            },
-        )
+        let availability = || match at.availability {
+            Availability::Open => None,
+            Availability::Drained => Some(Refusal::Drained),
+            Availability::Silent(why) => Some(Refusal::Silent(why)),
+        };
+        self.refuses_place(at)
+            .or_else(|| self.lacks_pool(inventory, host))
+            .or_else(availability)
+            .or_else(|| self.misses(at))
+    }
+
+    fn misses(&self, host: &Host<'a>) -> Option<Refusal<'a>> {
+        let (_, lack) = host.lacks.iter().find(|(at, _)| self.asks.contains(at))?;
+        Some(Refusal::Lacks(Missing { because: &lack.because, help: &lack.help }))
     }
 
     fn refuses_place(&self, host: &Host<'a>) -> Option<Refusal<'a>> {

@@ -85,7 +85,7 @@ impl<'a> Problems<'a> {
             name(&head.address),
             Told { shortage, more: "more " }
         );
-        let candidates = board.candidates(growth.group.constraint(board.desired));
+        let candidates = board.candidates(growth.group.constraint(board.desired, &board.inventory));
         let (_, hosts) = board.hosts(candidates);
         let other = board.best(growth.group, hosts, Some(growth.host));
         let help = match other.filter(|_| growth.group.vm.is_some()) {
@@ -148,13 +148,14 @@ fn reason(board: &Board<'_>, group: &Group<'_>, candidates: usize, host: usize) 
 
 fn order(refusal: &Refusal<'_>) -> u8 {
     match refusal {
-        Refusal::Drained => 1,
-        Refusal::Silent(_) => 2,
-        Refusal::NoPool(_) => 3,
-        Refusal::Network(..) => 4,
-        Refusal::OtherHost(_) => 5,
-        Refusal::OtherSite(_) => 6,
-        Refusal::TenantSite(_) => 7,
+        Refusal::Lacks(_) => 1,
+        Refusal::Drained => 2,
+        Refusal::Silent(_) => 3,
+        Refusal::NoPool(_) => 4,
+        Refusal::Network(..) => 5,
+        Refusal::OtherHost(_) => 6,
+        Refusal::OtherSite(_) => 7,
+        Refusal::TenantSite(_) => 8,
     }
 }
 
@@ -206,6 +207,7 @@ fn to_allow(board: &Board<'_>, candidates: usize) -> String {
                 .to_owned()
         }
         Some(Refusal::NoPool(_)) => "declare such a pool, or ask for another one".to_owned(),
+        Some(Refusal::Lacks(missing)) => missing.help.to_owned(),
         _ => "allow it on another host, or add one".to_owned(),
     }
 }
@@ -245,6 +247,7 @@ impl fmt::Display for Refusal<'_> {
             Refusal::Silent("") => f.write_str("does not answer"),
             Refusal::Silent(why) => write!(f, "does not answer: {why}"),
             Refusal::Drained => f.write_str("drained"),
+            Refusal::Lacks(missing) => f.write_str(missing.because),
             Refusal::NoPool(Store::Any) => f.write_str("has no pool"),
             Refusal::NoPool(Store::Class(class)) => {
                 f.write_str("has no pool of class ")?;

@@ -2,8 +2,8 @@
 
 use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{
-    Address, Deployment, DesiredGraph, DesiredResource, Fields, HostObservation, ObservedObject,
-    ObservedState, Stamp, Value,
+    Address, Deployment, DesiredGraph, DesiredResource, Fields, HostObservation, Lack,
+    ObservedObject, ObservedState, Stamp, Value,
 };
 
 use crate::facts::Called;
@@ -14,6 +14,8 @@ pub(crate) struct Inventory<'a> {
     pub hosts: Vec<Host<'a>>,
     /// Sorted by address.
     pub pools: Vec<Pool<'a>>,
+    /// What hosts have for no guest, each attribute and value once.
+    pub lacks: Vec<&'a Lack>,
     host_positions: IndexMap<&'a Address, usize>,
     pool_positions: IndexMap<&'a Address, usize>,
 }
@@ -27,6 +29,8 @@ pub(crate) struct Host<'a> {
     pub memory: Room,
     /// The pools that it has: position in [`Inventory::pools`] and room, sorted by position.
     pub stores: Vec<(usize, Room)>,
+    /// What it has for no guest: position in [`Inventory::lacks`], and in its own words.
+    pub lacks: Vec<(usize, &'a Lack)>,
 }
 
 /// Whether something new may be placed on a host.
@@ -123,9 +127,11 @@ impl<'a> Inventory<'a> {
         }
         let pool_positions =
             pools.iter().enumerate().map(|(at, pool)| (pool.address, at)).collect();
-        let mut inventory = Inventory { hosts, pools, host_positions, pool_positions };
+        let lacks = Vec::new();
+        let mut inventory = Inventory { hosts, pools, lacks, host_positions, pool_positions };
         for observation in &observed.hosts {
             if let Some(host) = inventory.host(&observation.host) {
+                inventory.miss(host, observation);
                 let names = inventory.names(host, observation, deployment);
                 inventory.measure(host, &names, observation);
                 for object in &observation.objects {
@@ -137,6 +143,20 @@ impl<'a> Inventory<'a> {
             }
         }
         inventory
+    }
+
+    /// Notes what a host has for no guest.
+    fn miss(&mut self, host: usize, observation: &'a HostObservation) {
+        let lacks = observation.facts.iter().flat_map(|facts| &facts.lacks);
+        for lack in lacks.filter(|lack| lack.kind == "vm") {
+            let is_same =
+                |own: &&Lack| (&own.attribute, &own.value) == (&lack.attribute, &lack.value);
+            let at = self.lacks.iter().position(is_same).unwrap_or_else(|| {
+                self.lacks.push(lack);
+                self.lacks.len() - 1
+            });
+            self.hosts[host].lacks.push((at, lack));
+        }
     }
 
     /// Counts what of ours is on the hosts and no longer in the text: what is forgotten stays, and
@@ -286,6 +306,7 @@ impl<'a> Host<'a> {
             vcpus: Room::of(vcpus),
             memory: Room::of(memory),
             stores: Vec::new(),
+            lacks: Vec::new(),
         }
     }
 

@@ -76,7 +76,7 @@ pub(crate) fn place(input: &PlaceInput<'_>) -> Result<Placement, Vec<Diagnostic>
     let mut waiting = Vec::new();
     let mut growing = Vec::new();
     for group in &groups {
-        let candidates = board.candidates(group.constraint(input.desired));
+        let candidates = board.candidates(group.constraint(input.desired, &board.inventory));
         match board.stays(group, candidates) {
             Some(host) => growing.extend(stay::keep(&mut board, group, host, input.applied)),
             None => waiting.push((group, candidates)),
@@ -136,7 +136,7 @@ fn pin<'a>(board: &Board<'a>, group: &Group<'a>, candidates: usize) -> Pin {
     let may_leave = match group.home {
         Home::At(home) => !matches!(
             board.hosts(candidates).0.refuses(&board.inventory, home),
-            None | Some(Refusal::Silent(_))
+            None | Some(Refusal::Silent(_) | Refusal::Lacks(_))
         ),
         Home::New | Home::Gone(_) => true,
     };

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use tcloud_model::{Address, Deployment, Diagnostic, Digest, Fields, ObservedObject, Stamp, Value};
+use tcloud_model::{
+    Address, Deployment, Diagnostic, Digest, Fields, Lack, ObservedObject, Stamp, Value,
+};
 
 use super::{Place, PlaceInput, Placement, place};
 use crate::sketch::{Sketch, address, desired, observed};
@@ -26,6 +28,8 @@ struct World {
     sizes: BTreeMap<Address, Arc<Fields>>,
     silent: Vec<&'static str>,
     foreign: Vec<(&'static str, ObservedObject)>,
+    /// Hosts without UEFI firmware.
+    plain: Vec<&'static str>,
 }
 
 impl World {
@@ -35,6 +39,18 @@ impl World {
         for (host, object) in &self.foreign {
             let of = observed.hosts.iter_mut().find(|at| at.host.name() == *host);
             of.expect("a host of the sketch").objects.push(object.clone());
+        }
+        for at in
+            observed.hosts.iter_mut().filter(|at| self.plain.contains(&at.host.name().as_str()))
+        {
+            let lack = Lack {
+                kind: "vm".into(),
+                attribute: "firmware".into(),
+                value: Some(Value::text("uefi")),
+                because: "the host has no UEFI firmware".to_owned(),
+                help: "install it".to_owned(),
+            };
+            at.facts.iter_mut().for_each(|facts| facts.lacks.push(lack.clone()));
         }
         place(&PlaceInput {
             desired: &sketch.0,
@@ -187,6 +203,38 @@ fn each_host_is_named_with_the_reason() {
              \n  site.h.host.kvm6: the tenant may not use site.h",
         ],
     );
+}
+
+#[test]
+fn a_guest_goes_where_there_is_what_it_asks_for() {
+    let guest = |name: &str, gib: u64, firmware: &str| {
+        format!("tenant.t.vm.{name} vcpus=1 memory={gib}GiB firmware={firmware}\n")
+    };
+    let mut world = World { plain: vec!["kvm2"], ..World::default() };
+    let both = guest("a", 1, "uefi") + &guest("b", 1, "bios");
+    let placed = |world: &World, text: &str| {
+        told(
+            &world
+                .place(&format!("{SITE}{text}"))
+                .unwrap_or_else(|problems| panic!("{problems:?}")),
+        )
+    };
+    assert_eq!(placed(&world, &both), "a kvm1, b kvm2");
+    check_refused(
+        &world,
+        &guest("a", 20, "uefi"),
+        &["no host has room for vm `a` (1 vCPU, 20 GiB of memory)\n  \
+            site.m.host.kvm1: needs 20 GiB of memory, 16 GiB free\n  \
+            site.m.host.kvm2: the host has no UEFI firmware"],
+    );
+    // What runs there already is left there.
+    world.plain.clear();
+    world.apply(&format!("{SITE}{}", guest("a", 20, "uefi")));
+    world.plain = vec!["kvm2"];
+    assert_eq!(placed(&world, &guest("a", 20, "uefi")), "a kvm2");
+    // What nobody has is not a matter of place.
+    world.plain = vec!["kvm1", "kvm2"];
+    assert_eq!(placed(&world, &guest("b", 1, "uefi")), "b kvm2");
 }
 
 #[test]

@@ -56,23 +56,21 @@ impl Capability {
 pub(crate) fn lacks(connect: &Connect, site: &Site) -> Vec<Lack> {
     let accel = site.accel.unwrap_or(Accel::Tcg);
     let Ok(capabilities) = domain_capabilities(connect, accel) else { return Vec::new() };
-    let lack = |attribute, value, because: String, help: &str| Lack {
+    let lack = |attribute, value, because: &str, help: &str| Lack {
         kind: Name::new("vm"),
         attribute: Name::new(attribute),
         value: Some(value),
-        because,
+        because: because.to_owned(),
         help: help.to_owned(),
     };
     let mut all = Vec::new();
     if !has_uefi(&capabilities) {
-        let because = format!("{} has no UEFI firmware", site.host);
         let help = "install its package there (`ovmf`, `edk2-ovmf`), or write firmware = \"bios\"";
-        all.push(lack("firmware", Value::text("uefi"), because, help));
+        all.push(lack("firmware", Value::text("uefi"), "the host has no UEFI firmware", help));
     }
     if !has_tpm(&capabilities) {
-        let because = format!("{} cannot imitate a TPM", site.host);
         let help = "install its packages there (`swtpm` and `swtpm-tools`)";
-        all.push(lack("tpm", Value::Bool(true), because, help));
+        all.push(lack("tpm", Value::Bool(true), "the host cannot imitate a TPM", help));
     }
     all
 }
