@@ -258,19 +258,34 @@ impl Lang {
 
     /// What the guest's window has to do with a change.
     pub(crate) fn window(self, change: &Change) -> Option<String> {
-        let date = |moment: &Moment| {
-            let text = moment.to_string();
-            // The name of the day is English.
-            text.split_once(' ').map(|(_, date)| date.to_owned()).unwrap_or(text)
-        };
         match (self, &change.opens, &change.until) {
             (Lang::English, ..) => text::window(change),
-            (Lang::German, Some(opens), _) => {
-                Some(format!("sein Fenster öffnet sich {}", date(opens)))
-            }
+            (Lang::German, Some(opens), _) => Some(self.opening(opens)),
             (Lang::German, None, until) => {
-                Some(format!("in seinem Fenster, bis {}", date(until.as_ref()?)))
+                Some(format!("in seinem Fenster, bis {}", self.moment(until.as_ref()?)))
             }
+        }
+    }
+
+    /// The title over what was written down in earlier runs and is not in force yet.
+    pub(crate) fn waiting(self) -> &'static str {
+        self.say(
+            "Waits for a stop and start",
+            "Wartet darauf, dass der Gast aus- und eingeschaltet wird",
+        )
+    }
+
+    /// When a guest's window opens.
+    pub(crate) fn opening(self, opens: &Moment) -> String {
+        let verb = self.say("its window opens", "sein Fenster öffnet sich");
+        format!("{verb} {}", self.moment(opens))
+    }
+
+    fn moment(self, moment: &Moment) -> String {
+        let text = moment.to_string();
+        match (self, text.split_once(' ')) {
+            (Lang::German, Some((day, rest))) => format!("{} {rest}", german_day(day)),
+            _ => text,
         }
     }
 
@@ -483,5 +498,18 @@ fn german(effect: Effect, who: &BTreeSet<&Address>) -> String {
         Effect::Adopted => format!("{n} übernommen"),
         Effect::Moved => format!("{n} umbenannt"),
         Effect::Forgotten => format!("{n} nicht mehr verwaltet"),
+    }
+}
+/// The name of a day, which stands first in a [`Moment`].
+fn german_day(english: &str) -> &str {
+    match english {
+        "Mon" => "Mo",
+        "Tue" => "Di",
+        "Wed" => "Mi",
+        "Thu" => "Do",
+        "Fri" => "Fr",
+        "Sat" => "Sa",
+        "Sun" => "So",
+        other => other,
     }
 }

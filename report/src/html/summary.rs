@@ -198,6 +198,22 @@ impl Page<'_> {
                 &table(title, &head, &rows.collect::<Vec<_>>()),
             ));
         }
+        if !plan.pending.is_empty() {
+            let rows = plan.pending.iter().take(MOST_ROWS).map(|own| {
+                let what: Vec<String> =
+                    own.attributes.iter().map(|own| code(&text::attribute(own))).collect();
+                let opens = own.opens.as_ref().map(|opens| prose(&self.lang.opening(opens)));
+                let what = what.into_iter().chain(opens).collect::<Vec<_>>();
+                vec![code(&self.label(&own.object.address)), what.join(", ")]
+            });
+            let title = self.lang.waiting();
+            let head = ["VM", self.lang.say("what", "was")];
+            html.push_str(&section(
+                "waiting",
+                title,
+                &table(title, &head, &rows.collect::<Vec<_>>()),
+            ));
+        }
         if !plan.unchecked.is_empty() {
             let gaps = plan.unchecked.iter().map(|gap| format!("<li>{}</li>\n", prose(gap)));
             let title = self.lang.say("Not checked", "Nicht geprüft");

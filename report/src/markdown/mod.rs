@@ -113,6 +113,7 @@ impl<'a> Page<'a> {
         self.section(&mut text, ["Does it fit?", "Passt es?"], self.usage(detail));
         self.section(&mut text, ["Changes", "Änderungen"], self.changes(detail));
         text.push_str(&self.drift(detail));
+        text.push_str(&self.waiting(detail));
         text.push_str(&self.gaps(detail));
         text.push_str(&self.left_out(detail));
         text
@@ -285,6 +286,30 @@ mod tests {
         assert!(!text.contains("left alone") && !text.contains("nothing to do"), "{text}");
         let none = About::Drift.headline(Lang::German, &example::empty());
         assert_eq!(none, "nichts wurde von Hand geändert");
+    }
+
+    #[test]
+    fn what_waits_since_earlier_runs_is_listed() {
+        let plan = Plan { pending: example::plan().pending, ..example::empty() };
+        for (lang, words) in [
+            (
+                Lang::English,
+                ["Waits for a stop and start: 1", "; its window opens Sat 2026-11-28 "],
+            ),
+            (Lang::German, ["eingeschaltet wird: 1", "; sein Fenster öffnet sich Sa 2026-11-28 "]),
+        ] {
+            let text = comment(&plan, lang);
+            assert!(words.iter().all(|word| text.contains(word)), "{text}");
+            let mut page = Vec::new();
+            let about = About::Plan;
+            let report =
+                Report { plan: &plan, origin: &Origin::default(), lang, about, silent: false };
+            crate::html::write(&report, &mut page).expect("memory");
+            let page = String::from_utf8(page).expect("UTF-8");
+            let own = page.split("id=\"section-waiting\"").nth(1).expect("a section");
+            assert!(own.contains(words[1].trim_start_matches("; ")), "{own}");
+        }
+        assert!(!comment(&example::empty(), Lang::English).contains("Waits for"));
     }
 
     /// Many VMs that change in as many ways as are asked for.

@@ -154,6 +154,27 @@ impl Page<'_> {
         format!("<details><summary>{title}: {}</summary>\n\n{lines}\n</details>\n\n", drift.len())
     }
 
+    /// What has waited since earlier runs.
+    pub(super) fn waiting(&self, detail: &Detail) -> String {
+        let pending = &self.report.plan.pending;
+        if pending.is_empty() {
+            return String::new();
+        }
+        let lines = pending.iter().take(detail.rows.min(100)).map(|own| {
+            let what: Vec<String> = own.attributes.iter().map(text::attribute).collect();
+            let opens = own.opens.as_ref().map(|opens| format!("; {}", self.lang.opening(opens)));
+            let opens = prose(&opens.unwrap_or_default());
+            format!(
+                "- {}: {}{opens}\n",
+                code(&self.label(&own.object.address)),
+                code(&what.join(", "))
+            )
+        });
+        let lines: String = lines.collect();
+        let title = self.lang.waiting();
+        format!("<details><summary>{title}: {}</summary>\n\n{lines}\n</details>\n\n", pending.len())
+    }
+
     pub(super) fn gaps(&self, detail: &Detail) -> String {
         let unchecked = &self.report.plan.unchecked;
         let title = self.lang.say("Not checked", "Nicht geprüft");
