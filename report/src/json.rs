@@ -286,6 +286,8 @@ struct AttributeView<'a> {
     after: Option<ValueView<'a>>,
     impact: Impact,
     drift: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    no_room: bool,
     text: String,
     causes: &'a [Position],
 }
@@ -294,13 +296,14 @@ impl Viewed for AttributeChange {
     type View<'v> = AttributeView<'v>;
 
     fn view(&self) -> AttributeView<'_> {
-        let AttributeChange { path, before, after, impact, drift, no_room: _, causes } = self;
+        let AttributeChange { path, before, after, impact, drift, no_room, causes } = self;
         AttributeView {
             path,
             before: before.as_ref().map(ValueView::of),
             after: after.as_ref().map(ValueView::of),
             impact: *impact,
             drift: *drift,
+            no_room: *no_room,
             text: text::attribute(self),
             causes,
         }
@@ -532,6 +535,16 @@ mod tests {
             let value = serde_json::from_str(&text).expect(&text);
             assert_eq!(crate::schema::problems(&value), Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn what_waits_for_a_free_slot_says_so() {
+        let mut plan = example::plan();
+        assert!(!json(&plan).contains("no_room"));
+        plan.pending[0].attributes[0].no_room = true;
+        let value: serde_json::Value = serde_json::from_str(&json(&plan)).expect("JSON");
+        assert_eq!(value["pending"][0]["attributes"][0]["no_room"], true);
+        assert_eq!(crate::schema::problems(&value), Vec::<String>::new());
     }
 
     #[test]
