@@ -108,7 +108,8 @@ impl<'a> Board<'a> {
             all.filter(|host| wanted(constraint.refuses(&self.inventory, *host))).collect()
         };
         let mut left = those(|refusal| refusal.is_none());
-        if left.is_empty() {
+        let is_silent = |refusal: Option<Refusal<'_>>| matches!(refusal, Some(Refusal::Silent(_)));
+        if left.is_empty() && those(is_silent).is_empty() {
             // What no host has is said once for all that ask for it, when all else is decided.
             left = those(|refusal| matches!(refusal, Some(Refusal::Lacks(_))));
         }

@@ -161,7 +161,13 @@ fn order(refusal: &Refusal<'_>) -> u8 {
 
 fn help(board: &Board<'_>, group: &Group<'_>, candidates: usize) -> String {
     let (constraint, hosts) = board.hosts(candidates);
-    if super::pin(board, group, candidates) == Pin::Torn {
+    let pin = super::pin(board, group, candidates);
+    if let Pin::To(host) = pin
+        && let Some(Refusal::Lacks(missing)) = constraint.refuses(&board.inventory, host)
+    {
+        return missing.help.to_owned();
+    }
+    if pin == Pin::Torn {
         return match group.outside().next() {
             Some((_, home)) if matches!(group.home, Home::At(_)) => format!(
                 "`host = {}` would move the guest to its volume",

@@ -232,9 +232,31 @@ fn a_guest_goes_where_there_is_what_it_asks_for() {
     world.apply(&format!("{SITE}{}", guest("a", 20, "uefi")));
     world.plain = vec!["kvm2"];
     assert_eq!(placed(&world, &guest("a", 20, "uefi")), "a kvm2");
+    // Who does not answer may have it.
+    world.silent = vec!["kvm1"];
+    check_refused(
+        &world,
+        &guest("b", 1, "uefi"),
+        &["no host has room for vm `b` (1 vCPU, 1 GiB of memory)\n  \
+            site.m.host.kvm2: the host has no UEFI firmware\n  \
+            site.m.host.kvm1: does not answer"],
+    );
+    world.silent.clear();
     // What nobody has is not a matter of place.
     world.plain = vec!["kvm1", "kvm2"];
     assert_eq!(placed(&world, &guest("b", 1, "uefi")), "b kvm2");
+}
+
+#[test]
+fn a_volume_on_a_host_without_what_its_guest_asks_for_is_told_with_its_help() {
+    let volume = format!("{SITE}tenant.t.volume.v size=1GiB class=nvme\n");
+    let mut world = World::default();
+    let home = world.apply(&volume).hosts[&address("tenant.t.volume.v")].host.name().to_string();
+    world.plain = vec![if home == "kvm1" { "kvm1" } else { "kvm2" }];
+    let guest = "tenant.t.vm.a vcpus=1 memory=1GiB firmware=uefi disk.v.volume=@tenant.t.volume.v";
+    let problems = world.place(&format!("{volume}{guest}")).expect_err("it cannot be there");
+    assert!(problems[0].message.contains(&format!("{home}: the host has no UEFI firmware")));
+    assert_eq!(problems[0].help.as_deref(), Some("install it"));
 }
 
 #[test]

@@ -28,8 +28,8 @@ pub(crate) enum Failure {
     #[error("a definition is not usable: {0}")]
     Xml(#[from] XmlError),
     /// A stamp of ours that says nothing: somebody wrote into it.
-    #[error("{0}")]
-    Stamp(String),
+    #[error("its stamp is damaged: {0}")]
+    Stamp(serde_json::Error),
 }
 
 impl Failure {

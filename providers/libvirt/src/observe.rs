@@ -32,9 +32,9 @@ use crate::network::{self, Definitions};
 use crate::pool::{self, Power};
 use crate::provider::LibvirtHost;
 use crate::site::Site;
-use crate::stamp::{self, Place, Sealed};
+use crate::stamp::{self, Place, Seal, Sealed};
 use crate::users::User;
-use crate::volume::{self, Home};
+use crate::volume::{self, Home, Owner};
 use crate::xml::Element;
 
 /// Pools that belong to what is in them, and are no objects of their own.
@@ -92,8 +92,7 @@ impl LibvirtHost {
             self.ask("observe pools", unread, pools),
             self.ask("observe volumes", unread, volumes),
         );
-        let seals: HashMap<Place, Sealed> =
-            seals?.into_iter().map(|sealed| (sealed.place.clone(), sealed)).collect();
+        let (seals, damaged) = sorted(seals?);
         let mut objects = networks?;
         let mut directory = Directory::default();
         let deployment = self.site.deployment;
@@ -109,12 +108,17 @@ impl LibvirtHost {
         let mut places = HashMap::new();
         for Pool { uuid, definition, power } in pools? {
             let name = definition.content_at("name").unwrap_or_default();
-            let sealed = seals.get(&Place::Pool(name.clone()));
-            let stamp: Option<Stamp> = sealed.map(|sealed| sealed.note.stamp.clone());
-            let home = Home { name: name.clone(), uuid, stamp };
+            let place = Place::Pool(name.clone());
+            let (sealed, is_damaged) = (seals.get(&place), damaged.contains(&place));
+            let owner = match sealed {
+                Some(sealed) => Owner::Stamped(sealed.note.stamp.clone()),
+                None if is_damaged || unread.misses_stamps() => Owner::Unknown,
+                None => Owner::Nobody,
+            };
+            let home = Home { name: name.clone(), uuid, owner };
             let path = definition.content_at("target/path");
             places.insert(name.clone(), Storage { home, path, runs: power == Power::Runs });
-            if !DERIVED.contains(&name.as_str()) {
+            if !DERIVED.contains(&name.as_str()) && !is_damaged {
                 let note = sealed.map(|sealed| sealed.note.clone());
                 objects.push(pool::observed(&definition, uuid, note, power));
             }
@@ -125,7 +129,8 @@ impl LibvirtHost {
         for (pool, xml) in &volumes {
             let Some(Storage { home, .. }) = places.get(pool) else { continue };
             let name = xml.content_at("name").unwrap_or_default();
-            let sealed = seals.get(&Place::Volume(pool.clone(), name.clone()));
+            let place = Place::Volume(pool.clone(), name.clone());
+            let (sealed, is_damaged) = (seals.get(&place), damaged.contains(&place));
             found.extend(sealed.map(|sealed| sealed.place.clone()));
             let address = own_address(sealed.map(|sealed| &sealed.note.stamp), deployment);
             let path = xml.content_at("target/path");
@@ -136,11 +141,12 @@ impl LibvirtHost {
             for backing in backings(pool, &name, path) {
                 match &address {
                     Some(address) => directory.add_backing(backing, address.clone()),
+                    None if is_damaged => directory.add_hidden(backing),
                     None => directory.add_foreign(backing, &name),
                 }
             }
             // Seeds belong to their guests.
-            if sealed.is_some() || pool != SEEDS {
+            if !is_damaged && (sealed.is_some() || pool != SEEDS) {
                 let mut seen = volume::observed(xml, home, sealed, self.site.deployment);
                 if let Some(object) = &mut seen {
                     object.holds.extend(hold.cloned());
@@ -151,6 +157,7 @@ impl LibvirtHost {
         let seals: Vec<Sealed> =
             seals.into_values().filter(|own| !found.contains(&own.place)).collect();
         objects.extend(without_volume(&seals, &places, deployment, &mut directory));
+        hide(&damaged, &places, &mut directory);
         // Who reads the guests may have failed already.
         let _ = send.send(directory);
         Ok(objects)
@@ -185,6 +192,7 @@ struct Missed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sort {
     Stamp,
+    Damaged,
     Network,
     Filter,
     Pool,
@@ -196,7 +204,7 @@ enum Sort {
 impl Sort {
     fn word(self) -> &'static str {
         match self {
-            Sort::Stamp => "stamp",
+            Sort::Stamp | Sort::Damaged => "stamp",
             Sort::Network => "network",
             Sort::Filter => "nwfilter",
             Sort::Pool => "pool",
@@ -233,6 +241,18 @@ impl Unread {
         }
     }
 
+    /// Notes a stamp that was read and says nothing. What it is of is known.
+    fn damaged(&self, place: &Place, error: &serde_json::Error) {
+        let told = format!("the stamp of {} is damaged: {error}", place.told());
+        let missed = Missed { told, what: Sort::Damaged, name: String::new() };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(missed);
+    }
+
+    /// Whether there are stamps of which nobody knows what they are of.
+    fn misses_stamps(&self) -> bool {
+        self.all().iter().any(|own| own.what == Sort::Stamp)
+    }
+
     fn all(&self) -> Vec<Missed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -245,7 +265,7 @@ impl Unread {
                 Sort::Filter => directory.add_unread_filter(name),
                 Sort::Pool | Sort::Volumes | Sort::Volume => directory.hide_volumes(),
                 Sort::Stamp => directory.hide_owners(),
-                Sort::Guest => {}
+                Sort::Guest | Sort::Damaged => {}
             }
         }
     }
@@ -385,6 +405,32 @@ fn without_volume(
     all
 }
 
+/// The stamps by what they are of, and what has one that is damaged.
+fn sorted(all: Vec<Seal>) -> (HashMap<Place, Sealed>, HashSet<Place>) {
+    let (mut seals, mut damaged) = (HashMap::new(), HashSet::new());
+    for seal in all {
+        match seal {
+            Seal::Whole(sealed) => {
+                seals.insert(sealed.place.clone(), sealed);
+            }
+            Seal::Damaged(place, _) => {
+                damaged.insert(place);
+            }
+        }
+    }
+    (seals, damaged)
+}
+
+/// Where volumes with damaged stamps lie that were not seen: their pools do not run.
+fn hide(damaged: &HashSet<Place>, places: &HashMap<String, Storage>, directory: &mut Directory) {
+    for place in damaged {
+        let Place::Volume(pool, name) = place else { continue };
+        let path = places.get(pool).and_then(|storage| storage.path.as_ref());
+        let path = path.map(|path| format!("{path}/{name}"));
+        backings(pool, name, path).into_iter().for_each(|own| directory.add_hidden(own));
+    }
+}
+
 /// What the disks of guests may call a volume by.
 fn backings(pool: &str, volume: &str, path: Option<String>) -> Vec<Backing> {
     let inside = Backing::Volume { pool: pool.to_owned(), volume: volume.to_owned() };
@@ -393,10 +439,14 @@ fn backings(pool: &str, volume: &str, path: Option<String>) -> Vec<Backing> {
 }
 
 /// The stamps of pools and volumes.
-fn seals(connect: &Connect, unread: &Unread) -> Result<Vec<Sealed>, Failure> {
+fn seals(connect: &Connect, unread: &Unread) -> Result<Vec<Seal>, Failure> {
     let read = |secret: Secret| {
         let name = secret.get_uuid_string()?;
-        unread.note(connect, Sort::Stamp, &name, stamp::read(&secret))
+        let seal = unread.note(connect, Sort::Stamp, &name, stamp::seen(&secret))?;
+        if let Some(Seal::Damaged(place, error)) = &seal {
+            unread.damaged(place, error);
+        }
+        Ok(seal)
     };
     each(connect.list_all_secrets(0)?, read, whole)
 }

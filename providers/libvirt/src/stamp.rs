@@ -77,7 +77,7 @@ impl Note {
         match stamp_in(definition) {
             Some(stamp) => match serde_json::from_str::<Note>(&stamp.content()) {
                 Ok(_) => Ok(()),
-                Err(error) => Err(Failure::Stamp(format!("its stamp is damaged: {error}"))),
+                Err(error) => Err(Failure::Stamp(error)),
             },
             None => Ok(()),
         }
@@ -134,7 +134,7 @@ impl Place {
     }
 
     /// The place in words.
-    fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         match self {
             Place::Pool(pool) => format!("pool {}", quoted(pool)),
             Place::Volume(pool, volume) => {
@@ -233,16 +233,30 @@ pub(crate) fn unseal(connect: &Connect, place: &Place) -> Result<(), Failure> {
     }
 }
 
-/// Reads a secret; `None` when it is not a stamp of ours. One that is and cannot be read is an error.
+/// A secret of ours.
+pub(crate) enum Seal {
+    /// It says what it is to say.
+    Whole(Sealed),
+    /// Somebody wrote into it: what it is the stamp of, and what is wrong.
+    Damaged(Place, serde_json::Error),
+}
+
+/// Reads a secret; `None` when it is not a stamp of ours, or says nothing.
 pub(crate) fn read(secret: &Secret) -> Result<Option<Sealed>, Failure> {
+    Ok(match seen(secret)? {
+        Some(Seal::Whole(sealed)) => Some(sealed),
+        Some(Seal::Damaged(..)) | None => None,
+    })
+}
+
+/// Reads a secret; `None` when it is not a stamp of ours.
+pub(crate) fn seen(secret: &Secret) -> Result<Option<Seal>, Failure> {
     let Some((Some(place), definition)) = definition(secret)? else { return Ok(None) };
     let description = definition.content_at("description").unwrap_or_default();
-    match serde_json::from_str(&description) {
-        Ok(note) => Ok(Some(Sealed { uuid: secret.get_uuid()?, place, note })),
-        Err(error) => {
-            Err(Failure::Stamp(format!("it is that of {}, and is damaged: {error}", place.told())))
-        }
-    }
+    Ok(Some(match serde_json::from_str(&description) {
+        Ok(note) => Seal::Whole(Sealed { uuid: secret.get_uuid()?, place, note }),
+        Err(error) => Seal::Damaged(place, error),
+    }))
 }
 
 /// What a secret is of, if that is ours, and its definition; `None` when it is gone.

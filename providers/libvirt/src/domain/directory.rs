@@ -69,6 +69,8 @@ pub struct Directory {
     /// what they say.
     unread_networks: HashSet<String>,
     unread_filters: HashSet<String>,
+    /// Volumes of which nobody could read whose they are.
+    hidden_at: HashSet<Backing>,
     hidden: Hidden,
 }
 
@@ -191,6 +193,11 @@ impl Directory {
         self.unread_filters.contains(name)
     }
 
+    /// Adds where a volume lies of which nobody could read whose it is.
+    pub(crate) fn add_hidden(&mut self, backing: Backing) {
+        self.hidden_at.insert(backing);
+    }
+
     /// There are volumes that could not be read.
     pub(crate) fn hide_volumes(&mut self) {
         self.hidden = self.hidden.max(Hidden::Volumes);
@@ -203,16 +210,19 @@ impl Directory {
 
     /// Whether a disk may lie on a volume of ours although none is known there.
     pub(super) fn hides_volume_of(&self, disk: &Element) -> bool {
+        if self.hidden == Hidden::Nothing && self.hidden_at.is_empty() {
+            return false;
+        }
         if self.volume_of(disk).is_some() || self.gone_under(disk).is_some() {
             return false;
         }
-        match self.hidden {
-            Hidden::Nothing => false,
-            Hidden::Volumes => {
-                Backing::of(disk).is_some_and(|own| !self.foreign.contains_key(&own))
+        let is_foreign = || Backing::of(disk).is_none_or(|own| self.foreign.contains_key(&own));
+        self.layers_of(disk).iter().any(|own| self.hidden_at.contains(own))
+            || match self.hidden {
+                Hidden::Nothing => false,
+                Hidden::Volumes => !is_foreign(),
+                Hidden::Owners => true,
             }
-            Hidden::Owners => true,
-        }
     }
 
     /// Whether it knows what lies there.
@@ -241,6 +251,12 @@ impl Directory {
     /// The volume of ours whose data a disk shows, and how many layers above it the disk writes to: a
     /// snapshot, for instance, is one. It is still the disk of that volume.
     pub(super) fn volume_of(&self, disk: &Element) -> Option<(usize, &Address)> {
+        let known = |(depth, own)| Some((depth, self.by_backing.get(own)?));
+        self.layers_of(disk).iter().enumerate().find_map(known)
+    }
+
+    /// What a disk writes to, and all that this lies on.
+    fn layers_of(&self, disk: &Element) -> Vec<Backing> {
         let mut layers = Backing::all_of(disk);
         // Of a guest that does not run, a definition names the first one only.
         while let Some(base) = layers.last().and_then(|last| self.layers.get(last.text())) {
@@ -250,8 +266,7 @@ impl Directory {
             }
             layers.push(base);
         }
-        let known = |(depth, own)| Some((depth, self.by_backing.get(own)?));
-        layers.iter().enumerate().find_map(known)
+        layers
     }
 
     /// What attributes say for the volume behind a disk: its address, the name of a volume of

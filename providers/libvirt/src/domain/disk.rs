@@ -197,13 +197,13 @@ fn serial(label: &str) -> String {
 pub(super) fn read(domain: &Element, directory: &Directory) -> Fields {
     let devices = domain.find("devices").into_iter();
     let disks = devices.flat_map(|devices| devices.elements("disk")).filter(|own| is_disk(own));
-    let is_ours = Note::of(domain).is_some();
+    let is_ours = || Note::of(domain).is_some();
     disks
         .filter_map(|disk| {
             let label = label::of_disk(disk)?;
             let mut fields = one(disk, directory);
             // Nobody can tell where it lies: what was last applied is believed.
-            if is_ours && directory.hides_volume_of(disk) {
+            if directory.hides_volume_of(disk) && is_ours() {
                 fields.remove("volume");
             }
             Some((label, Value::map(fields)))
@@ -259,6 +259,9 @@ mod tests {
         let all = [Value::Ref(address), Value::text("vol"), Value::text("/srv/unknown")].map(Some);
         let [ours, theirs, _] = all.clone();
         assert_eq!(lies(&guest(stamp), &directory), all);
+        let mut damaged = directory.clone();
+        damaged.add_hidden(file("unknown"));
+        assert_eq!(lies(&guest(stamp), &damaged), [ours.clone(), theirs.clone(), None]);
         directory.hide_volumes();
         assert_eq!(lies(&guest(stamp), &directory), [ours.clone(), theirs, None]);
         directory.hide_owners();

@@ -136,7 +136,9 @@ impl Counted {
     /// What it is.
     pub(crate) fn read(self, directory: &Directory) -> Result<ObservedObject, Failure> {
         let Counted { sent, uuid, autostart, executing } = self;
-        shown(&sent.read()?, uuid, autostart, executing, directory)
+        let guest = sent.read()?;
+        [&guest.live, &guest.persistent].into_iter().flatten().try_for_each(Note::check)?;
+        shown(&guest, uuid, autostart, executing, directory)
     }
 }
 
@@ -155,7 +157,6 @@ fn shown(
     directory: &Directory,
 ) -> Result<ObservedObject, Failure> {
     let (live, persistent) = (guest.live.as_ref(), guest.persistent.as_ref());
-    [live, persistent].into_iter().flatten().try_for_each(Note::check)?;
     let reading = super::read(&Definitions { live, persistent, autostart, executing }, directory);
     let stamp = guest.stamp();
     let foreign = stamp.is_none();

@@ -6,7 +6,7 @@ use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
 use virt_sys::{VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE, VIR_STORAGE_POOL_CREATE_NORMAL};
 
-use super::Home;
+use super::{Home, Owner};
 use crate::failure::{Absent, Failure, quoted};
 use crate::image;
 use crate::site::Call;
@@ -103,7 +103,7 @@ impl Call<'_> {
         Ok(Home {
             name: found.pool_name.clone(),
             uuid: found.pool_uuid,
-            stamp: sealed.map(|sealed| sealed.note.stamp),
+            owner: sealed.map_or(Owner::Nobody, |sealed| Owner::Stamped(sealed.note.stamp)),
         })
     }
 

@@ -19,7 +19,7 @@ use crate::stamp::{self, Note, Place, Sealed};
 
 pub(crate) use find::{Found, of_key};
 pub(crate) use make::{definition, lacks};
-pub(crate) use read::{Home, left, observed, probed_format, remembered};
+pub(crate) use read::{Home, Owner, left, observed, probed_format, remembered};
 
 impl Call<'_> {
     /// Carries out an operation on a volume.

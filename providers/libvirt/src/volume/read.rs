@@ -20,17 +20,30 @@ pub(crate) struct Home {
     pub(crate) name: String,
     /// Its UUID.
     pub(crate) uuid: Uuid,
-    /// Its stamp, if it has one.
-    pub(crate) stamp: Option<Stamp>,
+    /// Whose it is.
+    pub(crate) owner: Owner,
+}
+
+/// Whose a pool is.
+#[derive(Clone, Debug)]
+pub(crate) enum Owner {
+    /// Nobody has put a stamp on it.
+    Nobody,
+    /// This is its stamp.
+    Stamped(Stamp),
+    /// Its stamp could not be read.
+    Unknown,
 }
 
 impl Home {
-    /// What the attributes of an owner's volumes say for it: its address, or its name.
-    fn value(&self, owner: Uuid) -> Value {
-        match &self.stamp {
-            Some(stamp) if stamp.deployment == owner => Value::Ref(stamp.address.clone()),
-            _ => Value::text(&self.name),
-        }
+    /// Sets what the attributes of an owner's volumes say for it: its address, or its name.
+    fn put(&self, owner: Uuid, fields: &mut Fields) {
+        let value = match &self.owner {
+            Owner::Unknown => return,
+            Owner::Stamped(stamp) if stamp.deployment == owner => Value::Ref(stamp.address.clone()),
+            Owner::Stamped(_) | Owner::Nobody => Value::text(&self.name),
+        };
+        fields.insert("pool", value);
     }
 }
 
@@ -57,7 +70,7 @@ pub(crate) fn observed(
     if !is_image {
         let owner = stamp.as_ref().map_or(deployment, |stamp| stamp.deployment);
         fields.insert("size", Value::Bytes(shown_size(xml, sealed)));
-        fields.insert("pool", home.value(owner));
+        home.put(owner, &mut fields);
         fields.insert("encrypted", Value::Bool(xml.find("target/encryption").is_some()));
         if fields.get("format").is_none()
             && let Some(format @ ("qcow2" | "raw")) = probed_format(xml)
@@ -126,7 +139,7 @@ pub(crate) fn remembered(name: &str, home: &Home, sealed: &Sealed) -> Option<Obs
     let kind = shown_kind(Some(stamp), class);
     let mut fields = kept.clone();
     if kind != "image" {
-        fields.insert("pool", home.value(stamp.deployment));
+        home.put(stamp.deployment, &mut fields);
     }
     Some(ObservedObject {
         kind,
@@ -214,7 +227,7 @@ mod tests {
     }
 
     fn home() -> Home {
-        Home { name: "default".into(), uuid: Uuid::nil(), stamp: None }
+        Home { name: "default".into(), uuid: Uuid::nil(), owner: Owner::Nobody }
     }
 
     fn sealed(kept: &str) -> Sealed {

@@ -54,12 +54,23 @@ async fn a_damaged_stamp_makes_nothing_somebody_elses() {
     }
     let (web, root, lan) = (host.name(GUEST), host.name(DISK), host.name(NETWORK));
     stamp_of_a_volume(&host, &*provider, &web, &root).await;
+    stamp_of_a_pool(&host, &*provider, &root).await;
     stamp_of_a_guest(&host, &*provider, &web).await;
     stamp_of_a_network(&host, &*provider, &lan).await;
     assert_eq!(provider.observe().await.expect("a sweep").problems, [""; 0]);
     for place in [GUEST, DISK, NETWORK, POOL] {
         host.client.delete(&address(place)).await.expect(place);
     }
+}
+
+/// Damages the stamp of a pool or volume, whose usage ends like this. It is kept in `/srv/seal.xml`.
+fn damage(host: &Host<'_>, usage: &str) {
+    host.shell(&format!(
+        "uuid=$(virsh secret-list | grep '[/:]{usage} *$' | awk '{{print $1}}') && \
+         virsh secret-dumpxml $uuid > /srv/seal.xml && \
+         sed 's|<description>.*</description>|<description>lost</description>|' /srv/seal.xml \
+         > /srv/lost.xml && virsh secret-define /srv/lost.xml"
+    ));
 }
 
 /// The volume is there and nobody knows whose it is: the disk of the guest lies where it lay.
@@ -69,19 +80,31 @@ async fn stamp_of_a_volume(
     web: &str,
     root: &str,
 ) {
-    host.shell(&format!(
-        "uuid=$(virsh secret-list | grep /{root} | awk '{{print $1}}') && \
-         virsh secret-dumpxml $uuid > /srv/seal.xml && \
-         sed 's|<description>.*</description>|<description>lost</description>|' /srv/seal.xml \
-         > /srv/lost.xml && virsh secret-define /srv/lost.xml"
-    ));
-    let seen = sweep(provider, &["stamp", &format!("volume \"{root}\""), "damaged"]).await;
+    damage(host, root);
+    let told = format!("the stamp of volume \"{root}\" in pool");
+    let seen = sweep(provider, &[&told, "is damaged"]).await;
     let guest = of(&seen, web).expect("a guest");
     assert_eq!(disk(guest, "volume"), None, "what was applied is believed");
     assert_eq!(disk(guest, "bus"), Some(Value::text("virtio")));
+    assert!(of(&seen, root).is_none(), "it is not somebody else's");
     host.shell("virsh secret-define /srv/seal.xml");
     let guest = host.client.observe(&address(GUEST)).await.expect("a sweep").expect("a guest");
     assert_eq!(disk(&guest, "volume"), Some(Value::Ref(address(DISK))));
+}
+
+/// Volumes do not lie in another pool because nobody knows whose it is.
+async fn stamp_of_a_pool(host: &Host<'_>, provider: &dyn ConfiguredProvider, root: &str) {
+    let pool = host.name(POOL);
+    damage(host, &format!("pool/{pool}"));
+    let told = format!("the stamp of pool \"{pool}\" is damaged");
+    let seen = sweep(provider, &[&told[..]]).await;
+    let volume = of(&seen, root).expect("a volume");
+    assert_eq!(volume.attributes.get("pool"), None, "what was applied is believed");
+    assert!(volume.attributes.get("size").is_some());
+    assert!(of(&seen, &pool).is_none(), "it is not somebody else's");
+    host.shell("virsh secret-define /srv/seal.xml");
+    let volume = host.client.observe(&address(DISK)).await.expect("a sweep").expect("a volume");
+    assert_eq!(volume.attributes.get("pool"), Some(&Value::Ref(address(POOL))));
 }
 
 async fn stamp_of_a_guest(host: &Host<'_>, provider: &dyn ConfiguredProvider, web: &str) {
