@@ -1,6 +1,8 @@
 //! The sweep over everything on a host. It changes nothing, and refreshes no pool: a refresh would
 //! look into every volume, also those that a guest is writing to.
 
+mod unread;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -36,6 +38,7 @@ use crate::stamp::{self, Place, Seal, Sealed};
 use crate::users::User;
 use crate::volume::{self, Home, Owner};
 use crate::xml::Element;
+use unread::{Sort, Unread};
 
 /// Pools that belong to what is in them, and are no objects of their own.
 const DERIVED: [&str; 2] = [image::POOL, SEEDS];
@@ -106,22 +109,10 @@ impl LibvirtHost {
         }
         unread.tell(&mut directory);
         let mut places = HashMap::new();
-        for Pool { uuid, definition, power } in pools? {
-            let name = definition.content_at("name").unwrap_or_default();
-            let place = Place::Pool(name.clone());
-            let (sealed, is_damaged) = (seals.get(&place), damaged.contains(&place));
-            let owner = match sealed {
-                Some(sealed) => Owner::Stamped(sealed.note.stamp.clone()),
-                None if is_damaged || unread.misses_stamps() => Owner::Unknown,
-                None => Owner::Nobody,
-            };
-            let home = Home { name: name.clone(), uuid, owner };
-            let path = definition.content_at("target/path");
-            places.insert(name.clone(), Storage { home, path, runs: power == Power::Runs });
-            if !DERIVED.contains(&name.as_str()) && !is_damaged {
-                let note = sealed.map(|sealed| sealed.note.clone());
-                objects.push(pool::observed(&definition, uuid, note, power));
-            }
+        for pool in pools? {
+            let (name, storage, object) = understood(pool, (&seals, &damaged), unread);
+            places.insert(name, storage);
+            objects.extend(object);
         }
         let mut found = HashSet::new();
         let volumes = looked_into(volumes?, &mut places);
@@ -173,115 +164,6 @@ impl LibvirtHost {
         let unread = Arc::clone(unread);
         self.host.call(what, QUICK, move |connect| read(connect, &unread)).await
     }
-}
-
-/// What could not be read, so that all else can be told.
-#[derive(Debug, Default)]
-struct Unread(Mutex<Vec<Missed>>);
-
-/// One thing that could not be read.
-#[derive(Clone, Debug)]
-struct Missed {
-    /// In words, with its name.
-    told: String,
-    what: Sort,
-    name: String,
-}
-
-/// What can be missed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sort {
-    Stamp,
-    Damaged,
-    Network,
-    Filter,
-    Pool,
-    Volumes,
-    Volume,
-    Guest,
-}
-
-impl Sort {
-    fn word(self) -> &'static str {
-        match self {
-            Sort::Stamp | Sort::Damaged => "stamp",
-            Sort::Network => "network",
-            Sort::Filter => "nwfilter",
-            Sort::Pool => "pool",
-            Sort::Volumes => "the volumes of pool",
-            Sort::Volume => "volume",
-            Sort::Guest => "guest",
-        }
-    }
-}
-
-impl Unread {
-    /// How many are named.
-    const NAMED: usize = 10;
-
-    /// What was read; `None` with a note when it could not be. A connection that broke is an error:
-    /// nobody knows then what is there.
-    fn note<T>(
-        &self,
-        connect: &Connect,
-        what: Sort,
-        name: &str,
-        read: Result<Option<T>, Failure>,
-    ) -> Result<Option<T>, Failure> {
-        match read {
-            Err(failure @ (Failure::Libvirt(_) | Failure::Xml(_) | Failure::Stamp(_)))
-                if alive(connect) =>
-            {
-                let told = format!("{} {} could not be read: {failure}", what.word(), quoted(name));
-                let missed = Missed { told, what, name: name.to_owned() };
-                self.0.lock().unwrap_or_else(PoisonError::into_inner).push(missed);
-                Ok(None)
-            }
-            read => read,
-        }
-    }
-
-    /// Notes a stamp that was read and says nothing. What it is of is known.
-    fn damaged(&self, place: &Place, error: &serde_json::Error) {
-        let told = format!("the stamp of {} is damaged: {error}", place.told());
-        let missed = Missed { told, what: Sort::Damaged, name: String::new() };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(missed);
-    }
-
-    /// Whether there are stamps of which nobody knows what they are of.
-    fn misses_stamps(&self) -> bool {
-        self.all().iter().any(|own| own.what == Sort::Stamp)
-    }
-
-    fn all(&self) -> Vec<Missed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Tells of what guests refer to.
-    fn tell(&self, directory: &mut Directory) {
-        for Missed { what, name, .. } in self.all() {
-            match what {
-                Sort::Network => directory.add_unread_network(name),
-                Sort::Filter => directory.add_unread_filter(name),
-                Sort::Pool | Sort::Volumes | Sort::Volume => directory.hide_volumes(),
-                Sort::Stamp => directory.hide_owners(),
-                Sort::Guest | Sort::Damaged => {}
-            }
-        }
-    }
-
-    fn told(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.all().into_iter().map(|own| own.told).collect();
-        all.sort_unstable();
-        let more = all.len().saturating_sub(Unread::NAMED);
-        all.truncate(Unread::NAMED);
-        all.extend((more > 0).then(|| format!("and {more} more could not be read")));
-        all
-    }
-}
-
-fn alive(connect: &Connect) -> bool {
-    connect.is_alive().unwrap_or(false)
 }
 
 /// Asks for each of many objects, and reads what is sent; `None` is what went away meanwhile. libvirt
@@ -403,6 +285,30 @@ fn without_volume(
         });
     }
     all
+}
+
+/// A pool by its name, as what is in it sees it, and as an object if it is one.
+fn understood(
+    pool: Pool,
+    (seals, damaged): (&HashMap<Place, Sealed>, &HashSet<Place>),
+    unread: &Unread,
+) -> (String, Storage, Option<ObservedObject>) {
+    let Pool { uuid, definition, power } = pool;
+    let name = definition.content_at("name").unwrap_or_default();
+    let place = Place::Pool(name.clone());
+    let (sealed, is_damaged) = (seals.get(&place), damaged.contains(&place));
+    let owner = match sealed {
+        Some(sealed) => Owner::Stamped(sealed.note.stamp.clone()),
+        None if is_damaged || unread.misses_stamps() => Owner::Unknown,
+        None => Owner::Nobody,
+    };
+    let home = Home { name: name.clone(), uuid, owner };
+    let path = definition.content_at("target/path");
+    let storage = Storage { home, path, runs: power == Power::Runs };
+    let note = sealed.map(|sealed| sealed.note.clone());
+    let is_object = !DERIVED.contains(&name.as_str()) && !is_damaged;
+    let object = is_object.then(|| pool::observed(&definition, uuid, note, power));
+    (name, storage, object)
 }
 
 /// The stamps by what they are of, and what has one that is damaged.
