@@ -255,6 +255,15 @@ impl Hosts {
         said.trim().parse().map_err(|error| format!("{error} in {said}"))
     }
 
+    /// Why a guest is in the state it is in, and the end of QEMU's own words.
+    pub fn fate(&self, host: usize, guest: &str) -> String {
+        let told = format!(
+            "virsh domstate '{guest}' --reason | head -1; \
+             tail -n 6 '/var/log/libvirt/qemu/{guest}.log'"
+        );
+        self.exec(host, &["sh", "-c", &told]).unwrap_or_else(|error| error)
+    }
+
     /// The last of what a guest has said on its console, or why that cannot be read.
     pub fn console(&self, host: usize, guest: &str) -> String {
         let log = console_log(guest);
