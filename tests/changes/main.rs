@@ -27,10 +27,6 @@ use table::Table;
 /// guest stops or starts.
 const AT_ONCE: usize = 3;
 
-/// How often a row is played at most. Only the end of QEMU by itself, which says so in its log, makes
-/// it played again.
-const ATTEMPTS: usize = 3;
-
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(AT_ONCE);
@@ -41,24 +37,15 @@ fn main() -> ExitCode {
     let tests = table.rows.into_iter().map(|row| {
         let (base, idle) = (Arc::clone(&base), Arc::clone(&shared));
         Trial::test(row.name.clone(), move || {
-            let mut world = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut left = ATTEMPTS;
-            loop {
-                let mut own = match world.take() {
-                    Some(own) => own,
-                    None => World::new(&base).map_err(Failed::from)?,
-                };
-                left -= 1;
-                match own.play(&row) {
-                    Ok(()) => {
-                        idle.lock().unwrap_or_else(PoisonError::into_inner).push(own);
-                        return Ok(());
-                    }
-                    // One that a failed row left somewhere is not used again.
-                    Err(_) if left > 0 && own.has_tripped() => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            let world = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut own = match world {
+                Some(own) => own,
+                None => World::new(&base).map_err(Failed::from)?,
+            };
+            own.play(&row).map_err(Failed::from)?;
+            // One that a failed row left somewhere is not used again.
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(own);
+            Ok(())
         })
     });
     let conclusion = libtest_mimic::run(&arguments, tests.collect());

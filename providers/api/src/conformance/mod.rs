@@ -69,6 +69,27 @@ pub fn asked() -> Vec<(Address, Fields)> {
     world::asked().collect()
 }
 
+/// What one of several hosts does of the suite, for providers that take long: its share of the changes,
+/// and the first host everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Which host this is, from 0.
+    pub index: usize,
+    /// How many hosts there are, at least one.
+    pub of: usize,
+}
+
+impl Share {
+    /// The whole suite.
+    pub const WHOLE: Share = Share { index: 0, of: 1 };
+
+    /// The share of a row.
+    pub(crate) fn cut<T>(self, all: &[T]) -> &[T] {
+        let length = all.len().div_ceil(self.of.max(1)).max(1);
+        all.chunks(length).nth(self.index).unwrap_or_default()
+    }
+}
+
 /// Runs the whole suite on an empty host. It leaves the host empty, unless a check fails.
 pub async fn run(
     provider: &dyn ConfiguredProvider,
@@ -76,9 +97,20 @@ pub async fn run(
     deployment: Deployment,
     outsider: &dyn Outsider,
 ) -> Vec<Verdict> {
+    run_share(provider, host, deployment, outsider, Share::WHOLE).await
+}
+
+/// The same for a share of it.
+pub async fn run_share(
+    provider: &dyn ConfiguredProvider,
+    host: &Address,
+    deployment: Deployment,
+    outsider: &dyn Outsider,
+    share: Share,
+) -> Vec<Verdict> {
     let client = Client::new(provider, host, deployment);
     let world = World::new(|address, attributes| outsider.fit(address, attributes));
-    Suite::new(client, Ok(outsider), world).run().await
+    Suite::new(client, Ok(outsider), world, share).run().await
 }
 
 /// Runs what needs nobody who does things to the host by hand; `why` says why there is nobody. What
@@ -92,7 +124,7 @@ pub async fn run_alone(
 ) -> Vec<Verdict> {
     let client = Client::new(provider, host, deployment);
     let world = World::new(fit);
-    Suite::new(client, Err(why), world).run().await
+    Suite::new(client, Err(why), world, Share::WHOLE).run().await
 }
 
 /// A run of the suite.
@@ -103,6 +135,7 @@ pub(crate) struct Suite<'a> {
     pub(crate) world: World,
     /// The attributes that the provider says its host cannot make real, with why.
     lacks: Vec<(String, String)>,
+    pub(crate) share: Share,
     verdicts: Vec<Verdict>,
 }
 
@@ -111,13 +144,16 @@ impl<'a> Suite<'a> {
         client: Client<'a>,
         outsider: Result<&'a dyn Outsider, &'a str>,
         world: World,
+        share: Share,
     ) -> Suite<'a> {
-        Suite { client, outsider, world, lacks: Vec::new(), verdicts: Vec::new() }
+        Suite { client, outsider, world, lacks: Vec::new(), share, verdicts: Vec::new() }
     }
 
     async fn run(mut self) -> Vec<Verdict> {
-        self.life().await;
-        self.strangers().await;
+        if self.share.index == 0 {
+            self.life().await;
+            self.strangers().await;
+        }
         self.costs().await;
         self.verdicts
     }
