@@ -39,10 +39,6 @@ pub(crate) struct World {
     restarts: bool,
 }
 
-/// What QEMU says when it ends by itself: without KVM it does now and then, while several processors of
-/// a guest start.
-const TRIPPED: &str = "iotlb_to_section: Assertion";
-
 /// What shows that a guest was not interrupted.
 #[derive(Clone, Debug, PartialEq)]
 struct Run {
@@ -79,12 +75,6 @@ impl World {
         world.settle()?;
         world.hosts.facts(1, ADDRESS, BOOT)?;
         Ok(world)
-    }
-
-    /// Whether QEMU has ended by itself here, so that nothing can be said of what was done.
-    pub(crate) fn has_tripped(&self) -> bool {
-        let log = format!("/var/log/libvirt/qemu/{NAME}.log");
-        self.hosts.exec(1, &["grep", "-q", TRIPPED, &log]).is_ok()
     }
 
     /// Makes the change of a row and takes it back.
