@@ -307,12 +307,13 @@ pub fn read_escape(chars: &mut std::str::CharIndices<'_>) -> Option<char> {
             if chars.next()?.1 != '{' {
                 return None;
             }
-            let mut code = 0_u32;
+            let mut code = None;
             for (_, digit) in chars.by_ref().take(7) {
                 if digit == '}' {
-                    return char::from_u32(code);
+                    return char::from_u32(code?);
                 }
-                code = code.checked_mul(16)?.checked_add(digit.to_digit(16)?)?;
+                let before = code.unwrap_or(0_u32);
+                code = Some(before.checked_mul(16)?.checked_add(digit.to_digit(16)?)?);
             }
             None
         }

@@ -96,6 +96,7 @@ pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
     let mut tree = lower::lower(files, &mut diagnostics);
     let shapes = Shapes::new(&settings.catalog);
     check::structure::check(&mut tree, &shapes, &mut diagnostics);
+    check::uses::check(&tree, &shapes, &mut diagnostics);
     let sound = check::recursion::check(&tree, &mut diagnostics);
     report_unknown_variables(&tree, settings, &mut diagnostics);
     let mut program = Program {

@@ -7,6 +7,7 @@ use tcloud_model::{Code, codes};
 
 use crate::build::word_length;
 use crate::characters;
+use crate::foreign;
 use crate::literal;
 
 /// What is wrong with a piece. Ranges are bytes of the piece.
@@ -70,9 +71,6 @@ pub(crate) fn statement(text: &str) -> Reason {
     let rest = text[word.len()..].trim_ascii_start();
     if word.is_empty() {
         return odd_beginning(text);
-    }
-    if let Some(reason) = foreign_letter(text, word.len()) {
-        return reason;
     }
     if let Some((_, form)) = FORMS.iter().find(|(keyword, _)| *keyword == word) {
         let message = format!("this `{word}` cannot be read");
@@ -153,9 +151,6 @@ fn two_words(text: &str, word: &str, rest: &str, second: usize) -> Reason {
         return equals_missing(word, at);
     }
     let name = &rest[..second];
-    if let Some(reason) = foreign_letter(text, at + second) {
-        return reason;
-    }
     let head = text.trim_end();
     Reason::new(codes::E0011, 0..head.len(), format!("`{word} {name}` has no body"))
         .help(format!("write `{word} {name} {{ … }}`; an attribute is written `{word} = {name}`"))
@@ -302,9 +297,6 @@ fn choice(text: &str) -> Reason {
 /// The head of a block that could not be read, up to its brace.
 pub(crate) fn head(text: &str) -> Reason {
     let word = &text[..word_length(text)];
-    if let Some(reason) = foreign_letter(text, word.len()) {
-        return reason;
-    }
     if word == "for" {
         return for_statement(0..text.len());
     }
@@ -319,9 +311,6 @@ pub(crate) fn head(text: &str) -> Reason {
         let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
         return Reason::new(codes::E0012, at..at + end, "a name does not begin with a digit")
             .help("names have small letters, digits and `-`, and begin with a letter");
-    }
-    if let Some(reason) = foreign_letter(text, at + name) {
-        return reason;
     }
     if let Some(clause) = text.find(" for ").or_else(|| text.find(" if ")) {
         let range = clause + 1..text.len();
@@ -347,33 +336,23 @@ pub(crate) fn head(text: &str) -> Reason {
     .help("a block is written `kind name { … }`, perhaps with `for n in …` or `if …` before `{`")
 }
 
-/// A letter outside ASCII right behind a word that ends at `at`.
-fn foreign_letter(text: &str, at: usize) -> Option<Reason> {
-    let next = text[at..].chars().next()?;
-    if next.is_ascii() || !next.is_alphanumeric() {
-        return None;
-    }
-    let before = text[..at].rfind(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')));
-    let start = before.map_or(0, |before| before + 1);
-    let tail = text[at..].find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
-    let range = start..tail.map_or(text.len(), |tail| at + tail);
-    let word = &text[range.clone()];
+/// A word with letters that names do not have.
+pub(crate) fn foreign_word(word: &str) -> Reason {
+    let range = 0..word.len();
     if let Some((letter, plain)) = characters::look_alike(word) {
         let code = u32::from(letter);
         let message = format!("the `{letter}` in `{word}` is not a letter of names (U+{code:04X})");
-        return Some(
-            Reason::new(codes::E0007, range.clone(), message)
-                .help(format!("it only looks like one: type `{plain}` anew"))
-                .fix(range, plain),
-        );
+        return Reason::new(codes::E0007, range.clone(), message)
+            .help(format!("it only looks like one: type `{plain}` anew"))
+            .fix(range, plain);
     }
-    let reason =
-        Reason::new(codes::E0012, range.clone(), format!("`{}` cannot be a name", shown(word)));
+    let message = format!("`{}` cannot be a name", shown(word));
+    let reason = Reason::new(codes::E0012, range.clone(), message);
     let rule = "names have the letters a to z, digits and `-`; texts stand in quotes";
-    Some(match crate::habits::as_word(word) {
+    match foreign::plain(word) {
         Some(plain) => reason.help(format!("write `{plain}`: {rule}")).fix(range, plain),
         None => reason.help(rule),
-    })
+    }
 }
 
 /// Signs that look like others, or that only texts may have.
@@ -403,7 +382,6 @@ fn unknown_sign(text: &str) -> Option<Reason> {
         '｝' => "}",
         '（' => "(",
         '）' => ")",
-        sign if !sign.is_ascii() && sign.is_alphabetic() => return foreign_letter(text, 0),
         _ => return None,
     };
     let message = format!("`{sign}` is not the sign that is needed here");

@@ -11,7 +11,8 @@
 //!   back from the repaired text to the file.
 //! * `parse` – the grammar (`grammar.pest`) over one item; the only file that knows pest.
 //! * `build` – from the grammar's nodes to the tree ([`ast`]); `literal` reads numbers, amounts and
-//!   addresses, `explain` says why a piece fits nothing, `habits` knows other tools.
+//!   addresses, `explain` says why a piece fits nothing, `foreign` finds words with letters such as
+//!   `ö`, `habits` knows other tools.
 //! * `file` – puts the items of a file together ([`parse()`], [`parse_all`], [`parse_expression`]).
 //! * [`compose`] – makes a text from values that come from outside.
 //! * `format` – writes a text in its usual form ([`format()`]).
@@ -23,6 +24,7 @@ pub mod compose;
 mod conflict;
 mod explain;
 mod file;
+mod foreign;
 mod format;
 mod habits;
 mod items;

@@ -347,6 +347,21 @@ pub(crate) fn code_end(bytes: &[u8], start: usize, end: usize) -> usize {
     last
 }
 
+/// Where a text or a comment that begins at `at` ends; all of them end before `end` unless something
+/// is wrong.
+pub(crate) fn skipped(text: &str, at: usize, end: usize) -> Option<usize> {
+    let bytes = text.as_bytes().get(..end)?;
+    match bytes.get(at..)? {
+        [b'"', b'"', b'"', ..] => {
+            let length = text.get(at + 3..end).and_then(|rest| rest.find("\"\"\""));
+            Some(length.map_or(end, |length| at + length + 6))
+        }
+        [b'"', ..] => Some(text_end(bytes, at, is_raw(bytes, at), 0).unwrap_or(end)),
+        [b'#', ..] | [b'/', b'/', ..] => Some(line_end(bytes, at)),
+        _ => None,
+    }
+}
+
 /// The end of `{…}` after a dollar sign; it has to close on its line.
 fn interpolation_end(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Unclosed> {
     let mut open = 0_usize;

@@ -35,7 +35,7 @@ impl Net<'_> {
 
     /// Whether a rule may let in what belongs to a tenant.
     fn takes(&self, guest: Option<&Address>) -> bool {
-        let (Some(guest), Some(own)) = (guest, tenant_of(self.address)) else { return true };
+        let (Some(guest), Some(own)) = (guest, self.address.tenant()) else { return true };
         guest == own || self.expose_to.iter().any(|to| to.as_ref_address() == Some(guest))
     }
 }
@@ -112,7 +112,7 @@ impl Source<'_> {
     fn tenant(&self) -> Option<&Address> {
         match self {
             Source::Any | Source::Cidr(_) => None,
-            Source::Network(address) | Source::Vm(address) => tenant_of(address),
+            Source::Network(address) | Source::Vm(address) => address.tenant(),
         }
     }
 }
@@ -230,12 +230,4 @@ pub(super) fn targets<'a>(
         }
     };
     targets.into_iter().filter(|target| target.net.open).collect()
-}
-
-fn tenant_of(address: &Address) -> Option<&Address> {
-    let mut root = address;
-    while let Some(parent) = root.parent() {
-        root = parent;
-    }
-    (root.kind() == "tenant").then_some(root)
 }

@@ -9,3 +9,4 @@ mod place;
 pub(crate) mod recursion;
 pub(crate) mod structure;
 pub(crate) mod unknown;
+pub(crate) mod uses;

@@ -2,7 +2,7 @@
 //! things given twice. Gives each block its [`Shape`].
 
 use tcloud_model::diagnostic::nearest;
-use tcloud_model::{Diagnostic, Name, Role, codes};
+use tcloud_model::{Diagnostic, Name, Schema, codes};
 use tcloud_syntax::ast::{BlockForm, Ident};
 
 use super::habit;
@@ -78,7 +78,7 @@ impl<'c> Structure<'c> {
         if block.form == BlockForm::Defaults {
             return match kind {
                 Some(kind) => Shape::Known(kind),
-                None => self.unknown_word(block, "defaults are given for kinds"),
+                None => self.unknown_word(block, &[], "defaults are given for kinds"),
             };
         }
         let context = self.context(block.parent);
@@ -86,7 +86,7 @@ impl<'c> Structure<'c> {
             Context::Unknown => return kind.map_or(Shape::Unknown, Shape::Known),
             Context::Root => kind.filter(|kind| self.schema_of(*kind, |s| s.top_level)),
             Context::Component => {
-                kind.filter(|kind| self.schema_of(*kind, |s| s.role != Role::Part))
+                kind.filter(|kind| self.schema_of(*kind, |s| self.stands_in_scopes(s)))
             }
             Context::Known(outer) => {
                 let outer = self.shapes.get(outer);
@@ -97,24 +97,26 @@ impl<'c> Structure<'c> {
         if let Some(shape) = here {
             return Shape::Known(shape);
         }
-        let takes_components = match context {
-            Context::Root | Context::Component => true,
-            Context::Known(outer) => self.shapes.get(outer).is_scope(),
-            _ => false,
-        };
         match self.component(block.parent, word) {
-            Some(component) if takes_components => Shape::Use(component),
+            Some(component) if self.is_scope(context) => Shape::Use(component),
             Some(_) => self.misplaced(block, context, "a component is used in a tenant or a site"),
             None if kind.is_some() => {
-                let places = kind.map_or_else(String::new, |kind| self.places(kind));
+                let schema = kind.and_then(|kind| self.shapes.get(kind).schema.as_ref());
+                let places = schema.map_or_else(String::new, |schema| places(schema));
                 self.misplaced(block, context, &places)
             }
             None => self.unknown_block(block, context),
         }
     }
 
-    fn schema_of(&self, kind: ShapeId, holds: impl Fn(&tcloud_model::Schema) -> bool) -> bool {
+    fn schema_of(&self, kind: ShapeId, holds: impl Fn(&Schema) -> bool) -> bool {
         self.shapes.get(kind).schema.as_ref().is_some_and(|schema| holds(schema))
+    }
+
+    /// Whether there is a place for it where components are used; which one, `uses` looks at.
+    fn stands_in_scopes(&self, schema: &Schema) -> bool {
+        let mut around = schema.within.iter().filter_map(|outer| self.shapes.kind(outer));
+        schema.top_level || around.any(|outer| self.shapes.get(outer).is_scope())
     }
 
     fn component(&self, scope: BodyId, word: &str) -> Option<ComponentId> {
@@ -126,15 +128,15 @@ impl<'c> Structure<'c> {
         })
     }
 
-    /// Where a kind may stand, as advice.
-    fn places(&self, kind: ShapeId) -> String {
-        let Some(schema) = &self.shapes.get(kind).schema else { return String::new() };
-        let mut places: Vec<String> =
-            schema.within.iter().map(|outer| format!("in a {outer}")).collect();
-        if schema.top_level {
-            places.insert(0, "at the top level".to_owned());
-        }
-        format!("a {} stands {}", schema.kind, places.join(" or "))
+    /// The components that may be used in a body.
+    fn components(&self, body: BodyId) -> Vec<&'c str> {
+        let tree = self.tree;
+        let names = tree.outwards(body).flat_map(|body| tree.body(body).names());
+        let components = names.filter(|(_, named)| matches!(named, Named::Component(_)));
+        let mut words: Vec<&str> = components.map(|(name, _)| name.as_str()).collect();
+        words.sort_unstable();
+        words.dedup();
+        words
     }
 
     fn misplaced(&mut self, block: &Block, context: Context, help: &str) -> Shape {
@@ -154,9 +156,10 @@ impl<'c> Structure<'c> {
         kind.map_or(Shape::Unknown, Shape::Known)
     }
 
-    fn unknown_word(&mut self, block: &Block, help: &str) -> Shape {
+    fn unknown_word(&mut self, block: &Block, components: &[&str], help: &str) -> Shape {
         let word = &block.kind;
-        let known = self.shapes.kinds().map(|(word, _)| word.as_str());
+        let kinds = self.shapes.kinds().map(|(word, _)| word.as_str());
+        let known = kinds.chain(components.iter().copied());
         let diagnostic =
             Diagnostic::error(codes::E0103, word.span, format!("there is no kind `{}`", word.name));
         self.diagnostics.push(suggest(diagnostic, word, known, help));
@@ -168,8 +171,11 @@ impl<'c> Structure<'c> {
             self.diagnostics.push(diagnostic);
             return Shape::Unknown;
         }
+        let components =
+            if self.is_scope(context) { self.components(block.parent) } else { Vec::new() };
         let Context::Known(outer) = context else {
-            return self.unknown_word(block, "`tcloud explain` lists the kinds");
+            let help = with_components("`tcloud explain` lists the kinds", &components);
+            return self.unknown_word(block, &components, &help);
         };
         let (outer, word) = (self.shapes.get(outer), &block.kind);
         if outer.attribute(&word.name).is_some() {
@@ -196,6 +202,8 @@ impl<'c> Structure<'c> {
         } else {
             format!("blocks of {}: {}", outer.word, known.join(", "))
         };
+        let list = with_components(&list, &components);
+        known.extend(components);
         let message = match self.shapes.kind(&word.name) {
             Some(_) => format!("{} cannot stand in a {}", word.name, outer.word),
             None => format!("{} has no block `{}`", outer.word, word.name),
@@ -465,6 +473,24 @@ impl<'c> Structure<'c> {
     }
 }
 
+/// Where a kind may stand, as advice.
+pub(super) fn places(schema: &Schema) -> String {
+    let mut places: Vec<String> =
+        schema.within.iter().map(|outer| format!("in a {outer}")).collect();
+    if schema.top_level {
+        places.insert(0, "at the top level".to_owned());
+    }
+    format!("a {} stands {}", schema.kind, places.join(" or "))
+}
+
+/// A list of words, and the components besides.
+fn with_components(list: &str, components: &[&str]) -> String {
+    if components.is_empty() {
+        return list.to_owned();
+    }
+    format!("{list}; components: {}", components.join(", "))
+}
+
 /// Two blocks of one name, in one scope.
 pub(crate) fn declared_twice(first: &Block, second: &Block) -> Diagnostic {
     let subject = describe(second);
@@ -484,7 +510,7 @@ pub(crate) fn describe(block: &Block) -> String {
 
 fn bad_name(name: &Ident) -> Diagnostic {
     Diagnostic::error(codes::E0304, name.span, format!("`{}` cannot be a name", name.name)).help(
-        "names are lower-case letters, digits and single minus signs, begin with a letter and \
+        "names have the letters a to z, digits and single minus signs, begin with a letter and \
          have at most 63 characters",
     )
 }

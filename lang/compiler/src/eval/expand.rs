@@ -378,7 +378,8 @@ impl<'p> Eval<'p> {
             Value::Ref(address) => Ok(Key::Ref(address.clone())),
             Value::Text(_) => Err(self.report(
                 Diagnostic::error(codes::E0304, at, format!("{value} cannot be a key")).help(
-                    "keys become parts of names: letters, digits, `.`, `-` and `_`, at most 63",
+                    "keys become parts of names: a to z, A to Z, digits, `.`, `-` and `_`; they \
+                     begin with a letter or digit and have at most 63 characters",
                 ),
             )),
             Value::Secret(_) => Err(self.secret_decides(at, "a name")),

@@ -86,12 +86,12 @@ impl<'a> Facts<'a> {
             if address.kind() == "tenant" {
                 facts.tenants.insert(address, Tenant::of(resource));
             }
-            let root = root_of(address);
+            let own = scope_of(address);
             let tenant = match scope {
-                Some((last, tenant)) if last == root => tenant,
-                _ => facts.tenants.get_index_of(root),
+                Some((last, tenant)) if last == own => tenant,
+                _ => facts.tenants.get_index_of(own),
             };
-            scope = Some((root, tenant));
+            scope = Some((own, tenant));
             facts.owned.extend(tenant.map(|tenant| (resource, tenant)));
             let member = Member { resource, tenant };
             match address.kind().as_str() {
@@ -233,22 +233,29 @@ fn lists(references: &[Value], address: &Address) -> bool {
 
 /// The tenant that an address lies in, without listing its ancestry.
 pub(super) fn tenant_of(address: &Address) -> Option<&Address> {
-    let root = root_of(address);
-    (root.kind() == "tenant").then_some(root)
+    let scope = scope_of(address);
+    (scope.kind() == "tenant").then_some(scope)
 }
 
 /// The site that an address lies in.
 pub(super) fn site_of(address: &Address) -> Option<&Address> {
-    let root = root_of(address);
-    (root.kind() == "site").then_some(root)
+    let scope = scope_of(address);
+    (scope.kind() == "site").then_some(scope)
 }
 
-fn root_of(address: &Address) -> &Address {
-    let mut root = address;
-    while let Some(parent) = root.parent() {
-        root = parent;
+/// The tenant or site that an address lies in, or its first segment. It need not be the first one
+/// itself: components make tenants and sites, too.
+fn scope_of(address: &Address) -> &Address {
+    let mut at = address;
+    loop {
+        if matches!(at.kind().as_str(), "tenant" | "site") {
+            return at;
+        }
+        match at.parent() {
+            Some(parent) => at = parent,
+            None => return at,
+        }
     }
-    root
 }
 
 /// The path of the first value in `fields` that `wanted` accepts.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use indexmap::{IndexMap, IndexSet};
-use tcloud_model::{Address, Cidr, Diagnostic, codes};
+use tcloud_model::{Address, Cidr, Diagnostic, Span, codes};
 
 use super::facts::{Facts, Network, Tenant, site_of};
 
@@ -157,51 +157,116 @@ impl<'a> Report<'a, '_> {
         if names.0 == names.1 || !self.seen.insert(names) {
             return;
         }
-        let place = |block: &Block<'_>| {
-            let field = if block.network.cidr == Some(block.cidr) { "cidr" } else { "cidr6" };
-            self.facts.span(block.network.resource, field)
-        };
-        let (outer_span, inner_span) = (place(outer), place(inner));
+        let (outer_span, inner_span) = (self.place(outer), self.place(inner));
+        // Where one text gives both, the blocks that make them tell them apart.
+        let one_text = outer_span == inner_span;
+        let makers = if one_text { self.makers(names.0, names.1) } else { None };
+        let (outer_maker, inner_maker) = makers.unwrap_or((outer_span, inner_span));
         // A tenant gives way to what is shared; else the later one in the text does.
         let outer_moves = match (outer.network.tenant, inner.network.tenant) {
             (Some(_), None) => true,
             (None, Some(_)) => false,
-            _ => inner_span < outer_span,
+            _ => inner_maker < outer_maker,
         };
-        let (a, b) = (outer.cidr, inner.cidr);
-        let ((moved, span), (other, other_span), label) = if a == b {
-            let later = if outer_moves { (outer, outer_span) } else { (inner, inner_span) };
-            let first = if outer_moves { (inner, inner_span) } else { (outer, outer_span) };
-            (later, first, format!("{a} again"))
-        } else if outer_moves {
-            ((outer, outer_span), (inner, inner_span), format!("{a} contains {b}"))
-        } else {
-            ((inner, inner_span), (outer, outer_span), format!("{b} is inside {a}"))
+        let outer = Overlapping { block: outer, span: outer_span, maker: outer_maker };
+        let inner = Overlapping { block: inner, span: inner_span, maker: inner_maker };
+        let (moved, other) = if outer_moves { (outer, inner) } else { (inner, outer) };
+        let free = self.free(moved.block, view, shared);
+        let help = match makers {
+            None if one_text => {
+                "compute it from the variable of the `for`, such as `10.20.0.0/16.subnet(8, n)`"
+                    .to_owned()
+            }
+            Some(_) if moved.maker != self.facts.head(moved.block.network.resource) => {
+                let free = free.map_or_else(String::new, |free| format!("; {free}"));
+                format!("give one of them others by a parameter of the component{free}")
+            }
+            _ => free.unwrap_or_else(|| "give one of them other addresses".to_owned()),
         };
-        let help = (self.found.len() < SUGGESTIONS)
-            .then(|| free(moved, view, shared))
-            .flatten()
-            .map_or_else(
-                || "give one of them other addresses".to_owned(),
-                |cidr| format!("the next free /{} is {cidr}", cidr.prefix_len()),
-            );
-        let owner = match other.network.tenant {
-            _ if other.network.tenant == moved.network.tenant => String::new(),
-            Some(tenant) => format!(", of tenant {}", tenant.name()),
-            None => ", shared by all tenants of the site".to_owned(),
-        };
-        let (name, other_name) = (moved.network.name(), other.network.name());
-        self.found.push(
-            Diagnostic::error(
-                codes::E0312,
-                span,
-                format!("network `{name}` overlaps network `{other_name}`"),
-            )
-            .label(label)
-            .also(other_span, format!("`{other_name}` is {}{owner}", other.cidr))
-            .help(help),
-        );
+        self.found.push(message(moved, other, makers.is_some()).help(help));
     }
+
+    fn place(&self, block: &Block<'_>) -> Span {
+        let field = if block.network.cidr == Some(block.cidr) { "cidr" } else { "cidr6" };
+        self.facts.span(block.network.resource, field)
+    }
+
+    /// The innermost blocks around two networks of one text that are not the same: two uses of a
+    /// component. `None` where all are, as in a repetition.
+    fn makers(&self, a: &Address, b: &Address) -> Option<(Span, Span)> {
+        let head = |address| self.facts.places.span(address, "");
+        let (mut a, mut b) = (Some(a), Some(b));
+        while let (Some(one), Some(two)) = (a, b) {
+            let heads = (head(one), head(two));
+            if heads.0 != heads.1 {
+                return Some(heads);
+            }
+            (a, b) = (one.parent(), two.parent());
+        }
+        None
+    }
+
+    /// Where a network could move to, as advice.
+    fn free(&self, moved: &Block<'_>, view: &[Block<'_>], shared: &[Block<'_>]) -> Option<String> {
+        let suggested = self.found.len() < SUGGESTIONS;
+        let cidr = suggested.then(|| free(moved, view, shared)).flatten()?;
+        Some(format!("the next free /{} is {cidr}", cidr.prefix_len()))
+    }
+}
+
+/// One of two networks that overlap, and where it is written.
+#[derive(Clone, Copy)]
+struct Overlapping<'a> {
+    block: &'a Block<'a>,
+    /// Its addresses in the text.
+    span: Span,
+    /// See [`Report::makers`].
+    maker: Span,
+}
+
+/// What is said about a network that should move. `made` is whether the makers tell the two apart.
+fn message(moved: Overlapping<'_>, other: Overlapping<'_>, made: bool) -> Diagnostic {
+    let (a, b) = (moved.block.cidr, other.block.cidr);
+    let label = if a == b {
+        format!("{a} again")
+    } else if a.prefix_len() < b.prefix_len() {
+        format!("{a} contains {b}")
+    } else {
+        format!("{a} is inside {b}")
+    };
+    let owner = match other.block.network.tenant {
+        tenant if tenant == moved.block.network.tenant => String::new(),
+        Some(tenant) => format!(", of tenant {}", tenant.name()),
+        None => ", shared by all tenants of the site".to_owned(),
+    };
+    let (name, other_name) = called(moved.block.network, other.block.network);
+    let message = format!("network `{name}` overlaps network `{other_name}`");
+    let diagnostic = Diagnostic::error(codes::E0312, moved.span, message).label(label);
+    if made {
+        diagnostic
+            .also(moved.maker, format!("makes `{name}`"))
+            .also(other.maker, format!("makes `{other_name}`"))
+    } else if moved.span != other.span {
+        diagnostic.also(other.span, format!("`{other_name}` is {b}{owner}"))
+    } else {
+        diagnostic
+    }
+}
+
+/// What two networks are called in one message: by their names or, where these are the same, by
+/// that part of their addresses in which they differ.
+fn called(a: &Network<'_>, b: &Network<'_>) -> (String, String) {
+    let names = (a.name(), b.name());
+    if names.0 != names.1 {
+        return names;
+    }
+    let (a, b) = (a.resource.address.ancestry(), b.resource.address.ancestry());
+    let common = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let rest = |path: &[&Address]| {
+        let segments = path.iter().skip(common).map(|address| address.last_segment());
+        segments.collect::<Vec<String>>().join(".")
+    };
+    (rest(&a), rest(&b))
 }
 
 /// The next network of the same size that overlaps nothing in view and stays in the same private

@@ -2,6 +2,7 @@
 //! whose examples are compiled in `tests/pages.rs`.
 
 mod forms;
+mod scopes;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -234,13 +234,17 @@ impl<'t> Builder<'t, '_> {
         let Some(junk) = parts.next() else {
             return self.bad_range(span, None);
         };
-        let kind = self.word_at(junk.start());
         let (start, text) = (junk.start(), junk.text().trim_end());
         let head = self.span(start, start + text.len());
         self.explain_head(start, text);
-        let name = self.name_in_head(start, text, &kind);
+        let (form, start, text) = match text.strip_prefix("existing ").map(str::trim_start) {
+            Some(rest) => (BlockForm::Existing, start + text.len() - rest.len(), rest),
+            None => (BlockForm::Own, start, text),
+        };
+        let kind = self.word_at(start);
+        let name = self.name_in_head(start, text);
         let body = body_of(parts).map(|body| self.statements(body, depth + 1)).unwrap_or_default();
-        let (form, repeat, condition) = (BlockForm::Own, None, None);
+        let (repeat, condition) = (None, None);
         if kind.name == "component" {
             return match name {
                 Some(name) => {
@@ -262,10 +266,11 @@ impl<'t> Builder<'t, '_> {
         }))
     }
 
-    fn name_in_head(&self, start: usize, text: &str, kind: &Ident) -> Option<Ident> {
-        let rest = text.get(kind.name.len()..)?;
+    fn name_in_head(&self, start: usize, text: &str) -> Option<Ident> {
+        let kind = self.word_range(start).len();
+        let rest = text.get(kind..)?;
         let blank = rest.len() - rest.trim_start_matches([' ', '\t', '"']).len();
-        let name = self.word_at(start + kind.name.len() + blank);
+        let name = self.word_at(start + kind + blank);
         (!name.name.is_empty() && blank > 0).then_some(name)
     }
 

@@ -4,6 +4,7 @@ use tcloud_model::{Diagnostic, Name, codes};
 
 use super::Builder;
 use crate::ast::{Argument, Comprehension, Expr, ExprKind, Ident, ObjectField, Repeat};
+use crate::foreign;
 use crate::parse::{Node, Nodes, Rule};
 
 /// `for x in xs if c :`
@@ -42,6 +43,10 @@ impl<'t> Builder<'t, '_> {
     /// Two elements need a comma between them, and only one.
     pub(super) fn check_comma(&mut self, last: Option<usize>, start: usize, what: &str) {
         let Some(end) = last else { return };
+        if end == start && foreign::is_cut(self.text, start) {
+            // One word, which is told as a whole.
+            return;
+        }
         let commas = self.gap(end, start).commas;
         let span = self.span(start, start + 1);
         if commas == 0 {

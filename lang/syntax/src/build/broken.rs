@@ -1,11 +1,11 @@
 //! Nodes for what could not be read, each with the reason.
 
-use tcloud_model::{Diagnostic, Name, codes};
+use tcloud_model::{Diagnostic, codes};
 
 use super::{Builder, word_length};
 use crate::ast::{Expr, ExprKind, Ident, Statement};
-use crate::characters;
 use crate::explain::{self, Reason, shown};
+use crate::foreign;
 use crate::habits;
 use crate::parse::{Node, Rule};
 
@@ -19,6 +19,21 @@ impl<'t> Builder<'t, '_> {
             diagnostic = diagnostic.fix(self.span(start + range.start, start + range.end), text);
         }
         self.report_bad(diagnostic);
+    }
+
+    /// Reports a word of a piece that has letters which names do not have: it is why the piece could
+    /// not be read. The word may begin before the piece, which the grammar began at such a letter.
+    pub(super) fn foreign_word(&mut self, start: usize, end: usize) -> bool {
+        let Some(range) = foreign::find(self.text, start..end) else { return false };
+        let word = self.text.get(range.clone()).unwrap_or("");
+        self.report_reason(range.start, explain::foreign_word(word));
+        true
+    }
+
+    /// Where the code that begins at a byte ends at the latest, if it stands on one line.
+    pub(super) fn code_end(&self, start: usize) -> usize {
+        let rest = self.text.get(start..).unwrap_or("");
+        start + rest.find(['}', '\n']).unwrap_or(rest.len())
     }
 
     /// The text of a piece without blanks around it, and where it begins.
@@ -43,33 +58,26 @@ impl<'t> Builder<'t, '_> {
             self.report_bad(Diagnostic::error(codes::E0002, span, message).help(help));
             return self.bad_range(span, None);
         }
-        let reason = match after {
-            Some((from, to)) => {
-                let before = self.text.get(from..to).unwrap_or("");
-                explain::after_value(before, text)
-            }
-            None => explain::statement(text),
-        };
-        self.report_reason(start, reason);
+        if !self.foreign_word(start, start + text.len()) {
+            let reason = match after {
+                Some((from, to)) => {
+                    let before = self.text.get(from..to).unwrap_or("");
+                    explain::after_value(before, text)
+                }
+                None => explain::statement(text),
+            };
+            self.report_reason(start, reason);
+        }
         let name = if after.is_some() { None } else { self.given_name(start, text) };
         self.bad_range(span, name)
     }
 
     /// The name that `let x …`, `vm web …` or `memory …` was about to give.
     fn given_name(&self, start: usize, text: &str) -> Option<Ident> {
-        let word = text.split(|c: char| c.is_ascii_whitespace() || c == '=').next()?;
-        if let Some((_, plain)) = characters::look_alike(word) {
-            let span = self.span(start, start + word.len());
-            return Some(Ident { name: Name::from(plain), span });
-        }
-        let first = word_length(text);
-        let rest = text.get(first..)?;
+        let rest = text.get(self.word_range(start).len()..)?;
         let second = rest.trim_start_matches([' ', '\t', '"']);
-        let at = start + text.len() - second.len();
-        let length = word_length(second);
-        let (at, length) = if length > 0 { (at, length) } else { (start, first) };
-        let word = self.text.get(at..at + length).filter(|word| !word.is_empty())?;
-        Some(Ident { name: Name::shared(word), span: self.span(at, at + length) })
+        let named = |at: usize| Some(self.word_at(at)).filter(|word| !word.name.is_empty());
+        named(start + text.len() - second.len()).or_else(|| named(start))
     }
 
     /// A value that fits nothing.
@@ -80,7 +88,7 @@ impl<'t> Builder<'t, '_> {
             let message = "a value is missing here";
             let help = "write a number, a text in quotes, a name, a list or an object";
             self.report_bad(Diagnostic::error(codes::E0005, span, message).help(help));
-        } else {
+        } else if !self.foreign_word(at, at + text.len()) {
             self.report_reason(at, explain::value(text));
         }
         Expr { kind: ExprKind::Bad, span }
@@ -106,6 +114,11 @@ impl<'t> Builder<'t, '_> {
     /// Something in an object that is no field.
     pub(super) fn bad_field(&mut self, start: usize, end: usize) {
         let (at, text) = self.piece(start, end);
+        // Of `{for k, v in größe : …}` the first comma is the end here.
+        let end = if text.starts_with("for ") { self.code_end(at) } else { at + text.len() };
+        if self.foreign_word(at, end) {
+            return;
+        }
         let word = word_length(text);
         let reason = explain::statement(text);
         let only = word > 0 && word == text.len();
@@ -116,17 +129,24 @@ impl<'t> Builder<'t, '_> {
     /// What follows a whole expression.
     pub(super) fn bad_rest(&mut self, before: (usize, usize), start: usize, end: usize) {
         let (at, text) = self.piece(start, end);
-        let value = self.text.get(before.0..before.1).unwrap_or("");
-        self.report_reason(at, explain::after_value(value, text));
+        if !self.foreign_word(at, at + text.len()) {
+            let value = self.text.get(before.0..before.1).unwrap_or("");
+            self.report_reason(at, explain::after_value(value, text));
+        }
     }
 
     /// The head of a block that fits nothing.
     pub(super) fn explain_head(&mut self, start: usize, text: &str) {
-        self.report_reason(start, explain::head(text));
+        if !self.foreign_word(start, start + text.len()) {
+            self.report_reason(start, explain::head(text));
+        }
     }
 
     pub(super) fn explain_type(&mut self, node: &Node<'t>) {
         let (start, text) = self.piece(node.start(), node.end());
+        if self.foreign_word(start, start + text.len()) {
+            return;
+        }
         let span = self.span(start, start + text.len());
         let diagnostic = if text.is_empty() {
             let sign = self.span(start.saturating_sub(1), start);

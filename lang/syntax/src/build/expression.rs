@@ -6,6 +6,7 @@ use tcloud_model::{Diagnostic, Name, Span, Value, codes};
 
 use super::{Builder, MAX_DEPTH};
 use crate::ast::{BinaryOp, Expr, ExprKind, Ident, UnaryOp};
+use crate::foreign;
 use crate::literal;
 use crate::parse::{Node, Nodes, Rule};
 
@@ -151,6 +152,9 @@ impl<'t> Builder<'t, '_> {
         if !matches!(word, "if" | "then" | "else" | "for" | "in") {
             return;
         }
+        if self.foreign_word(start, self.code_end(start)) {
+            return;
+        }
         let span = self.span(start, start + word.len());
         let help = match word {
             "if" | "then" | "else" => "a choice is written `if condition then value else value`",
@@ -170,6 +174,10 @@ impl<'t> Builder<'t, '_> {
     fn fields(&mut self, mut base: Expr, path: &str, mut at: usize) -> Expr {
         for part in path.split('.') {
             let span = self.span(at, at + part.len());
+            if part.is_empty() && foreign::is_cut(self.text, at) {
+                // What follows the dot is told as a whole.
+                return Expr { kind: ExprKind::Bad, span: base.span.to(span) };
+            }
             at += part.len() + 1;
             if part.is_empty() {
                 let dot = Span { start: span.start.saturating_sub(1), ..span };

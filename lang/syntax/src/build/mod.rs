@@ -16,6 +16,7 @@ use tcloud_model::{Diagnostic, Name, Span};
 
 use crate::ast::{Expr, Ident, Scope, Statement};
 use crate::file::MAX_REPORTS;
+use crate::foreign;
 use crate::parse::{Node, Nodes};
 use crate::place::Place;
 use crate::scan::line_end;
@@ -113,14 +114,28 @@ impl<'t, 'd> Builder<'t, 'd> {
     }
 
     fn ident(&self, node: &Node<'t>) -> Ident {
+        if foreign::is_cut(self.text, node.end()) {
+            return self.word_at(node.start());
+        }
         Ident { name: Name::shared(node.text()), span: self.node_span(node) }
     }
 
-    /// The word that begins at a byte.
+    /// The word that begins at a byte, as it should be written: what refers to it will be so, too.
     fn word_at(&self, start: usize) -> Ident {
-        let rest = self.text.get(start..).unwrap_or("");
-        let word = &rest[..word_length(rest)];
-        Ident { name: Name::shared(word), span: self.span(start, start + word.len()) }
+        let range = self.word_range(start);
+        let word = self.text.get(range.clone()).unwrap_or("");
+        let plain = if word.is_ascii() { None } else { foreign::plain(word) };
+        let name = plain.map_or_else(|| Name::shared(word), Name::from);
+        Ident { name, span: self.span(range.start, range.end) }
+    }
+
+    /// The bytes of the word that begins at a byte, with letters that names do not have.
+    fn word_range(&self, start: usize) -> Range<usize> {
+        let end = start + word_length(self.text.get(start..).unwrap_or(""));
+        if foreign::is_cut(self.text, end) {
+            return start..foreign::around(self.text, end).end;
+        }
+        start..end
     }
 
     /// What separates two neighbours: commas and newlines outside comments.

@@ -6,9 +6,10 @@ use tcloud_model::{Diagnostic, Name, Span, codes};
 
 use super::{Builder, join_docs};
 use crate::ast::{
-    Adopt, Assert, Attribute, Expr, Forget, Function, Ident, Let, Moved, Output, Param, Scope,
-    Statement, TypeAlias, TypeExpr, TypeExprKind, Use,
+    Adopt, Assert, Attribute, Expr, ExprKind, Forget, Function, Ident, Let, Moved, Output, Param,
+    Scope, Statement, TypeAlias, TypeExpr, TypeExprKind, Use,
 };
+use crate::foreign;
 use crate::parse::{Node, Nodes, Rule};
 
 /// The statement before another one.
@@ -176,18 +177,25 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn param(&mut self, node: Node<'t>, doc: Option<Arc<str>>, depth: usize) -> Statement {
-        let span = self.node_span(&node);
+        let (span, end) = (self.node_span(&node), node.end());
         let mut parts = node.into_children();
         let name = self.next_ident(&mut parts);
         self.check_reserved(&name);
-        let (ty, default) = self.type_and_value(parts, depth);
+        let (ty, mut default) = self.type_and_value(parts, depth);
+        let cut = foreign::is_cut(self.text, end);
+        if cut && default.is_none() {
+            // The rest of the word follows and is told; a type and a default may follow it.
+            default = Some(Expr { kind: ExprKind::Bad, span: name.span });
+        }
         let ty = ty.unwrap_or_else(|| {
             let message = format!("param `{}` has no type", name.name);
-            self.report(
-                Diagnostic::error(codes::E0015, name.span, message)
-                    .label("its type is missing after this")
-                    .help(format!("for example `param {}: String`", name.name)),
-            );
+            if !cut {
+                self.report(
+                    Diagnostic::error(codes::E0015, name.span, message)
+                        .label("its type is missing after this")
+                        .help(format!("for example `param {}: String`", name.name)),
+                );
+            }
             TypeExpr { kind: TypeExprKind::Bad, span: name.span }
         });
         Statement::Param(Box::new(Param { doc, name, ty, default, span }))
@@ -284,9 +292,13 @@ impl<'t> Builder<'t, '_> {
         for part in node.into_children() {
             let mut at = part.start();
             for word in part.text().split('.') {
-                let span = self.span(at, at + word.len());
-                at += word.len() + 1;
-                path.push(Ident { name: Name::shared(word), span });
+                let (start, end) = (at, at + word.len());
+                at = end + 1;
+                path.push(if foreign::is_cut(self.text, end) {
+                    self.word_at(start)
+                } else {
+                    Ident { name: Name::shared(word), span: self.span(start, end) }
+                });
             }
         }
         if !first || self.scope.is_some() {

@@ -7,6 +7,7 @@ use tcloud_model::{Diagnostic, Value, codes};
 
 use super::Builder;
 use crate::ast::{Expr, ExprKind, TemplatePart};
+use crate::explain::shown;
 use crate::parse::{Node, Rule};
 
 /// Puts text parts together; neighbours become one.
@@ -94,6 +95,18 @@ impl<'t> Builder<'t, '_> {
             return;
         }
         let span = self.node_span(node);
+        if node.text().starts_with("\\u")
+            && let Some((code, end)) = self.braced(node.start() + 2)
+        {
+            let span = self.span(node.start(), end);
+            let code = shown(code);
+            let message = format!("`{code}` is not the hexadecimal number of a character");
+            self.report(
+                Diagnostic::error(codes::E0009, span, message)
+                    .help("the number has one to six digits, 0 to 9 and a to f: `\\u{e4}` is ä"),
+            );
+            return;
+        }
         let written = node.text().escape_debug().to_string().replace("\\\\", "\\");
         let message = format!("`{written}` is not an escape");
         let doubled = format!("\\{}", node.text());
@@ -105,6 +118,13 @@ impl<'t> Builder<'t, '_> {
                 )
                 .fix(span, doubled),
         );
+    }
+
+    /// What stands in braces at a byte, on one line, and where these end.
+    fn braced(&self, at: usize) -> Option<(&'t str, usize)> {
+        let rest = self.text.get(at..)?.strip_prefix('{')?;
+        let end = rest.find(['}', '"', '\n'])?;
+        rest[end..].starts_with('}').then(|| (&rest[..end], at + end + 2))
     }
 
     fn bad_interpolation(&mut self, node: &Node<'t>) -> Expr {

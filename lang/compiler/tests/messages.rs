@@ -1,0 +1,236 @@
+//! What is said, with all its places: the words of a message, what it marks, and its help.
+
+use std::fmt::Write as _;
+
+use tcloud_compiler::{MemoryWorld, Settings, compile};
+use tcloud_model::{Deployment, Span};
+
+/// Every message of a text: its code and words, the marked texts with their labels, the help.
+#[track_caller]
+fn says(text: &str, expected: &str) {
+    let compiled = compile(&MemoryWorld::of(text), &Settings::new(Deployment::new("test")));
+    let marked = |span: Span| &text[span.start as usize..span.end as usize];
+    let mut said = String::new();
+    for found in &compiled.diagnostics {
+        let _ = writeln!(said, "{} {}", found.code, found.message);
+        for label in std::iter::once(&found.primary).chain(&found.secondary) {
+            let line = text[..label.span.start as usize].matches('\n').count() + 1;
+            let told = format!("  {line} [{}] {}", marked(label.span), label.text);
+            let _ = writeln!(said, "{}", told.trim_end());
+        }
+        let _ = writeln!(said, "  help: {}", found.help.as_deref().unwrap_or("none"));
+    }
+    assert_eq!(said.trim_end(), expected.trim(), "{text}");
+}
+
+const PORTAL: &str = "component portal {
+  param domain: String
+  network dmz { cidr = 10.0.0.0/24 }
+  vm app { vcpus = 1, memory = 2GiB }
+}
+";
+
+#[test]
+fn a_component_makes_nothing_where_it_may_not_stand() {
+    says(
+        &format!("{PORTAL}portal top {{ domain = \"x\" }}\n"),
+        "
+E0104 vm `app` of component `portal` cannot stand at the top level
+  6 [portal top] this makes a vm at the top level
+  4 [vm app] this vm
+  help: a vm stands in a tenant; use `portal` there",
+    );
+    says(
+        &format!("{PORTAL}site s {{\n  portal inner {{ domain = \"x\" }}\n}}\n"),
+        "
+E0104 vm `app` of component `portal` cannot stand in a site
+  7 [portal inner] this makes a vm in a site
+  4 [vm app] this vm
+  help: a vm stands in a tenant; use `portal` there",
+    );
+    says(&format!("{PORTAL}tenant t {{\n  portal inner {{ domain = \"x\" }}\n}}\n"), "");
+}
+
+#[test]
+fn nor_does_a_component_in_a_component() {
+    let text = format!("{PORTAL}component outer {{\n  portal inner {{ domain = \"x\" }}\n}}\n");
+    says(
+        &format!("{text}outer top {{}}\n"),
+        "
+E0104 vm `app` of component `outer` cannot stand at the top level
+  9 [outer top] this makes a vm at the top level
+  4 [vm app] this vm
+  help: a vm stands in a tenant; use `outer` there",
+    );
+    says(&format!("{text}tenant t {{\n  outer inner {{}}\n}}\n"), "");
+}
+
+#[test]
+fn a_component_of_what_stands_at_the_top_level_may_be_used_there() {
+    says(
+        "component place {
+  site s { host h { provider = \"sim\" } }
+  tenant t { vm web { vcpus = 1, memory = 2GiB } }
+  flavor small { vcpus = 1, memory = 2GiB }
+}
+place here {}
+",
+        "",
+    );
+}
+
+#[test]
+fn what_stands_in_another_resource_stands_in_no_component() {
+    says(
+        "component c {
+  disk root { size = 2GiB }
+}
+",
+        "
+E0104 disk cannot stand here
+  2 [disk root]
+  help: a disk stands in a vm",
+    );
+}
+
+#[test]
+fn networks_of_one_text_are_told_apart_by_what_makes_them() {
+    let component = "component c { network n { cidr = 10.0.0.0/24 } }\n";
+    says(
+        &format!("{component}tenant t {{\n  c unten {{}}\n  c oben {{}}\n}}\n"),
+        "
+E0312 network `c.oben.network.n` overlaps network `c.unten.network.n`
+  1 [10.0.0.0/24] 10.0.0.0/24 again
+  4 [c oben] makes `c.oben.network.n`
+  3 [c unten] makes `c.unten.network.n`
+  help: give one of them others by a parameter of the component; the next free /24 is 10.0.1.0/24",
+    );
+    let outer = "component d { c one {} }\n";
+    says(
+        &format!("{component}{outer}tenant t {{\n  d a {{}}\n  d b {{}}\n}}\n"),
+        "
+E0312 network `d.b.c.one.network.n` overlaps network `d.a.c.one.network.n`
+  1 [10.0.0.0/24] 10.0.0.0/24 again
+  5 [d b] makes `d.b.c.one.network.n`
+  4 [d a] makes `d.a.c.one.network.n`
+  help: give one of them others by a parameter of the component; the next free /24 is 10.0.1.0/24",
+    );
+}
+
+#[test]
+fn networks_of_a_repetition_and_of_defaults_are_told_apart() {
+    says(
+        "tenant t { network n for i in 1..=2 { cidr = 10.0.0.0/24 } }\n",
+        "
+E0312 network `n[2]` overlaps network `n[1]`
+  1 [10.0.0.0/24] 10.0.0.0/24 again
+  help: compute it from the variable of the `for`, such as `10.20.0.0/16.subnet(8, n)`",
+    );
+    says(
+        "tenant t {
+  defaults network { cidr = 10.0.0.0/24 }
+  network a {}
+  network b {}
+}
+",
+        "
+E0312 network `b` overlaps network `a`
+  2 [10.0.0.0/24] 10.0.0.0/24 again
+  4 [network b] makes `b`
+  3 [network a] makes `a`
+  help: the next free /24 is 10.0.1.0/24",
+    );
+}
+
+#[test]
+fn networks_with_one_name_have_their_addresses() {
+    says(
+        "tenant a { network n { cidr = 10.0.0.0/24, expose_to = [tenant.b] } }
+tenant b { network n { cidr = 10.0.0.0/25 } }
+",
+        "
+E0312 network `tenant.b.network.n` overlaps network `tenant.a.network.n`
+  2 [10.0.0.0/25] 10.0.0.0/25 is inside 10.0.0.0/24
+  1 [10.0.0.0/24] `tenant.a.network.n` is 10.0.0.0/24, of tenant a
+  help: the next free /25 is 10.0.1.0/25",
+    );
+}
+
+#[test]
+fn components_are_suggested_and_listed() {
+    says(
+        &format!("{PORTAL}tenant t {{\n  portla x {{ domain = \"x\" }}\n  thing y {{}}\n}}\n"),
+        "
+E0103 tenant has no block `portla`
+  7 [portla] did you mean `portal`?
+  help: write `portal`
+E0103 tenant has no block `thing`
+  8 [thing]
+  help: blocks of tenant: quota, flavor, image, network, vm, volume; components: portal",
+    );
+    says(
+        &format!("{PORTAL}portla x {{}}\nthing y {{}}\n"),
+        "
+E0103 there is no kind `portla`
+  6 [portla] did you mean `portal`?
+  help: write `portal`
+E0103 there is no kind `thing`
+  7 [thing]
+  help: `tcloud explain` lists the kinds; components: portal",
+    );
+}
+
+#[test]
+fn a_name_with_an_umlaut_is_one_mistake() {
+    let help = "names have the letters a to z, digits and `-`; texts stand in quotes";
+    says(
+        "tenant t {
+  network büro { cidr = 10.0.0.0/24 }
+  vm a {
+    vcpus = 1
+    memory = 2GiB
+    nic n { network = network.buero }
+  }
+}
+",
+        &format!(
+            "
+E0012 `büro` cannot be a name
+  2 [büro]
+  help: write `buero`: {help}"
+        ),
+    );
+    says(
+        "component c {
+  param größe: Bytes = 3GiB
+  volume v { size = groesse }
+}
+tenant t {
+  c x {}
+}
+let ä = 3
+output y = ae
+",
+        &format!(
+            "
+E0012 `größe` cannot be a name
+  2 [größe]
+  help: write `groesse`: {help}
+E0012 `ä` cannot be a name
+  8 [ä]
+  help: write `ae`: {help}"
+        ),
+    );
+}
+
+#[test]
+fn keys_have_the_letters_a_to_z() {
+    says(
+        "tenant t { volume v for n in [\"ä b\"] { size = 1GiB } }\n",
+        "
+E0304 \"ä b\" cannot be a key
+  1 [[\"ä b\"]]
+  help: keys become parts of names: a to z, A to Z, digits, `.`, `-` and `_`; they begin with a \
+letter or digit and have at most 63 characters",
+    );
+}
