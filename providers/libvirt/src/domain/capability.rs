@@ -1,5 +1,6 @@
 //! What a host can run guests with. What runs them is found out once, when the first guest is made.
 
+use std::fmt;
 use std::path::Path;
 
 use tcloud_model::{Lack, Name, Value};
@@ -9,6 +10,34 @@ use super::{Accel, trial};
 use crate::failure::Failure;
 use crate::site::Site;
 use crate::xml::Element;
+
+/// What a host may have nothing for: told by the plan, and by the apply when a host has changed since.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Absence {
+    because: &'static str,
+    help: &'static str,
+}
+
+pub(super) const NO_UEFI: Absence = Absence {
+    because: "the host has no UEFI firmware",
+    help: "install its package there (`ovmf`, `edk2-ovmf`), or write firmware = \"bios\"",
+};
+
+pub(super) const NO_TPM: Absence = Absence {
+    because: "the host cannot imitate a TPM",
+    help: "install its packages there (`swtpm` and `swtpm-tools`)",
+};
+
+const NO_KVM: Absence = Absence {
+    because: "the host cannot run guests by its processor, as its accel = \"kvm\" says",
+    help: "switch virtualisation on in its firmware and load the module kvm, or leave `accel` out",
+};
+
+impl fmt::Display for Absence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.because, self.help)
+    }
+}
 
 /// What a host can run guests with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +64,7 @@ impl Capability {
         };
         let accel = match (accel, &kvm) {
             (Some(Accel::Kvm), None) => {
-                return Failure::refused(
-                    "the host cannot run guests by its processor (accel = \"kvm\"): is \
-                     virtualisation switched on in its firmware, and the module kvm loaded?",
-                );
+                return Failure::refused(NO_KVM.to_string());
             }
             (Some(accel), _) => accel,
             (None, Some(_)) if trial::passes(connect, directory)? => Accel::Kvm,
@@ -55,24 +81,22 @@ impl Capability {
 /// What a host has for no guest, whatever runs it. What nobody can tell is not missing.
 pub(crate) fn lacks(connect: &Connect, site: &Site) -> Vec<Lack> {
     let accel = site.accel.unwrap_or(Accel::Tcg);
-    let Ok(capabilities) = domain_capabilities(connect, accel) else { return Vec::new() };
-    let lack = |attribute, value, because: &str, help: &str| Lack {
+    let lack = |attribute, value, absence: Absence| Lack {
         kind: Name::new("vm"),
         attribute: Name::new(attribute),
         value: Some(value),
-        because: because.to_owned(),
-        help: help.to_owned(),
+        because: absence.because.to_owned(),
+        help: absence.help.to_owned(),
     };
-    let mut all = Vec::new();
-    if !has_uefi(&capabilities) {
-        let help = "install its package there (`ovmf`, `edk2-ovmf`), or write firmware = \"bios\"";
-        all.push(lack("firmware", Value::text("uefi"), "the host has no UEFI firmware", help));
-    }
-    if !has_tpm(&capabilities) {
-        let help = "install its packages there (`swtpm` and `swtpm-tools`)";
-        all.push(lack("tpm", Value::Bool(true), "the host cannot imitate a TPM", help));
-    }
-    all
+    let Ok(capabilities) = domain_capabilities(connect, accel) else {
+        let can_imitate = || domain_capabilities(connect, Accel::Tcg).is_ok();
+        let lacks_kvm = accel == Accel::Kvm && can_imitate();
+        return lacks_kvm.then(|| lack("running", Value::Bool(true), NO_KVM)).into_iter().collect();
+    };
+    let uefi = lack("firmware", Value::text("uefi"), NO_UEFI);
+    let tpm = lack("tpm", Value::Bool(true), NO_TPM);
+    let all = [(has_uefi(&capabilities), uefi), (has_tpm(&capabilities), tpm)];
+    all.into_iter().filter(|(has, _)| !has).map(|(_, lack)| lack).collect()
 }
 
 fn has_uefi(capabilities: &Element) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tcloud_model::{Fields, Identity, Name};
 
+use super::capability::{NO_TPM, NO_UEFI};
 use super::directory::{Directory, Source};
 use super::{Accel, boot, disk, extension, fixture, machine, nic, read, size, words};
 use crate::failure::quoted;
@@ -104,12 +105,10 @@ pub enum DefineError {
     #[error("libvirt.graphics needs libvirt.video: the card that the screen hangs on")]
     NoCard,
     /// The host has no UEFI firmware.
-    #[error(
-        "the host has no UEFI firmware: install its package (`ovmf`, `edk2-ovmf`), or write firmware = \"bios\""
-    )]
+    #[error("{}", NO_UEFI)]
     NoUefi,
     /// The host cannot imitate a TPM.
-    #[error("the host cannot imitate a TPM: install its packages (`swtpm` and `swtpm-tools`)")]
+    #[error("{}", NO_TPM)]
     NoTpm,
 }
 

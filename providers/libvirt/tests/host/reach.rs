@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use tcloud_model::Deployment;
+use tcloud_provider::ConfiguredProvider;
 use tcloud_provider::Retry;
 
 use crate::lab::{Lab, address, client, fields};
@@ -139,27 +140,48 @@ async fn a_processor_that_runs_no_guests_is_remembered() {
     assert_eq!(marks.count(), usize::from(tried), "{types:?}");
 }
 
+/// What a host says that it has for no guest.
+async fn lacks(provider: &dyn ConfiguredProvider) -> Vec<(String, String)> {
+    let facts = provider.observe().await.expect("a sweep").facts.expect("its facts");
+    let of_guests = facts.lacks.into_iter().filter(|lack| lack.kind == "vm");
+    of_guests.map(|lack| (lack.attribute.to_string(), lack.because)).collect()
+}
+
 /// What a host has nothing for is told before a guest is made with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn firmware_and_tpm_are_missing_where_their_packages_are() {
     let deployment = Deployment::new("reach");
-    let lacks = async |lab: &Lab| -> Vec<(String, String)> {
-        let provider = lab.provider(&deployment).await;
-        let facts = provider.observe().await.expect("a sweep").facts.expect("its facts");
-        let of_guests = facts.lacks.into_iter().filter(|lack| lack.kind == "vm");
-        of_guests.map(|lack| (lack.attribute.to_string(), lack.because)).collect()
-    };
-    assert_eq!(lacks(Lab::get()).await, []);
+    assert_eq!(lacks(&*Lab::get().provider(&deployment).await).await, []);
     // A host of its own, without what the packages bring.
     let lab = Lab::start();
     let hide =
         "mount -t tmpfs none /usr/share/qemu/firmware && mount --bind /dev/null /usr/bin/swtpm";
     lab.run(&["exec", "1", "sh", "-c", hide]).expect("packages are hidden");
     assert_eq!(
-        lacks(&lab).await,
+        lacks(&*lab.provider(&deployment).await).await,
         [
             ("firmware".to_owned(), "the host has no UEFI firmware".to_owned()),
             ("tpm".to_owned(), "the host cannot imitate a TPM".to_owned())
         ]
     );
+}
+
+/// So is a processor that the text relies on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_processor_that_the_text_names_is_missing() {
+    let (deployment, lab) = (Deployment::new("reach"), Lab::start());
+    // What libvirt knows of QEMU lies where all laboratories look; this one finds it out itself.
+    let hide = "mount -t tmpfs none /var/cache/libvirt; [ ! -e /dev/kvm ] || chmod 000 /dev/kvm";
+    lab.run(&["exec", "1", "sh", "-c", hide]).expect("the processor is hidden");
+    lab.run(&["restart", "1"]).expect("the daemon");
+    let provider = lab.reach_with(&lab.uri("unix"), &deployment, &[("accel", "kvm")]).await;
+    let provider = provider.expect("a host");
+    let because = "the host cannot run guests by its processor, as its accel = \"kvm\" says";
+    assert_eq!(lacks(&*provider).await, [("running".to_owned(), because.to_owned())]);
+    // The apply would have said the same.
+    let guest =
+        fields(r#"{"vcpus":1,"memory":{"$bytes":67108864},"firmware":"bios","running":true}"#);
+    let made = client(&*provider, &deployment).create(&address("tenant.reach.vm.a"), &guest).await;
+    let error = made.expect_err("nothing can run it");
+    assert!(error.message.contains(because), "{error:?}");
 }
