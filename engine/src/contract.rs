@@ -35,7 +35,12 @@ pub(crate) fn check(
         (_, None) => return Err(about_else("there is no object".into())),
         (_, Some(object)) => object,
     };
-    if !object.is(&operation.kind, &operation.identity) || object.name != operation.identity.name {
+    // Without a stamp nothing says what a volume is for.
+    let kind = match operation.action {
+        OperationKind::Unstamp => &object.kind,
+        _ => &operation.kind,
+    };
+    if !object.is(kind, &operation.identity) || object.name != operation.identity.name {
         let (kind, name) = (&object.kind, &object.name);
         return Err(about_else(format!("the answer is about {kind} \"{}\"", name.escape_debug())));
     }
@@ -157,12 +162,19 @@ pub(crate) fn first_difference<'a>(
 }
 
 fn agrees(references: &[(Address, Identity)], planned: &Value, answered: &Value) -> bool {
+    let known = |address: &Address| {
+        let at = references.binary_search_by(|(own, _)| own.cmp(address)).ok()?;
+        Some(&references[at].1)
+    };
     match (planned, answered) {
         // What a secret is stands in no plan, so that nothing can contradict it.
         (Value::Secret(_), _) => true,
         (Value::Ref(address), Value::Text(name)) => {
-            let known = references.binary_search_by(|(own, _)| own.cmp(address)).ok();
-            known.is_some_and(|at| *references[at].1.name == **name)
+            known(address).is_some_and(|identity| *identity.name == **name)
+        }
+        // One object may be known by its old address still.
+        (Value::Ref(planned), Value::Ref(answered)) if planned != answered => {
+            known(planned).is_some_and(|identity| Some(identity) == known(answered))
         }
         (Value::List(planned), Value::List(answered)) => {
             planned.len() == answered.len()

@@ -33,6 +33,8 @@ pub(crate) struct Decided {
     pub pending: Vec<Pending>,
     /// Objects that stay as they are.
     pub unchanged: usize,
+    /// How many are not selected.
+    pub left_out: usize,
     /// What could not be checked.
     pub unchecked: Vec<String>,
 }
@@ -109,7 +111,7 @@ struct Table<'t, 'a> {
 impl<'a> Table<'_, 'a> {
     fn address(&mut self, facts: &mut Facts<'a>, address: &Address) {
         if !self.selection.selects(address) {
-            self.decided.unchanged += facts.of(address).len();
+            self.decided.left_out += facts.of(address).len();
             return;
         }
         if let Some(span) = self.selection.forgets(address) {

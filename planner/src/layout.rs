@@ -8,6 +8,7 @@ use tcloud_model::{
 };
 
 use crate::allocate::{AllocateInput, Allocation, allocate};
+use crate::diff::keep_ignored;
 use crate::facts::Facts;
 use crate::firewall::{Firewall, FirewallInput, Values, firewall};
 use crate::input::{Goal, Input};
@@ -22,6 +23,8 @@ pub(crate) struct Wanted<'a> {
     pub schema: &'a Schema,
     /// All attributes that a hypervisor is told.
     pub attributes: Arc<Fields>,
+    /// The same with what is ignored as it is now: what takes up room.
+    pub kept: Option<Arc<Fields>>,
     /// The managed objects among what it needs, sorted.
     pub dependencies: Vec<Address>,
     /// Whether deleting it needs consent.
@@ -153,10 +156,15 @@ fn complete<'a>(
         };
         let given = Given { place, allocation, firewall: &firewall };
         let identities = identities(input, facts, (address, schema), &hosts);
+        let attributes = shared(facts, address, finished(schema, address, attributes, &given));
+        let ignore = &resource.lifecycle.ignore;
+        let ignores = !ignore.is_empty() && schema.role == Role::Single;
+        let now = ignores.then(|| applied(facts, address)).flatten();
         let wanted = Wanted {
             resource,
             schema,
-            attributes: shared(facts, address, finished(schema, address, attributes, &given)),
+            kept: now.map(|now| keep_ignored(&attributes, Some(&now), ignore)),
+            attributes,
             dependencies: dependencies(input, resource, place),
             protect: resource.lifecycle.protect.unwrap_or_else(|| protects(schema)),
             create_first: resource.lifecycle.create_first,

@@ -73,7 +73,7 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let reserves = reserves(&usage, desired, input.observed);
     let outputs = outputs?;
     let foreign = facts.foreign.len();
-    let Decided { drafts, drift, pending, unchanged, mut unchecked } = decided;
+    let Decided { drafts, drift, pending, unchanged, left_out, mut unchecked } = decided;
     unchecked.extend(selection.notes);
     unchecked.extend(partly_read(input));
     let pending = still_pending(pending, &drafts);
@@ -93,6 +93,7 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
         pending,
         outputs,
         unchanged,
+        left_out,
         foreign,
         unchecked,
     })
@@ -228,7 +229,8 @@ fn sides<'s>(
     });
     let made = made.filter_map(|(address, wanted)| {
         let host = wanted.hosts.first()?;
-        Some(Holding { address, host, attributes: &wanted.attributes })
+        let attributes = wanted.kept.as_ref().unwrap_or(&wanted.attributes);
+        Some(Holding { address, host, attributes })
     });
     Sides { before, after: kept.chain(made) }
 }

@@ -46,6 +46,9 @@ pub struct Plan {
     pub outputs: Vec<tcloud_model::Output>,
     /// Objects of ours that stay as they are.
     pub unchanged: usize,
+    /// How many objects the run is not about (`--target`, `--exclude`): whether they would change is
+    /// not said.
+    pub left_out: usize,
     /// Objects on the hosts that are not ours; never touched.
     pub foreign: usize,
     /// What could not be checked, in words: hosts that did not answer, and the like.
@@ -104,9 +107,9 @@ pub enum Action {
     ReplaceDeleteFirst,
     /// It is made again before the old one is removed.
     ReplaceCreateFirst,
-    /// A live object becomes ours; nothing changes on it.
+    /// A live object becomes ours. What changes on it besides is among the attributes.
     Adopt,
-    /// Its address changed, the object did not.
+    /// Its address changed. What changes on it besides is among the attributes.
     Move,
     /// The same VM or volume, on another host.
     Migrate,
@@ -291,7 +294,7 @@ pub enum Expectation {
 /// How many changes there are of each action and impact.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// By action.
+    /// By what is done, see [`Change::deed`].
     pub actions: BTreeMap<Action, usize>,
     /// By impact, only changes to what exists.
     pub impacts: BTreeMap<Impact, usize>,
@@ -314,6 +317,7 @@ impl Plan {
             pending: Vec::new(),
             outputs: Vec::new(),
             unchanged: 0,
+            left_out: 0,
             foreign: 0,
             unchecked: Vec::new(),
         }
@@ -357,7 +361,7 @@ impl Plan {
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();
         for change in &self.changes {
-            *summary.actions.entry(change.action).or_default() += 1;
+            *summary.actions.entry(change.deed()).or_default() += 1;
             if change.action != Action::Create {
                 *summary.impacts.entry(change.impact).or_default() += 1;
             }
@@ -383,6 +387,21 @@ impl Change {
         }
         let attributes = self.attributes.iter().map(|own| own.impact);
         attributes.filter(|own| (Impact::Live..Impact::PowerCycle).contains(own)).max()
+    }
+
+    /// What is done to the object: where another name or another owner is the least of it, it is changed.
+    pub fn deed(&self) -> Action {
+        match self.action {
+            Action::Adopt | Action::Move if self.impact > Impact::None => Action::Update,
+            action => action,
+        }
+    }
+
+    /// Whether a guest is stopped in this run, and started again.
+    pub fn power_cycles(&self) -> bool {
+        self.deed() == Action::Update
+            && self.now() == Some(Impact::PowerCycle)
+            && !self.switches_off()
     }
 
     /// Whether it stops a guest that is not started again: the text says `running = false`.

@@ -120,6 +120,7 @@ struct Content {
     pending: Vec<Pending>,
     outputs: Vec<(Name, String, Value)>,
     unchanged: usize,
+    left_out: usize,
     foreign: usize,
     unchecked: Vec<String>,
 }
@@ -147,6 +148,7 @@ impl Content {
             pending,
             outputs,
             unchanged,
+            left_out,
             foreign,
             unchecked,
         } = plan;
@@ -166,6 +168,7 @@ impl Content {
             pending,
             outputs: outputs.into_iter().map(|o| (o.name, o.doc, o.value)).collect(),
             unchanged,
+            left_out,
             foreign,
             unchecked,
         }
@@ -188,6 +191,7 @@ impl Content {
             pending,
             outputs,
             unchanged,
+            left_out,
             foreign,
             unchecked,
         } = self;
@@ -206,6 +210,7 @@ impl Content {
             pending,
             outputs: outputs.collect(),
             unchanged,
+            left_out,
             foreign,
             unchecked,
         };

@@ -6,7 +6,7 @@ use tcloud_model::diagnostic::nearest;
 use tcloud_model::{Address, Diagnostic, FileId, Role, Span, codes};
 
 use crate::facts::Facts;
-use crate::input::{Goal, Input};
+use crate::input::{Goal, Input, Wishes};
 use crate::layout::Layout;
 
 /// Which addresses a run is about.
@@ -67,7 +67,32 @@ impl Selection {
             let out = if destroy { needs.closure(&named) } else { needs.kept(&named, &all) };
             selection.out.extend(out);
         }
-        if words.problems.is_empty() { Ok(selection) } else { Err(words.problems) }
+        if words.problems.is_empty() {
+            selection.note_unreplaced(wishes, facts, layout);
+            return Ok(selection);
+        }
+        Err(words.problems)
+    }
+
+    /// What is to be made anew and will not be.
+    fn note_unreplaced(&mut self, wishes: &Wishes, facts: &Facts<'_>, layout: &Layout<'_>) {
+        let is_object = |address: &&Address| {
+            !facts.of(address).is_empty() || layout.wanted.contains_key(*address)
+        };
+        let left_out = self.replace.iter().filter(|address| !self.selects(address));
+        let left_out = left_out.map(|address| format!("--replace {address}: it is left out"));
+        let mut notes: Vec<String> = left_out.collect();
+        let whole = |word: &&String| !word.contains(['*', '?']);
+        for word in wishes.replace.iter().filter(whole).filter_map(|word| word.parse().ok()) {
+            let named = self.replace.iter().any(|own| *own == word);
+            if !named && !is_object(&&word) {
+                notes.push(format!(
+                    "--replace {word}: a {} cannot be made anew; name what is in it",
+                    word.kind()
+                ));
+            }
+        }
+        self.notes.extend(notes);
     }
 
     /// What cannot be created because its host does not answer, and what needs it.

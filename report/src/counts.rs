@@ -22,7 +22,7 @@ struct Counts {
 pub(crate) fn write(report: &Report<'_>, to: &mut dyn io::Write) -> io::Result<()> {
     let mut counts = Counts::default();
     for change in &report.plan.changes {
-        match change.action {
+        match change.deed() {
             Action::Create => counts.create += 1,
             Action::Update | Action::Migrate => counts.update += 1,
             Action::Delete => counts.delete += 1,

@@ -84,6 +84,7 @@ struct SummaryView {
     actions: BTreeMap<Action, usize>,
     impacts: BTreeMap<Impact, usize>,
     unchanged: usize,
+    left_out: usize,
     foreign: usize,
 }
 
@@ -103,6 +104,7 @@ impl<'a> PlanView<'a> {
             pending,
             outputs,
             unchanged,
+            left_out,
             foreign,
             unchecked,
         } = plan;
@@ -119,6 +121,7 @@ impl<'a> PlanView<'a> {
                 actions: summary.actions,
                 impacts: summary.impacts,
                 unchanged: *unchanged,
+                left_out: *left_out,
                 foreign: *foreign,
             },
             decisions: Each(decisions),

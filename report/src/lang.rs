@@ -300,7 +300,7 @@ impl Lang {
         if change.impact.is_replacement() {
             return impact;
         }
-        let action = self.action(change.action);
+        let action = self.action(change.deed());
         if change.action == Action::Create {
             return action.to_owned();
         }
@@ -323,7 +323,7 @@ impl Lang {
             Reason::Requested => "`--replace` nennt es".to_owned(),
             Reason::ReplaceWhen => "ein Wert von `replace_when` wurde geändert".to_owned(),
             Reason::Follows(address) => {
-                format!("`{address}` wird neu erstellt, und ohne geht es nicht")
+                format!("`{address}` wird entfernt, und ohne geht es nicht")
             }
             Reason::Leftover => "es wurde ersetzt, und das Löschen schlug fehl".to_owned(),
             Reason::Unfinished => "das Erstellen wurde nicht fertig".to_owned(),

@@ -103,7 +103,7 @@ pub(crate) enum Effect {
 
 impl Effect {
     pub(crate) fn of(change: &Change) -> Effect {
-        match (change.impact, change.action) {
+        match (change.impact, change.deed()) {
             (Impact::Blocked, _) => Effect::Blocked,
             (Impact::RecreateLose, _) => Effect::LosesData,
             (_, Action::Create) => Effect::Created,
@@ -204,7 +204,7 @@ pub fn reason(reason: &Reason) -> String {
         Reason::Destroy => "everything is taken down".to_owned(),
         Reason::Requested => "`--replace` names it".to_owned(),
         Reason::ReplaceWhen => "a value of `replace_when` changed".to_owned(),
-        Reason::Follows(address) => format!("{address} is made anew, and it cannot be without it"),
+        Reason::Follows(address) => format!("it cannot be without {address}, which is removed"),
         Reason::Leftover => "it was replaced, and removing it failed".to_owned(),
         Reason::Unfinished => "making it was not finished".to_owned(),
         Reason::Statement => "a statement in the text says so".to_owned(),
@@ -270,7 +270,7 @@ const TELLING: [&str; 5] = ["vcpus", "memory", "size", "cidr", "source"];
 
 /// A change in one line, without its address: `memory 8 GiB -> 12 GiB, vcpus 4 -> 6`.
 pub fn change(change: &Change) -> String {
-    let mut text = match change.action {
+    let mut text = match change.deed() {
         Action::Create => created(change),
         Action::Update if change.waits && change.now().is_some() => {
             let all = change.attributes.iter();
@@ -313,6 +313,14 @@ pub fn change(change: &Change) -> String {
     if let Some(window) = window(change) {
         text.push_str("; ");
         text.push_str(&window);
+    }
+    match (change.action, &change.previous_address) {
+        (Action::Move, _) if change.deed() == Action::Move => {}
+        (_, Some(previous)) => {
+            let _ = write!(text, "; renamed, was {previous}");
+        }
+        (Action::Adopt, None) if change.deed() != Action::Adopt => text.push_str("; becomes ours"),
+        _ => {}
     }
     text
 }
@@ -524,7 +532,9 @@ mod tests {
         let live = |action| every(action)[1].clone();
         assert_eq!(live(Action::Migrate), "2 VMs moved to another host");
         assert_eq!(live(Action::Forget), "2 forgotten");
-        assert_eq!(live(Action::Adopt), "2 adopted");
+        assert_eq!(live(Action::Adopt), "2 changes live");
+        assert_eq!(every(Action::Adopt)[0], "2 adopted");
+        assert_eq!(every(Action::Move)[3], every(Action::Update)[3]);
         assert_eq!(live(Action::Delete), "2 deleted");
     }
 

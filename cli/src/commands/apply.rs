@@ -164,8 +164,10 @@ async fn saved(
     let settled = rules.settle(&file.plan, &situation)?;
     let wishes = wishes(run, Goal::Apply);
     for decision in &mut file.plan.decisions {
-        // Whatever the file says of itself: who agrees does it here.
-        decision.agreed = settled.signed.contains(&decision.id) || wishes.allows(decision);
+        // Whatever the file says of itself: who agrees does it here, and no flag stands in for a
+        // signature.
+        let is_allowed = decision.approvers.is_empty() && wishes.allows(decision);
+        decision.agreed = settled.signed.contains(&decision.id) || is_allowed;
     }
     show(&file.plan, None, manner, context);
     signed(settled)?;

@@ -185,15 +185,14 @@ impl Answering<'_> {
         }
     }
 
-    /// The outputs, if need be with the addresses and hosts that a plan gives out.
+    /// The outputs with the addresses and hosts that a plan gives out; without them where there can be no
+    /// plan.
     fn outputs(&self, program: Program, sources: Sources) -> Option<Vec<Output>> {
-        if let Ok(outputs) = program.outputs(&Assigned::default()) {
-            return Some(outputs);
-        }
         let text = Text { program, sources };
         let Known { state, observed, .. } = &self.known;
         let plan = text.plan(&self.project, state, observed, &look::no_wishes(), self.context);
-        plan.ok().map(|plan| plan.outputs)
+        let alone = || text.program.outputs(&Assigned::default()).ok();
+        plan.ok().map(|plan| plan.outputs).or_else(alone)
     }
 
     /// Shows what is wrong with the line; what is wrong elsewhere was shown at the start.

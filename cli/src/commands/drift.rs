@@ -76,6 +76,7 @@ pub(super) async fn run(arguments: &Drift, context: &Context) -> Outcome {
     let found = Plan {
         drift: drift.clone(),
         unchanged: known.plan.unchanged,
+        left_out: known.plan.left_out,
         foreign: known.plan.foreign,
         unchecked: known.plan.unchecked.clone(),
         ..Plan::empty(known.plan.deployment.clone())

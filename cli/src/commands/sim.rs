@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tcloud_model::value::human_size;
 use tcloud_model::{Address, AttrPath, Catalog, Fields, Name, Value, diagnostic};
 use tcloud_provider_sim::{Contents, Control, Fault, How, Latency, Listing};
+use tcloud_report::text::host_name;
 
 use crate::arguments::{self, SimCommand};
 use crate::context::Context;
@@ -63,9 +64,23 @@ struct Hosts {
 }
 
 impl Hosts {
-    /// A host by its address.
+    /// A host by its address, or as a plan calls it. Before any is used, each may be prepared.
     fn open(&self, host: &str) -> Result<Control, Failure> {
-        let address = host.parse::<Address>().map_err(|error| {
+        let known = self.known(None)?;
+        let short = |own: &str| own.parse().is_ok_and(|own| host_name(&own) == host);
+        let meant = known.iter().find(|own| *own == host || short(own));
+        if meant.is_none() && !known.is_empty() {
+            let failure = Failure::new(format!("no simulated host is called `{host}`"));
+            let near = diagnostic::nearest(host, known.iter().map(String::as_str));
+            return Err(failure.help(match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!(
+                    "one of: {}; a host begins to exist with the first plan that asks it",
+                    known.join(", ")
+                ),
+            }));
+        }
+        let address = meant.map_or(host, String::as_str).parse::<Address>().map_err(|error| {
             Failure::new(format!("`{host}` is not the address of a host: {error}"))
         })?;
         Ok(Control::open(&self.directory, &address)?)

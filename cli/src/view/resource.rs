@@ -172,6 +172,10 @@ impl Object<'_> {
             };
             let _ = writeln!(text, "  {} = {value}{notes}", escape(path));
         }
+        for (path, next) in pending.iter().filter(|(path, _)| !live.contains_key(*path)) {
+            let next = palette.paint(Tone::Warning, &format!("(at its next start: {next})"));
+            let _ = writeln!(text, "  {}   {next}", escape(path));
+        }
         for kept in self.observed.iter().flat_map(|object| &object.kept) {
             let _ = writeln!(text, "  kept as it is: {}", escape(kept));
         }

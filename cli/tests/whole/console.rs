@@ -39,6 +39,8 @@ fn a_person_gets_answers_completion_and_what_they_typed_before() {
     };
     type_line("1 + 2\r");
     session.wait("answer", |screen| has_line(screen, "3"));
+    type_line("tenant.a.vm.w.host\r");
+    session.wait("host", |screen| has_line(screen, "site.s.host.h"));
     type_line("tenant.a.vm.w.mem\t");
     session.wait_for("> tenant.a.vm.w.memory");
     session.send(" * 2\r");

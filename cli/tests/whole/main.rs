@@ -13,6 +13,7 @@ mod crash;
 mod diff;
 mod drift;
 mod examples;
+mod plans;
 mod progress;
 mod project;
 mod prompts;

@@ -14,7 +14,7 @@ use crate::schema::{Attribute, Block, Role, Schema};
 use crate::{Impact, Name, Type, Value};
 
 pub use needed::{Needed, needed};
-pub use storage::PoolSource;
+pub use storage::{PoolSource, holds_files};
 pub use vm::{ATTACHMENT, MEMORY_STEP, needs_slot};
 
 /// All core kinds.

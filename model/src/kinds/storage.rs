@@ -51,6 +51,12 @@ impl<'a> PoolSource<'a> {
     }
 }
 
+/// Whether pools of this type hold files. What is cut from a volume group or from Ceph is a device, and
+/// QCOW2 is a format of files.
+pub fn holds_files(kind: &str) -> bool {
+    !matches!(kind, "lvm" | "rbd")
+}
+
 pub(super) fn pool() -> Schema {
     schema("pool", Role::PerHost,
         "Storage of a site that volumes are cut from.\n\n\

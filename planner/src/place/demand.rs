@@ -2,10 +2,10 @@
 
 use std::cmp::Reverse;
 
-use tcloud_model::{Address, DesiredGraph, DesiredResource, Fields, Value};
+use tcloud_model::{Address, AttrPath, DesiredGraph, DesiredResource, Fields, Value};
 
-use super::Place;
 use super::inventory::{Availability, Host, Inventory};
+use super::{Place, PlaceInput};
 
 /// A VM with its disks and the volumes attached to it, or a volume that no VM uses: what is always
 /// together on one host. Numbers are positions in [`DesiredGraph::resources`].
@@ -46,8 +46,15 @@ pub(crate) struct Disk<'a> {
 /// Which pools a disk may lie in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Store<'a> {
-    Any,
-    Class(&'a str),
+    /// Any, or any that holds files.
+    Any {
+        files: bool,
+    },
+    /// One of a class, or one of it that holds files.
+    Class {
+        class: &'a str,
+        files: bool,
+    },
     Named(&'a Address),
 }
 
@@ -86,6 +93,8 @@ pub(crate) enum Refusal<'a> {
     Drained,
     /// It has no such pool.
     NoPool(Store<'a>),
+    /// It has such pools, and none of them holds files.
+    NoFiles(Store<'a>),
     /// It has nothing for what the guest asks for.
     Lacks(Missing<'a>),
 }
@@ -99,10 +108,11 @@ pub(crate) struct Missing<'a> {
 
 impl<'a> Store<'a> {
     fn of(fields: &'a Fields) -> Store<'a> {
+        let files = fields.text("format").is_some_and(|format| format != "raw");
         match (fields.reference("pool"), fields.text("class")) {
             (Some(pool), _) => Store::Named(pool),
-            (None, Some(class)) => Store::Class(class),
-            (None, None) => Store::Any,
+            (None, Some(class)) => Store::Class { class, files },
+            (None, None) => Store::Any { files },
         }
     }
 
@@ -110,19 +120,25 @@ impl<'a> Store<'a> {
     pub(crate) fn admits(self, inventory: &Inventory<'_>, pool: usize) -> bool {
         let pool = &inventory.pools[pool];
         match self {
-            Store::Any => true,
-            Store::Class(class) => pool.class == Some(class),
+            Store::Any { files } => pool.files || !files,
+            Store::Class { class, files } => pool.class == Some(class) && (pool.files || !files),
             Store::Named(address) => pool.address == address,
+        }
+    }
+
+    /// The same, of files or devices.
+    fn in_any_form(self) -> Store<'a> {
+        match self {
+            Store::Any { .. } => Store::Any { files: false },
+            Store::Class { class, .. } => Store::Class { class, files: false },
+            Store::Named(_) => self,
         }
     }
 }
 
 /// All groups: those of VMs in the order of their addresses, then volumes that no VM uses.
-pub(crate) fn groups<'a>(
-    desired: &'a DesiredGraph,
-    current: &dyn Fn(&Address) -> Option<Place>,
-    inventory: &Inventory<'_>,
-) -> Vec<Group<'a>> {
+pub(crate) fn groups<'a>(input: &PlaceInput<'a>, inventory: &Inventory<'_>) -> Vec<Group<'a>> {
+    let PlaceInput { desired, current, .. } = *input;
     let mut attached = vec![false; desired.resources.len()];
     let mut groups = Vec::new();
     for (at, (_, vm)) in desired.resources.iter().enumerate() {
@@ -137,11 +153,11 @@ pub(crate) fn groups<'a>(
                 && !volume.lifecycle.existing
                 && !std::mem::replace(&mut attached[resource], true)
             {
-                disks.push(Disk::new(resource, volume, current(&volume.address), inventory));
+                disks.push(Disk::new(input, resource, volume, inventory));
             }
         }
         disks.sort_by_key(|disk| (Reverse(disk.size), disk.resource));
-        let size = |name| vm.attributes.number(name).unwrap_or(0);
+        let size = |name| size(input, vm, name);
         let home = Home::of(current(&vm.address), inventory);
         let (vcpus, memory) = (size("vcpus"), size("memory"));
         groups.push(Group { vm: Some(at), vcpus, memory, home, disks });
@@ -149,13 +165,20 @@ pub(crate) fn groups<'a>(
     for (at, (_, volume)) in desired.resources.iter().enumerate() {
         let is_disk = matches!(volume.address.kind().as_str(), "volume" | "disk");
         if is_disk && !volume.lifecycle.existing && !attached[at] {
-            let place = current(&volume.address);
-            let home = Home::of(place.clone(), inventory);
-            let disks = vec![Disk::new(at, volume, place, inventory)];
+            let home = Home::of(current(&volume.address), inventory);
+            let disks = vec![Disk::new(input, at, volume, inventory)];
             groups.push(Group { vm: None, vcpus: 0, memory: 0, home, disks });
         }
     }
     groups
+}
+
+/// How much something takes up: what the text says, and where that is ignored, what there is.
+fn size(input: &PlaceInput<'_>, declared: &DesiredResource, name: &str) -> u64 {
+    let is_ignored = |path: &AttrPath| path.first().is_some_and(|own| own == name);
+    let ignored = declared.lifecycle.ignore.iter().any(is_ignored);
+    let now = ignored.then(|| (input.applied)(&declared.address)?.number(name)).flatten();
+    now.or_else(|| declared.attributes.number(name)).unwrap_or(0)
 }
 
 impl Home {
@@ -169,19 +192,19 @@ impl Home {
 
 impl<'a> Disk<'a> {
     fn new(
+        input: &PlaceInput<'_>,
         resource: usize,
         declared: &'a DesiredResource,
-        place: Option<Place>,
         inventory: &Inventory<'_>,
     ) -> Disk<'a> {
-        let fields = &declared.attributes;
-        let store = Store::of(fields);
+        let place = (input.current)(&declared.address);
+        let store = Store::of(&declared.attributes);
         let host = place.as_ref().and_then(|place| inventory.host(&place.host));
         let pool = place.and_then(|place| inventory.pool(&place.pool?));
         let shared = pool.is_some_and(|pool| inventory.pools[pool].shared);
         Disk {
             resource,
-            size: fields.number("size").unwrap_or(0),
+            size: size(input, declared, "size"),
             store,
             pool: pool.filter(|pool| store.admits(inventory, *pool)),
             home: host.filter(|_| !shared),
@@ -323,7 +346,10 @@ impl<'a> Constraint<'a> {
     fn lacks_pool(&self, inventory: &Inventory<'a>, host: usize) -> Option<Refusal<'a>> {
         let stores = &inventory.hosts[host].stores;
         let has = |store: Store<'_>| stores.iter().any(|(pool, _)| store.admits(inventory, *pool));
-        let lacking = self.stores.iter().copied().find(|store| !has(*store));
-        lacking.map(Refusal::NoPool)
+        let lacking = self.stores.iter().copied().find(|store| !has(*store))?;
+        match has(lacking.in_any_form()) {
+            true => Some(Refusal::NoFiles(lacking)),
+            false => Some(Refusal::NoPool(lacking)),
+        }
     }
 }

@@ -151,7 +151,7 @@ fn order(refusal: &Refusal<'_>) -> u8 {
         Refusal::Lacks(_) => 1,
         Refusal::Drained => 2,
         Refusal::Silent(_) => 3,
-        Refusal::NoPool(_) => 4,
+        Refusal::NoPool(_) | Refusal::NoFiles(_) => 4,
         Refusal::Network(..) => 5,
         Refusal::OtherHost(_) => 6,
         Refusal::OtherSite(_) => 7,
@@ -182,6 +182,10 @@ fn help(board: &Board<'_>, group: &Group<'_>, candidates: usize) -> String {
     if hosts.is_empty() {
         return to_allow(board, candidates);
     }
+    let apart = |host: &usize| matches!(board.fits(group, *host), Err(Shortage::Spread(_)));
+    if hosts.iter().all(apart) {
+        return "add a host, or let some of them share one: leave `spread` out there".to_owned();
+    }
     "make it smaller, give a host more `capacity`, or add a host".to_owned()
 }
 
@@ -208,11 +212,14 @@ fn to_allow(board: &Board<'_>, candidates: usize) -> String {
                 .to_owned()
         }
         Some(Refusal::Drained) => "take `drain` off a host, or add one".to_owned(),
-        Some(Refusal::NoPool(Store::Any)) => {
+        Some(Refusal::NoPool(Store::Any { .. })) => {
             "declare a pool beside the host: `pool local { type = \"dir\", path = \"/srv/tcloud\" }`"
                 .to_owned()
         }
         Some(Refusal::NoPool(_)) => "declare such a pool, or ask for another one".to_owned(),
+        Some(Refusal::NoFiles(_)) => {
+            "write `format = \"raw\"`, or declare a pool of type `dir`".to_owned()
+        }
         Some(Refusal::Lacks(missing)) => missing.help.to_owned(),
         _ => "allow it on another host, or add one".to_owned(),
     }
@@ -254,12 +261,20 @@ impl fmt::Display for Refusal<'_> {
             Refusal::Silent(why) => write!(f, "does not answer: {why}"),
             Refusal::Drained => f.write_str("drained"),
             Refusal::Lacks(missing) => f.write_str(missing.because),
-            Refusal::NoPool(Store::Any) => f.write_str("has no pool"),
-            Refusal::NoPool(Store::Class(class)) => {
+            Refusal::NoPool(Store::Any { .. }) => f.write_str("has no pool"),
+            Refusal::NoPool(Store::Class { class, .. }) => {
                 f.write_str("has no pool of class ")?;
                 write_quoted(f, class)
             }
             Refusal::NoPool(Store::Named(pool)) => write!(f, "does not have {pool}"),
+            Refusal::NoFiles(Store::Class { class, .. }) => {
+                f.write_str("its pools of class ")?;
+                write_quoted(f, class)?;
+                f.write_str(" hold devices, and QCOW2 is a format of files")
+            }
+            Refusal::NoFiles(_) => {
+                f.write_str("its pools hold devices, and QCOW2 is a format of files")
+            }
         }
     }
 }
@@ -283,8 +298,8 @@ impl fmt::Display for Told<'_> {
             Shortage::Storage { store, needs, free } => {
                 write!(f, "needs {} {more}in ", human_size(needs))?;
                 match store {
-                    Store::Any => f.write_str("one pool")?,
-                    Store::Class(class) => {
+                    Store::Any { .. } => f.write_str("one pool")?,
+                    Store::Class { class, .. } => {
                         f.write_str("a pool of class ")?;
                         write_quoted(f, class)?;
                     }

@@ -1,6 +1,7 @@
 //! What the hosts and pools have, and how much of it is given out.
 
 use indexmap::{IndexMap, IndexSet};
+use tcloud_model::kinds::holds_files;
 use tcloud_model::{
     Address, Deployment, DesiredGraph, DesiredResource, Fields, HostObservation, Lack,
     ObservedObject, ObservedState, Stamp, Value,
@@ -61,6 +62,8 @@ pub(crate) struct Pool<'a> {
     pub class: Option<&'a str>,
     /// Whether its hosts see the same volumes, so that a volume is not bound to one of them.
     pub shared: bool,
+    /// Whether its volumes are files.
+    pub files: bool,
     /// The hosts that have it, sorted.
     pub hosts: Vec<usize>,
 }
@@ -339,6 +342,7 @@ impl<'a> Pool<'a> {
             address: &declared.address,
             class: fields.text("class"),
             shared: matches!(fields.text("type"), Some("nfs" | "rbd")),
+            files: fields.text("type").is_none_or(holds_files),
             hosts,
         }
     }

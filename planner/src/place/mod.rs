@@ -69,7 +69,7 @@ pub(crate) fn place(input: &PlaceInput<'_>) -> Result<Placement, Vec<Diagnostic>
     let mut inventory =
         Inventory::new(input.desired, input.observed, input.deployment, input.adopted);
     inventory.add_abandoned(input.desired, input.observed, input.deployment);
-    let groups = groups(input.desired, input.current, &inventory);
+    let groups = groups(input, &inventory);
     let mut board = Board::new(input.desired, inventory);
     let mut problems = explain::Problems::new(input.evaluator);
 

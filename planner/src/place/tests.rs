@@ -248,6 +248,26 @@ fn a_guest_goes_where_there_is_what_it_asks_for() {
 }
 
 #[test]
+fn what_is_a_file_goes_into_a_pool_of_files() {
+    let group = "site.m.pool.group type=lvm class=ssd capacity=1TiB\n";
+    let volume = |more: &str| format!("{group}tenant.t.volume.v size=1GiB {more}");
+    check(&volume("format=qcow2"), "v kvm1/fast");
+    check(&volume("format=raw"), "v kvm1/group");
+    check(&volume("class=ssd format=raw"), "v kvm1/group");
+    let problems = World::default()
+        .place(&format!("{SITE}{}", volume("class=ssd format=qcow2")))
+        .expect_err("it is no device");
+    assert_eq!(
+        problems[0].message,
+        "no host has room for volume `v` (1 GiB)\n  \
+         site.m.host.kvm1: its pools of class \"ssd\" hold devices, and QCOW2 is a format of files\n  \
+         site.m.host.kvm2: its pools of class \"ssd\" hold devices, and QCOW2 is a format of files"
+    );
+    let help = "write `format = \"raw\"`, or declare a pool of type `dir`";
+    assert_eq!(problems[0].help.as_deref(), Some(help));
+}
+
+#[test]
 fn a_volume_on_a_host_without_what_its_guest_asks_for_is_told_with_its_help() {
     let volume = format!("{SITE}tenant.t.volume.v size=1GiB class=nvme\n");
     let mut world = World::default();

@@ -206,7 +206,7 @@ impl Builder<'_, '_> {
         addresses.sort();
         addresses.dedup();
         let mut references = Vec::with_capacity(addresses.len());
-        for address in addresses {
+        for &address in &addresses {
             if let Some(name) = self.existing.get(address) {
                 match self.facts.foreign.get(&(host, address.kind(), name)) {
                     Some(live) => {
@@ -217,9 +217,18 @@ impl Builder<'_, '_> {
                     None => self.problems.push(self.not_there(address, host, owner)),
                 }
             } else if let Some(identity) = self.identity_of(address, host) {
+                // Until its own step, what is renamed goes by its old address.
+                let drafts = self.at(address, host).map(|at| &self.drafts[at]);
+                let mut old = drafts
+                    .filter(|draft| draft.stays())
+                    .filter_map(|draft| draft.previous_address.as_ref());
+                if let Some(old) = old.find(|old| addresses.binary_search(old).is_err()) {
+                    references.push((old.clone(), identity.clone()));
+                }
                 references.push((address.clone(), identity));
             }
         }
+        references.sort_by(|(a, _), (b, _)| a.cmp(b));
         references
     }
 
@@ -246,7 +255,9 @@ impl Builder<'_, '_> {
         let span = |address: &Address| desired.resources.get(address).map(|own| own.span);
         let at = span(owner).or_else(|| span(address));
         let at = at.unwrap_or(Span::new(FileId(0), 0, 0));
-        let (kind, name) = (address.kind(), Value::text(&address.last_name()));
+        let known = self.existing.get(address).map(|name| name.to_string());
+        let name = Value::text(&known.unwrap_or_else(|| address.last_name()));
+        let kind = address.kind();
         let message = format!("there is no {kind} {name} on {host}");
         let diagnostic =
             Diagnostic::error(codes::E0909, at, message).label("is needed there").help(format!(

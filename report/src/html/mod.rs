@@ -104,7 +104,7 @@ fn hash(text: &str) -> String {
 
 /// How a change looks. It is always said in words as well.
 fn class(change: &Change) -> &'static str {
-    match (change.now().unwrap_or(Impact::None), change.action) {
+    match (change.now().unwrap_or(Impact::None), change.deed()) {
         (Impact::RecreateLose | Impact::Blocked, _) => "danger",
         (_, Action::Create) => "new",
         (Impact::PowerCycle | Impact::RecreateKeep, _) | (_, Action::Delete) => "warn",

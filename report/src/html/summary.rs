@@ -47,6 +47,10 @@ impl Page<'_> {
             ["Änderung", "Änderungen"],
         ));
         parts.push(format!("{unchanged} {}", self.lang.say("unchanged", "unverändert")));
+        if plan.left_out > 0 {
+            let words = self.lang.say("left out", "ausgelassen");
+            parts.push(format!("{} {words}", plan.left_out));
+        }
         format!("<p>{}</p>\n", parts.join(" · "))
     }
 

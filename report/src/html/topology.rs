@@ -103,7 +103,7 @@ fn sides(change: &Change) -> Vec<(&Address, [bool; 2])> {
 }
 
 fn put(nodes: &mut Vec<Node>, change: &Change, sides: [bool; 2], page: &Page<'_>, counted: bool) {
-    let word = page.lang.action(change.action);
+    let word = page.lang.action(change.deed());
     let [before, after] = sides;
     let mut node =
         Node { name: String::new(), word, class: class(change), before, after, count: 1 };

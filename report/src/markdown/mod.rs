@@ -161,7 +161,7 @@ impl<'a> Page<'a> {
     fn counts(&self) -> String {
         let plan = self.report.plan;
         let count = |wanted: &[Action]| {
-            let n = plan.changes.iter().filter(|change| wanted.contains(&change.action)).count();
+            let n = plan.changes.iter().filter(|change| wanted.contains(&change.deed())).count();
             n.to_string()
         };
         let row = vec![
@@ -245,7 +245,7 @@ impl<'a> Page<'a> {
 /// A sign for a change. It never stands without words.
 fn sign(change: &Change) -> &'static str {
     let Some(impact) = change.now() else { return "⏳" };
-    match (impact, change.action) {
+    match (impact, change.deed()) {
         (Impact::RecreateLose | Impact::Blocked, _) => "🛑",
         (_, Action::Create) => "➕",
         (_, Action::Delete) => "➖",

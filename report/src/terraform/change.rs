@@ -67,7 +67,7 @@ impl<'a> Sides<'a> {
 /// The element.
 pub(super) fn element(sides: &Sides<'_>, report: &Report<'_>, catalog: &Catalog) -> Json {
     let change = sides.change;
-    let mut inner = both(actions(change.action), sides.before.as_ref(), sides.after.as_ref());
+    let mut inner = both(actions(change.deed()), sides.before.as_ref(), sides.after.as_ref());
     let replaced = matches!(change.action, Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst);
     if replaced {
         let costly = change.attributes.iter().filter(|own| own.impact.is_replacement());

@@ -115,6 +115,9 @@ impl PlanView<'_> {
 
     fn counts(&self, plan: &Plan) -> String {
         let mut parts = vec![format!("{} unchanged", plan.unchanged)];
+        if plan.left_out > 0 {
+            parts.push(format!("{} left out", plan.left_out));
+        }
         let asked = plan.changes.iter().filter(|_| !plan.drift.is_empty());
         let changed: BTreeSet<&ObjectId> = asked.map(|change| &change.object).collect();
         let back = plan.drift.iter().filter(|drift| changed.contains(&drift.object)).count();
@@ -205,8 +208,14 @@ impl PlanView<'_> {
         if open.is_empty() {
             lines.push((apply, "makes it so"));
         } else if signed {
-            let saved = apply.replacen("tcloud apply", "tcloud plan", 1) + " --out PLANFILE";
-            lines.push((saved, "to be signed, by tcloud agree, and then applied"));
+            match saved {
+                Some(_) => lines.push((apply, "when it is signed, by tcloud agree as above")),
+                None => {
+                    let saved =
+                        apply.replacen("tcloud apply", "tcloud plan", 1) + " --out PLANFILE";
+                    lines.push((saved, "to be signed, by tcloud agree, and then applied"));
+                }
+            }
         } else if let Some(plan) = saved.filter(|_| open.len() <= 2) {
             lines.push((apply, "asks for each name"));
             lines.push((format!("{plan} {}", open.join(" ")), "agrees in the plan, for a script"));
@@ -266,6 +275,7 @@ pub(crate) fn consent(decision: &Decision) -> String {
 fn sentence(plan: &Plan) -> String {
     if plan.is_empty() && plan.changes.is_empty() {
         return match (plan.unchecked.is_empty(), plan.pending.is_empty()) {
+            (true, true) if plan.left_out > 0 => "Nothing to do in what is not left out.".to_owned(),
             (true, true) => "Nothing to do: what runs is what the text says.".to_owned(),
             (true, false) if plan.pending.iter().any(|own| own.opens.is_some()) => {
                 "Nothing to do until what waits is stopped and started, or a window opens.".to_owned()
@@ -284,7 +294,7 @@ fn sentence(plan: &Plan) -> String {
     };
     let lost = plan.changes.iter().filter(|change| loses(change)).count();
     let stopped = plan.changes.iter().filter(|c| c.switches_off()).count();
-    let cycled = plan.changes.iter().filter(|c| stops(c)).count() - stopped;
+    let cycled = plan.changes.iter().filter(|change| change.power_cycles()).count();
     let replaced = of(&[Action::ReplaceDeleteFirst, Action::ReplaceCreateFirst]);
     let counts = [
         (of(&[Action::Create]), "to create"),
@@ -344,10 +354,4 @@ fn only_records(plan: &Plan) -> bool {
 
 fn loses(change: &Change) -> bool {
     change.impact == tcloud_model::Impact::RecreateLose && change.written != Some(0)
-}
-
-fn stops(change: &Change) -> bool {
-    change.action == Action::Update
-        && change.impact == tcloud_model::Impact::PowerCycle
-        && !change.waits
 }

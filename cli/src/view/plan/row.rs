@@ -94,7 +94,8 @@ impl<'p> Row<'p> {
 
     /// Whether it stands alone, however many others are like it.
     pub(super) fn is_alone(&self) -> bool {
-        self.is_dangerous() || later(self.change).is_some() || !self.raw.is_empty()
+        let says_more = later(self.change).is_some() || named(self.change).is_some();
+        self.is_dangerous() || says_more || !self.raw.is_empty()
     }
 
     /// The address, or what stands for many of them.
@@ -115,16 +116,18 @@ impl<'p> Row<'p> {
         tcloud_report::text::window(self.change)
     }
 
-    /// Why and what stays, for what is dangerous; when it happens, for what waits.
+    /// Why and what stays, for what is dangerous; when it happens, for what waits; what it was.
     fn details(&self) -> Vec<(String, Option<&'p Position>)> {
         if !self.is_dangerous() {
             let all = later(self.change).into_iter().chain(self.window());
+            let all = all.chain(named(self.change));
             return all.map(|text| (text, None)).collect();
         }
         let mut details = vec![(because(self.change), self.change.causes.first())];
         details.extend(consequence(self.change).map(|text| (text, None)));
         details.extend(self.window().map(|text| (text, None)));
         details.extend(self.notices.clone().map(|text| (text, None)));
+        details.extend(named(self.change).map(|text| (text, None)));
         details
     }
 
@@ -244,7 +247,7 @@ pub(super) fn rank(change: &Change) -> u8 {
 
 /// Rank, word and tone.
 fn class(change: &Change) -> (u8, &'static str, Tone) {
-    match (change.action, change.impact) {
+    match (change.deed(), change.impact) {
         (_, Impact::Blocked) => (0, "BLOCKED", Tone::Danger),
         (Action::Forget | Action::Adopt | Action::Move | Action::Create, _) => harmless(change),
         (_, Impact::RecreateLose) => (1, "DATA LOSS", Tone::Danger),
@@ -278,7 +281,7 @@ fn harmless(change: &Change) -> (u8, &'static str, Tone) {
 /// What happens, in the order in which it is dropped from the end when there is no room.
 fn phrases(change: &Change, new: Option<&Fields>) -> Vec<String> {
     let host = host_name(&change.object.host);
-    match change.action {
+    match change.deed() {
         Action::Create => created(change, new),
         Action::Delete if change.impact == Impact::RecreateLose => {
             vec![format!("deleted on {host}, with {}", data(change.written))]
@@ -384,6 +387,16 @@ fn later(change: &Change) -> Option<String> {
     Some(format!("at its next start: {}", list(&waiting, WIDTH - 2 - WORD - 19)))
 }
 
+/// That it gets another name or becomes ours, where that is not all that happens.
+fn named(change: &Change) -> Option<String> {
+    match (change.action, &change.previous_address) {
+        (Action::Move, _) if change.deed() == Action::Move => None,
+        (_, Some(old)) => Some(format!("was {old}")),
+        (Action::Adopt, None) if change.deed() != Action::Adopt => Some("becomes ours".to_owned()),
+        _ => None,
+    }
+}
+
 /// An attribute with what it is and what it will be.
 pub(crate) fn attribute(change: &AttributeChange) -> String {
     let by_hand = if change.drift { " (by hand)" } else { "" };
@@ -405,7 +418,7 @@ fn because(change: &Change) -> String {
     let remade: Vec<String> = remade.map(attribute).collect();
     let forcing = if remade.is_empty() { forcing().map(attribute).collect() } else { remade };
     match change.reason {
-        Reason::Text | Reason::Drift if !forcing.is_empty() => {
+        Reason::Text | Reason::Drift | Reason::Statement if !forcing.is_empty() => {
             format!("because {}", forcing.join(", "))
         }
         _ => format!("because {}", reason(&change.reason)),

@@ -353,6 +353,27 @@ fn every_action_has_its_word() {
     ])));
 }
 
+/// A new name is the least of what happens then.
+#[test]
+fn what_else_happens_to_what_is_renamed_or_adopted_comes_first() {
+    let memory = |gib: u64| Some(Value::Bytes(gib << 30));
+    let with_memory = |name: &str, action, impact| {
+        let attribute = attribute("memory", memory(4), memory(3), impact);
+        let mut change = change(name, action, impact, vec![attribute]);
+        change.reason = Reason::Statement;
+        change.guests = vec![address(name)];
+        change
+    };
+    let mut moved = with_memory("tenant.a.vm.moved", Action::Move, Impact::PowerCycle);
+    moved.previous_address = Some(address("tenant.a.vm.old"));
+    let mut waits = with_memory("tenant.a.vm.waits", Action::Move, Impact::PowerCycle);
+    (waits.waits, waits.previous_address) = (true, Some(address("tenant.a.vm.waited")));
+    let adopted = with_memory("tenant.a.vm.adopted", Action::Adopt, Impact::Live);
+    let mut migrated = with_memory("tenant.a.vm.migrated", Action::Migrate, Impact::Live);
+    migrated.previous_address = Some(address("tenant.a.vm.before"));
+    insta::assert_snapshot!(show(&with(vec![adopted, migrated, waits, moved])));
+}
+
 #[test]
 fn many_equal_creations_take_one_line_and_verbose_lists_them() {
     let create = |tenant: usize, n: usize| {

@@ -1,5 +1,6 @@
 //! Attributes that only fit beside certain values of others.
 
+use tcloud_model::kinds::holds_files;
 use tcloud_model::{Cidr, DesiredResource, Diagnostic, codes};
 
 use super::facts::{Facts, Network};
@@ -47,10 +48,10 @@ fn family(facts: &Facts<'_>, network: &Network<'_>) -> Option<Diagnostic> {
     )
 }
 
-/// What is cut from a volume group or from Ceph is no file, and QCOW2 is a format of files.
+/// What is no file has no format of files. Where a class chooses the pool, placement sees to it.
 fn in_files(facts: &Facts<'_>, storage: &DesiredResource) -> Option<Diagnostic> {
     let pool = facts.referred(&storage.attributes, "pool")?;
-    let kind = pool.attributes.text("type").filter(|kind| matches!(*kind, "lvm" | "rbd"))?;
+    let kind = pool.attributes.text("type").filter(|kind| !holds_files(kind))?;
     let format = storage.attributes.text("format").filter(|format| *format != "raw")?;
     let (own, pool_name) = (storage.address.last_segment(), pool.address.last_name());
     Some(
