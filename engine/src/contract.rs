@@ -162,19 +162,12 @@ pub(crate) fn first_difference<'a>(
 }
 
 fn agrees(references: &[(Address, Identity)], planned: &Value, answered: &Value) -> bool {
-    let known = |address: &Address| {
-        let at = references.binary_search_by(|(own, _)| own.cmp(address)).ok()?;
-        Some(&references[at].1)
-    };
     match (planned, answered) {
         // What a secret is stands in no plan, so that nothing can contradict it.
         (Value::Secret(_), _) => true,
         (Value::Ref(address), Value::Text(name)) => {
-            known(address).is_some_and(|identity| *identity.name == **name)
-        }
-        // One object may be known by its old address still.
-        (Value::Ref(planned), Value::Ref(answered)) if planned != answered => {
-            known(planned).is_some_and(|identity| Some(identity) == known(answered))
+            let known = references.binary_search_by(|(own, _)| own.cmp(address)).ok();
+            known.is_some_and(|at| *references[at].1.name == **name)
         }
         (Value::List(planned), Value::List(answered)) => {
             planned.len() == answered.len()

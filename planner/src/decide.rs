@@ -1,12 +1,12 @@
 //! What happens to each object: the table of engine.md, applied to the facts.
 
 mod compared;
+mod moving;
 
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, AttrPath, Diagnostic, Digest, Fields, Identity, Impact, ObjectId, Role, Value, codes,
-    parallel,
+    Address, Diagnostic, Digest, Fields, Identity, Impact, ObjectId, Role, Value, codes, parallel,
 };
 
 use crate::diff::{Difference, keep_ignored};
@@ -330,6 +330,7 @@ impl<'a> Table<'_, 'a> {
             (draft.action, draft.reason) = (Action::Adopt, Reason::Statement);
         } else if migrates {
             self.refuse_to_move(wanted, &known.object.host, host);
+            self.refuse_to_rename(wanted, known);
             (draft.action, draft.reason) = (Action::Migrate, Reason::Placement);
             draft.previous_host = Some(known.object.host.clone());
             draft.object.host = host.clone();
@@ -470,30 +471,6 @@ impl<'a> Table<'_, 'a> {
                 ));
             self.problems.push(problem);
         }
-    }
-
-    /// Hosts whose guests cannot be moved. What stands inside a guest goes with it.
-    fn refuse_to_move(&mut self, wanted: &Wanted<'a>, from: &Address, to: &Address) {
-        let moves = |host: &Address| {
-            let facts = self.input.observed.host(host).and_then(|host| host.facts.as_ref());
-            facts.is_some_and(|facts| facts.migrates)
-        };
-        let address = &wanted.resource.address;
-        if (moves(from) && moves(to)) || address.kind() == "disk" {
-            return;
-        }
-        let path = AttrPath::attribute("host");
-        let spans = self.input.evaluator.causes(address, Some(&path));
-        let span = spans.first().copied().unwrap_or(wanted.resource.span);
-        let (kind, name) = (address.kind(), address.last_name());
-        let message = format!("{kind} `{name}` cannot be moved from {from} to {to}");
-        let problem = Diagnostic::error(codes::E0912, span, message)
-            .label("its hosts cannot move what they run")
-            .help(format!(
-                "leave it on {from}; or stop it, copy its data, take it out of the text with \
-                 `forget`, and declare it anew on {to}"
-            ));
-        self.problems.push(problem);
     }
 
     fn delete(&mut self, known: &Known<'a>, index: usize, reason: Reason) {

@@ -1,5 +1,6 @@
 //! Makes a plan: the order of the planner's work.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tcloud_model::{
@@ -65,7 +66,7 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
         || steps(input, &facts, &layout, &existing, &decided.drafts),
         || {
             let exposure = exposed(input, &facts, &layout, &selection, &decided.drafts);
-            (exposure, fill_levels(input, &facts, &layout, &selection))
+            (exposure, fill_levels(input, &facts, &layout, &selection, &decided.drafts))
         },
     );
     let steps = steps?;
@@ -146,8 +147,11 @@ fn fill_levels(
     facts: &Facts<'_>,
     layout: &Layout<'_>,
     selection: &Selection,
+    drafts: &[Draft],
 ) -> Vec<Usage> {
-    let Sides { before, after } = sides(input, facts, layout, selection, takes_room);
+    let anew = drafts.iter().filter(|draft| draft.replaces());
+    let anew: BTreeSet<&Address> = anew.map(|draft| &draft.object.address).collect();
+    let Sides { before, after } = sides(input, facts, layout, (selection, &anew), takes_room);
     usage(
         input.evaluator.desired(),
         input.observed,
@@ -171,7 +175,8 @@ fn exposed(
     if input.wishes.goal == Goal::Destroy || !drafts.iter().any(matters) {
         return Vec::new();
     }
-    let Sides { before, after } = sides(input, facts, layout, selection, reaches);
+    let anew = BTreeSet::new();
+    let Sides { before, after } = sides(input, facts, layout, (selection, &anew), reaches);
     exposure(before, after, &Text { input, layout })
 }
 
@@ -207,7 +212,7 @@ fn sides<'s>(
     input: &'s Input<'_>,
     facts: &'s Facts<'_>,
     layout: &'s Layout<'_>,
-    selection: &'s Selection,
+    (selection, anew): (&'s Selection, &'s BTreeSet<&Address>),
     counts: fn(&Address) -> bool,
 ) -> Sides<impl Iterator<Item = Holding<'s>>, impl Iterator<Item = Holding<'s>>> {
     let destroys = input.wishes.goal == Goal::Destroy;
@@ -229,7 +234,9 @@ fn sides<'s>(
     });
     let made = made.filter_map(|(address, wanted)| {
         let host = wanted.hosts.first()?;
-        let attributes = wanted.kept.as_ref().unwrap_or(&wanted.attributes);
+        // What is made anew is made as the text says.
+        let kept = wanted.kept.as_ref().filter(|_| !anew.contains(address));
+        let attributes = kept.unwrap_or(&wanted.attributes);
         Some(Holding { address, host, attributes })
     });
     Sides { before, after: kept.chain(made) }

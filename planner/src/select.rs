@@ -6,7 +6,7 @@ use tcloud_model::diagnostic::nearest;
 use tcloud_model::{Address, Diagnostic, FileId, Role, Span, codes};
 
 use crate::facts::Facts;
-use crate::input::{Goal, Input, Wishes};
+use crate::input::{Goal, Input};
 use crate::layout::Layout;
 
 /// Which addresses a run is about.
@@ -49,7 +49,12 @@ impl Selection {
         }
         let all: IndexSet<&Address> = facts.addresses().chain(layout.wanted.keys()).collect();
         let declared = input.evaluator.desired().resources.keys();
-        let mut words = Words { all: &all, declared: declared.collect(), problems: Vec::new() };
+        let mut words = Words {
+            all: &all,
+            declared: declared.collect(),
+            problems: Vec::new(),
+            notes: Vec::new(),
+        };
         // Making a VM anew does not make its disks anew: what lies inside is not meant.
         selection.replace = words.matching("replace", &wishes.replace, Depth::Itself);
         let needs = Needs { facts, layout };
@@ -68,30 +73,18 @@ impl Selection {
             selection.out.extend(out);
         }
         if words.problems.is_empty() {
-            selection.note_unreplaced(wishes, facts, layout);
+            selection.notes.extend(words.notes);
+            selection.note_unreplaced();
             return Ok(selection);
         }
         Err(words.problems)
     }
 
     /// What is to be made anew and will not be.
-    fn note_unreplaced(&mut self, wishes: &Wishes, facts: &Facts<'_>, layout: &Layout<'_>) {
-        let is_object = |address: &&Address| {
-            !facts.of(address).is_empty() || layout.wanted.contains_key(*address)
-        };
+    fn note_unreplaced(&mut self) {
         let left_out = self.replace.iter().filter(|address| !self.selects(address));
-        let left_out = left_out.map(|address| format!("--replace {address}: it is left out"));
-        let mut notes: Vec<String> = left_out.collect();
-        let whole = |word: &&String| !word.contains(['*', '?']);
-        for word in wishes.replace.iter().filter(whole).filter_map(|word| word.parse().ok()) {
-            let named = self.replace.iter().any(|own| *own == word);
-            if !named && !is_object(&&word) {
-                notes.push(format!(
-                    "--replace {word}: a {} cannot be made anew; name what is in it",
-                    word.kind()
-                ));
-            }
-        }
+        let notes = left_out.map(|address| format!("--replace {address}: it is left out"));
+        let notes: Vec<String> = notes.collect();
         self.notes.extend(notes);
     }
 
@@ -210,6 +203,7 @@ struct Words<'w> {
     /// What the text declares: also scopes that nothing is in.
     declared: IndexSet<&'w Address>,
     problems: Vec<Diagnostic>,
+    notes: Vec<String>,
 }
 
 impl Words<'_> {
@@ -234,6 +228,10 @@ impl Words<'_> {
             }
             if depth == Depth::Itself {
                 hits.retain(|address| is_named(&globs, address, &address.to_string()));
+                if hits.is_empty() && !whole.contains(['*', '?']) {
+                    let told = "cannot be made anew itself; name what is in it";
+                    self.notes.push(format!("--{option} {word}: it {told}"));
+                }
             }
             named.extend(hits.into_iter().cloned());
         }

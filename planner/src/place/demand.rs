@@ -173,12 +173,12 @@ pub(crate) fn groups<'a>(input: &PlaceInput<'a>, inventory: &Inventory<'_>) -> V
     groups
 }
 
-/// How much something takes up: what the text says, and where that is ignored, what there is.
+/// How much something takes up: what the text says, and where that is ignored and there is more, that.
 fn size(input: &PlaceInput<'_>, declared: &DesiredResource, name: &str) -> u64 {
     let is_ignored = |path: &AttrPath| path.first().is_some_and(|own| own == name);
     let ignored = declared.lifecycle.ignore.iter().any(is_ignored);
     let now = ignored.then(|| (input.applied)(&declared.address)?.number(name)).flatten();
-    now.or_else(|| declared.attributes.number(name)).unwrap_or(0)
+    declared.attributes.number(name).max(now).unwrap_or(0)
 }
 
 impl Home {

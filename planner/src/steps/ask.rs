@@ -206,7 +206,7 @@ impl Builder<'_, '_> {
         addresses.sort();
         addresses.dedup();
         let mut references = Vec::with_capacity(addresses.len());
-        for &address in &addresses {
+        for address in addresses {
             if let Some(name) = self.existing.get(address) {
                 match self.facts.foreign.get(&(host, address.kind(), name)) {
                     Some(live) => {
@@ -217,18 +217,9 @@ impl Builder<'_, '_> {
                     None => self.problems.push(self.not_there(address, host, owner)),
                 }
             } else if let Some(identity) = self.identity_of(address, host) {
-                // Until its own step, what is renamed goes by its old address.
-                let drafts = self.at(address, host).map(|at| &self.drafts[at]);
-                let mut old = drafts
-                    .filter(|draft| draft.stays())
-                    .filter_map(|draft| draft.previous_address.as_ref());
-                if let Some(old) = old.find(|old| addresses.binary_search(old).is_err()) {
-                    references.push((old.clone(), identity.clone()));
-                }
                 references.push((address.clone(), identity));
             }
         }
-        references.sort_by(|(a, _), (b, _)| a.cmp(b));
         references
     }
 

@@ -346,9 +346,7 @@ impl<'a> Builder<'_, 'a> {
 fn own_parts(draft: &Draft, known: Option<&Known<'_>>) -> Vec<Part> {
     let adopted = known.is_some_and(|known| known.adopted);
     let detach = !draft.detached.is_empty();
-    // What is carried along keeps its stamp on the way.
-    let renamed = draft.carrier.is_some() && draft.previous_address.is_some();
-    let updates = draft.work == Work::Update || renamed;
+    let updates = draft.work == Work::Update;
     match draft.action {
         Action::Create => vec![Part::Create],
         Action::Delete => vec![Part::Delete],

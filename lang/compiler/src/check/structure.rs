@@ -86,7 +86,7 @@ impl<'c> Structure<'c> {
             Context::Unknown => return kind.map_or(Shape::Unknown, Shape::Known),
             Context::Root => kind.filter(|kind| self.schema_of(*kind, |s| s.top_level)),
             Context::Component => {
-                kind.filter(|kind| self.schema_of(*kind, |s| self.stands_in_scopes(s)))
+                kind.filter(|kind| self.schema_of(*kind, |s| stands_in_scopes(self.shapes, s)))
             }
             Context::Known(outer) => {
                 let outer = self.shapes.get(outer);
@@ -111,12 +111,6 @@ impl<'c> Structure<'c> {
 
     fn schema_of(&self, kind: ShapeId, holds: impl Fn(&Schema) -> bool) -> bool {
         self.shapes.get(kind).schema.as_ref().is_some_and(|schema| holds(schema))
-    }
-
-    /// Whether there is a place for it where components are used; which one, `uses` looks at.
-    fn stands_in_scopes(&self, schema: &Schema) -> bool {
-        let mut around = schema.within.iter().filter_map(|outer| self.shapes.kind(outer));
-        schema.top_level || around.any(|outer| self.shapes.get(outer).is_scope())
     }
 
     fn component(&self, scope: BodyId, word: &str) -> Option<ComponentId> {
@@ -159,7 +153,7 @@ impl<'c> Structure<'c> {
     fn unknown_word(&mut self, block: &Block, components: &[&str], help: &str) -> Shape {
         let word = &block.kind;
         let kinds = self.shapes.kinds().map(|(word, _)| word.as_str());
-        let known = kinds.chain(components.iter().copied());
+        let known = kinds.chain(components.iter().copied().take(COMPONENTS_COMPARED));
         let diagnostic =
             Diagnostic::error(codes::E0103, word.span, format!("there is no kind `{}`", word.name));
         self.diagnostics.push(suggest(diagnostic, word, known, help));
@@ -484,11 +478,25 @@ pub(super) fn places(schema: &Schema) -> String {
 }
 
 /// A list of words, and the components besides.
+/// Whether there is a place for it where components are used; which one, `uses` looks at.
+pub(super) fn stands_in_scopes(shapes: &Shapes, schema: &Schema) -> bool {
+    let mut around = schema.within.iter().filter_map(|outer| shapes.kind(outer));
+    schema.top_level || around.any(|outer| shapes.get(outer).is_scope())
+}
+
+/// How many components a help lists.
+const COMPONENTS_SHOWN: usize = 8;
+
+/// How many components a word is compared with.
+const COMPONENTS_COMPARED: usize = 200;
+
 fn with_components(list: &str, components: &[&str]) -> String {
-    if components.is_empty() {
-        return list.to_owned();
+    let shown = &components[..components.len().min(COMPONENTS_SHOWN)];
+    match components.len() - shown.len() {
+        0 if shown.is_empty() => list.to_owned(),
+        0 => format!("{list}; components: {}", shown.join(", ")),
+        more => format!("{list}; components: {} and {more} more", shown.join(", ")),
     }
-    format!("{list}; components: {}", components.join(", "))
 }
 
 /// Two blocks of one name, in one scope.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tcloud_model::{Diagnostic, Schema, codes};
 
-use super::structure::{describe, places};
+use super::structure::{describe, places, stands_in_scopes};
 use crate::shapes::{ShapeInfo, Shapes};
 use crate::tree::{Block, ComponentId, Owner, Shape, Tree};
 
@@ -12,6 +12,9 @@ use crate::tree::{Block, ComponentId, Owner, Shape, Tree};
 pub(crate) fn check(tree: &Tree, shapes: &Shapes, diagnostics: &mut Vec<Diagnostic>) {
     for used in &tree.blocks {
         let Shape::Use(component) = used.shape else { continue };
+        if !is_sure(used) {
+            continue;
+        }
         let outer = match tree.body(used.parent).owner {
             Owner::Root => None,
             Owner::Block(block) => match tree.block(block).shape {
@@ -42,6 +45,11 @@ pub(crate) fn check(tree: &Tree, shapes: &Shapes, diagnostics: &mut Vec<Diagnost
     }
 }
 
+/// Whether a block is made in any case. Of what depends on values nobody knows it here.
+fn is_sure(block: &Block) -> bool {
+    block.condition.is_none() && block.guard.is_none() && block.repeat.is_none()
+}
+
 /// The blocks of a component that may not stand in `outer`, or at the top level, with those of the
 /// components that it uses.
 fn misfits<'t>(
@@ -59,6 +67,9 @@ fn misfits<'t>(
         }
         for id in tree.body(tree.component(component).body).blocks.iter() {
             let block = tree.block(*id);
+            if !is_sure(block) {
+                continue;
+            }
             let info = match block.shape {
                 Shape::Use(inner) => {
                     open.push(inner);
@@ -68,6 +79,10 @@ fn misfits<'t>(
                 Shape::Unknown => continue,
             };
             let Some(schema) = &info.schema else { continue };
+            // What may stand in no component is told there.
+            if !stands_in_scopes(shapes, schema) {
+                continue;
+            }
             let fits = outer.map_or(schema.top_level, |outer| outer.takes(info));
             if !fits {
                 found.push((block, &**schema));

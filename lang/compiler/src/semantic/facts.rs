@@ -243,19 +243,12 @@ pub(super) fn site_of(address: &Address) -> Option<&Address> {
     (scope.kind() == "site").then_some(scope)
 }
 
-/// The tenant or site that an address lies in, or its first segment. It need not be the first one
-/// itself: components make tenants and sites, too.
+/// The outermost tenant or site that an address lies in, or its first segment. It need not be the first
+/// one itself: components make tenants and sites, too.
 fn scope_of(address: &Address) -> &Address {
-    let mut at = address;
-    loop {
-        if matches!(at.kind().as_str(), "tenant" | "site") {
-            return at;
-        }
-        match at.parent() {
-            Some(parent) => at = parent,
-            None => return at,
-        }
-    }
+    let around = address.ancestry();
+    let is_scope = |own: &&&Address| matches!(own.kind().as_str(), "tenant" | "site");
+    around.iter().find(is_scope).or(around.first()).copied().unwrap_or(address)
 }
 
 /// The path of the first value in `fields` that `wanted` accepts.

@@ -30,9 +30,11 @@ impl<'t> Builder<'t, '_> {
         true
     }
 
-    /// Where the code that begins at a byte ends at the latest, if it stands on one line.
+    /// Where the code that begins at a byte ends at the latest, if it stands on one line of no great
+    /// length: it is looked at once for each mistake.
     pub(super) fn code_end(&self, start: usize) -> usize {
         let rest = self.text.get(start..).unwrap_or("");
+        let rest = &rest[..rest.floor_char_boundary(rest.len().min(256))];
         start + rest.find(['}', '\n']).unwrap_or(rest.len())
     }
 
