@@ -35,12 +35,10 @@ pub(crate) fn check(
         (_, None) => return Err(about_else("there is no object".into())),
         (_, Some(object)) => object,
     };
-    // Without a stamp nothing says what a volume is for.
-    let kind = match operation.action {
-        OperationKind::Unstamp => &object.kind,
-        _ => &operation.kind,
-    };
-    if !object.is(kind, &operation.identity) || object.name != operation.identity.name {
+    // Without a stamp nothing says what a volume is for, nor its UUID.
+    let is_meant = operation.action == OperationKind::Unstamp
+        || object.is(&operation.kind, &operation.identity);
+    if !is_meant || object.name != operation.identity.name {
         let (kind, name) = (&object.kind, &object.name);
         return Err(about_else(format!("the answer is about {kind} \"{}\"", name.escape_debug())));
     }
