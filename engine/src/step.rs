@@ -157,8 +157,14 @@ impl Task {
         let ProviderError { message, retry, object: _, lacks: _ } = error;
         match retry {
             Retry::Later => Attempt::Again(message),
-            Retry::Never | Retry::Unready => Attempt::End(self.refused(message).await),
+            Retry::Never | Retry::Unready => match self.look_after(message.clone()).await {
+                // It is gone, and the provider may have left something else of it: asked again, it
+                // finishes that, or there was nothing.
+                StepEnd::Done if removes(&self.operation) => Attempt::Again(message),
+                end => Attempt::End(self.told(end, message)),
+            },
             Retry::Unknown => match self.look().await {
+                Ok(Settled::Done) if removes(&self.operation) => Attempt::Again(message),
                 Ok(Settled::Done) => Attempt::End(StepEnd::Done),
                 Ok(Settled::NotDone { .. }) => Attempt::Again(message),
                 Err(_) => Attempt::End(StepEnd::Unknown { message }),
@@ -168,10 +174,20 @@ impl Task {
 
     /// The end of a step that the provider calls failed. Providers are not trusted, so that the
     /// object has the last word about what is remembered; but what is written down need not be in
-    /// force – a network that could not start, a guest that did not stop – and is told.
+    /// force – a network that could not start, a guest that did not stop – and something may be left
+    /// of what is gone: that is told.
     async fn refused(&self, message: String) -> StepEnd {
-        match self.look_after(message.clone()).await {
-            StepEnd::Done if !removes(&self.operation) => {
+        let end = self.look_after(message.clone()).await;
+        self.told(end, message)
+    }
+
+    fn told(&self, end: StepEnd, message: String) -> StepEnd {
+        match end {
+            StepEnd::Done => {
+                let message = match removes(&self.operation) {
+                    true => format!("it is gone, but the provider says: {message}"),
+                    false => message,
+                };
                 StepEnd::Failed { message, records: self.planned.clone() }
             }
             end => end,
