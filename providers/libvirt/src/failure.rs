@@ -113,6 +113,10 @@ fn said(error: &Error) -> String {
 pub(crate) trait Absent<T> {
     /// The object, or `None` when libvirt says that there is none.
     fn or_absent(self) -> Result<Option<T>, Failure>;
+
+    /// The same of something in a pool that ran when it was listed: what lies in one that somebody has
+    /// taken down since is absent too.
+    fn or_stopped(self) -> Result<Option<T>, Failure>;
 }
 
 impl<T> Absent<T> for Result<T, Error> {
@@ -128,6 +132,13 @@ impl<T> Absent<T> for Result<T, Error> {
                 | ErrorNumber::NoNwfilter => Ok(None),
                 _ => Err(error.into()),
             },
+        }
+    }
+
+    fn or_stopped(self) -> Result<Option<T>, Failure> {
+        match self {
+            Err(error) if error.code() == ErrorNumber::OperationInvalid => Ok(None),
+            other => other.or_absent(),
         }
     }
 }

@@ -347,11 +347,11 @@ impl Call<'_> {
                 words.number("stop_within").map_or(power::STOP_WITHIN, Duration::from_millis);
             power::stop(&guest.domain, live, within, Stubborn::SwitchOff)?;
         }
+        self.give_back(&kept, &[])?;
         if let Some(persistent) = &guest.persistent {
             undefine(&guest.domain)?;
             self.remove_unused(&[persistent], None)?;
         }
-        self.give_back(&kept, &[])?;
         self.delete_seeds(&name)
     }
 

@@ -74,6 +74,7 @@ impl Call<'_> {
 
     /// Deletes the seeds of a guest. The pool goes with its last one.
     pub(super) fn delete_seeds(&self, guest: &str) -> Result<(), Failure> {
+        let guard = self.site.guards.shared(&format!("pool/{POOL}"));
         let Some(pool) = StoragePool::lookup_by_name(self.connect, POOL).or_absent()? else {
             return Ok(());
         };
@@ -81,6 +82,7 @@ impl Call<'_> {
             return Ok(());
         }
         delete_from(&pool, guest)?;
+        drop(guard);
         self.remove_side_pool(POOL)
     }
 

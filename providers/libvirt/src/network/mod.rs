@@ -255,10 +255,8 @@ impl Call<'_> {
     }
 
     fn delete_network(&self, operation: &Operation) -> Result<(), Failure> {
-        let filter = firewall::network_name(&operation.identity.name);
         if self.network(operation.identity.uuid)?.is_none() {
-            // It may have died between its network and its filter.
-            return self.remove_filter(&filter);
+            return Ok(());
         }
         let (network, _) = self.own_network(operation)?;
         let name = network.get_name()?;
@@ -281,9 +279,9 @@ impl Call<'_> {
             }
             network.destroy()?;
         }
-        let filter = firewall::network_name(&network.get_name()?);
-        network.undefine()?;
-        self.remove_filter(&filter)
+        // The network carries the stamp and goes last: nobody would look for its filter after that.
+        self.remove_filter(&firewall::network_name(&name))?;
+        Ok(network.undefine()?)
     }
 }
 

@@ -72,7 +72,7 @@ impl Call<'_> {
         name: &str,
         sealed: Option<Sealed>,
     ) -> Result<Option<Found>, Failure> {
-        let mut active = pool.is_active()?;
+        let Some(mut active) = pool.is_active().or_absent()? else { return Ok(None) };
         if !active && sealed.is_some() && pool.get_name()? == image::POOL {
             // It is nobody's but ours, so nobody else would start it.
             self.side_pool(image::POOL)?;
@@ -82,9 +82,12 @@ impl Call<'_> {
             let message = format!("pool {} does not run", quoted(&pool.get_name()?));
             return if sealed.is_some() { Err(Failure::Away(message)) } else { Ok(None) };
         }
-        let Some(volume) = StorageVol::lookup_by_name(pool, name).or_absent()? else {
-            return Ok(None);
+        let volume = StorageVol::lookup_by_name(pool, name);
+        let volume = match sealed {
+            Some(_) => volume.or_absent()?,
+            None => volume.or_stopped()?,
         };
+        let Some(volume) = volume else { return Ok(None) };
         let Some(xml) = volume.get_xml_desc(0).or_absent()? else { return Ok(None) };
         Ok(Some(Found {
             volume,

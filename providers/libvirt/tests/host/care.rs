@@ -105,6 +105,39 @@ async fn what_is_held_does_not_change_and_nothing_is_lost() {
     }
 }
 
+/// Somebody holds a guest to the filter of a network in which it has no NIC.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_is_there_as_long_as_its_filter() {
+    let (gone, other) = ("tenant.held.network.gone", "tenant.held.network.other");
+    let lab = Lab::get();
+    let deployment = Deployment::new("held");
+    let provider = lab.provider(&deployment).await;
+    let host = Host { lab, client: client(&*provider, &deployment) };
+    for (place, cidr) in [(gone, "10.213.10.0/24"), (other, "10.213.11.0/24")] {
+        let network = format!(r#"{{"cidr":{{"$cidr":"{cidr}"}},"mode":"isolated"}}"#);
+        host.client.create(&address(place), &fields(&network)).await.expect(place);
+    }
+    let filter = format!("tcloud-net-{}", host.name(gone));
+    host.define(
+        "holds",
+        &format!(
+            "<interface type='network'><source network='{}'/><model type='virtio'/>\
+             <filterref filter='{filter}'/></interface>",
+            host.name(other)
+        ),
+    );
+    host.virsh("start holds");
+    refused(host.client.delete(&address(gone)).await, &["in use"]);
+    assert!(host.client.observe(&address(gone)).await.expect("a sweep").is_some());
+    assert!(host.virsh("nwfilter-list").contains(&filter));
+    host.virsh("destroy holds");
+    host.virsh("undefine holds");
+    for place in [gone, other] {
+        host.client.delete(&address(place)).await.expect(place);
+    }
+    assert!(!host.virsh("nwfilter-list").contains(&filter));
+}
+
 /// A backup tool makes a snapshot of a guest that does not run: its definition names no more than
 /// the new file.
 async fn snapshot_while_off(host: &Host<'_>) {

@@ -213,3 +213,40 @@ async fn refusals(client: &Client<'_>) {
     let adopted = adopted.expect("it is adopted").expect("a volume");
     assert_eq!(adopted.attributes.number("size"), Some(3 << 30));
 }
+
+/// Pools of others come and go on the host. A volume that is looked for in all of them, since no stamp
+/// says where it is, is not in those, and that is no failure.
+#[tokio::test(flavor = "multi_thread")]
+async fn pools_that_come_and_go_disturb_nobody() {
+    let lab = Lab::get();
+    let deployment = Deployment::new("beside");
+    let provider = lab.provider(&deployment).await;
+    let client = client(&*provider, &deployment);
+    let (pool, volume) = (address("site.lab.pool.beside"), address("tenant.beside.volume.data"));
+    let attributes = fields(r#"{"type":"dir","path":"/srv/beside"}"#);
+    client.create(&pool, &attributes).await.expect("a pool");
+    let attributes = fields(
+        r#"{"size":{"$bytes":1048576},"pool":{"$ref":"site.lab.pool.beside"},"format":"raw",
+        "encrypted":false}"#,
+    );
+    let others = "cd /srv && mkdir -p one two && touch coming && for name in one two; do \
+                  while [ -e coming ]; do \
+                  echo pool-create-as $name dir --target /srv/$name; echo pool-destroy $name; \
+                  done | virsh & done; wait";
+    std::thread::scope(|scope| {
+        let coming = scope.spawn(|| lab.run(&["exec", "1", "sh", "-c", others]));
+        let changes = tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                for _ in 0..200 {
+                    client.create(&volume, &attributes).await?;
+                    client.delete(&volume).await?;
+                }
+                Ok::<_, tcloud_provider::ProviderError>(())
+            })
+        });
+        lab.run(&["exec", "1", "rm", "/srv/coming"]).expect("they come");
+        coming.join().expect("a thread").expect("they came and went");
+        changes.expect("nobody is disturbed");
+    });
+    client.delete(&pool).await.expect("a pool");
+}
