@@ -66,6 +66,11 @@ impl<'t> Node<'t> {
 }
 
 impl<'t> Nodes<'t> {
+    /// How many there are at most: comments count, too.
+    pub(crate) fn at_most(&self) -> usize {
+        self.0.len()
+    }
+
     /// All nodes with the comments between them.
     pub(crate) fn with_comments(self) -> impl Iterator<Item = Node<'t>> {
         self.0.filter(|pair| pair.as_rule() != Rule::EOI).map(Node)

@@ -12,39 +12,20 @@ use crate::ast::{
 use crate::foreign;
 use crate::parse::{Node, Nodes, Rule};
 
-/// The statement before another one.
-#[derive(Clone, Copy)]
-struct Previous {
-    rule: Rule,
-    /// Where its value begins, if it has one.
-    value: usize,
-    end: usize,
-}
-
-impl Previous {
-    fn of(node: &Node<'_>) -> Previous {
-        let sign = if node.rule() == Rule::attr { node.text().find('=') } else { None };
-        let value = sign.map_or(node.start(), |sign| {
-            let rest = node.text().get(sign + 1..).unwrap_or("");
-            node.end() - rest.trim_start().len()
-        });
-        Previous { rule: node.rule(), value, end: node.end() }
-    }
-}
-
 impl<'t> Builder<'t, '_> {
     /// Statements in a row, with the comments that document them.
     pub(super) fn statements(&mut self, nodes: Nodes<'t>, depth: usize) -> Vec<Statement> {
-        let mut statements = Vec::new();
+        // There are many bodies, and they live as long as the tree.
+        let mut statements = Vec::with_capacity(nodes.at_most());
         let mut docs = Vec::new();
-        let mut previous: Option<Previous> = None;
+        let mut previous: Option<Node<'t>> = None;
         for node in nodes {
             if node.rule() == Rule::doc {
                 docs.push(node.text());
                 continue;
             }
-            let after = previous.and_then(|previous| self.check_separator(previous, &node));
-            previous = Some(Previous::of(&node));
+            let after = previous.and_then(|previous| self.check_separator(&previous, &node));
+            previous = Some(node.clone());
             let doc = join_docs(&docs);
             docs.clear();
             if node.rule() == Rule::in_s {
@@ -56,17 +37,16 @@ impl<'t> Builder<'t, '_> {
                 _ => self.statement(node, doc, depth),
             });
         }
-        // There are many bodies, and they live as long as the tree.
         statements.shrink_to_fit();
         statements
     }
 
     /// Two statements need something between them. What follows a value directly and is none
     /// itself is explained with that value, whose range is given back.
-    fn check_separator(&mut self, before: Previous, node: &Node<'t>) -> Option<(usize, usize)> {
-        let gap = self.gap(before.end, node.start());
+    fn check_separator(&mut self, before: &Node<'t>, node: &Node<'t>) -> Option<(usize, usize)> {
+        let gap = self.gap(before.end(), node.start());
         if gap.commas > 1 {
-            let span = self.span(before.end, node.start());
+            let span = self.span(before.end(), node.start());
             self.report_bad(
                 Diagnostic::error(codes::E0003, span, "there is a comma too many here")
                     .help("one comma or one newline separates two attributes"),
@@ -76,12 +56,12 @@ impl<'t> Builder<'t, '_> {
             return None;
         }
         if matches!(node.rule(), Rule::bad | Rule::stray | Rule::bad_head) {
-            return Some((before.value, before.end));
+            return Some((value_of(before), before.end()));
         }
-        if matches!(before.rule, Rule::bad | Rule::stray) {
+        if matches!(before.rule(), Rule::bad | Rule::stray) {
             return None;
         }
-        let what = match (before.rule, node.rule()) {
+        let what = match (before.rule(), node.rule()) {
             (Rule::attr, Rule::attr) => "attributes",
             _ => "statements",
         };
@@ -93,7 +73,7 @@ impl<'t> Builder<'t, '_> {
             Diagnostic::error(codes::E0003, span, message)
                 .label("a comma is missing before this")
                 .help("add `,` before it, or begin a new line")
-                .fix(self.span(before.end, node.start()), ", "),
+                .fix(self.span(before.end(), node.start()), ", "),
         );
         None
     }
@@ -327,5 +307,16 @@ impl<'t> Builder<'t, '_> {
 
     pub(super) fn next_ident(&mut self, nodes: &mut Nodes<'t>) -> Ident {
         nodes.next().map_or_else(|| self.word_at(self.text.len()), |word| self.ident(&word))
+    }
+}
+
+/// Where the value of a statement begins, if it has one; otherwise where it begins itself.
+fn value_of(statement: &Node<'_>) -> usize {
+    let text = statement.text();
+    match text.split_once('=') {
+        Some((_, value)) if statement.rule() == Rule::attr => {
+            statement.end() - value.trim_start().len()
+        }
+        _ => statement.start(),
     }
 }
