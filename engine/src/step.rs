@@ -52,6 +52,9 @@ enum Attempt {
     End(StepEnd),
     /// Try again after a pause; what to say when it is not tried again.
     Again(String),
+    /// The object, or its stamp, is gone as planned, and not all was well: something may be left. Asked
+    /// again, a provider finishes that, or says that there is nothing. The step is done whatever it says.
+    Gone(String),
 }
 
 impl Task {
@@ -63,18 +66,28 @@ impl Task {
         let revealed = self.revealed.put_into(&self.operation);
         let secrets = Arc::clone(&self.parts.secrets);
         let mut attempt = 1;
+        let mut is_gone = false;
         let end = loop {
             let message = match self.attempt(&revealed).await {
+                Attempt::End(_) if is_gone => break StepEnd::Done,
                 Attempt::End(end) => break end,
-                Attempt::Again(message) => secrets.scrub(&message),
+                Attempt::Again(message) => message,
+                Attempt::Gone(message) => {
+                    is_gone = true;
+                    message
+                }
             };
+            let message = secrets.scrub(&message);
             attempt += 1;
-            if attempt > self.parts.limits.attempts || self.control.stopped() > Stop::No {
-                break self.refused(message).await;
+            let mut is_last = attempt > self.parts.limits.attempts;
+            if !is_last && self.control.stopped() == Stop::No {
+                self.pause(attempt, &message).await;
             }
-            self.pause(attempt, &message).await;
-            if self.control.stopped() > Stop::No {
-                break self.refused(message).await;
+            is_last |= self.control.stopped() > Stop::No;
+            match is_last {
+                true if is_gone => break StepEnd::Done,
+                true => break self.refused(message).await,
+                false => {}
             }
         };
         match end {
@@ -157,14 +170,12 @@ impl Task {
         let ProviderError { message, retry, object: _, lacks: _ } = error;
         match retry {
             Retry::Later => Attempt::Again(message),
-            Retry::Never | Retry::Unready => match self.look_after(message.clone()).await {
-                // It is gone, and the provider may have left something else of it: asked again, it
-                // finishes that, or there was nothing.
-                StepEnd::Done if removes(&self.operation) => Attempt::Again(message),
-                end => Attempt::End(self.told(end, message)),
+            Retry::Never | Retry::Unready => match self.refused(message.clone()).await {
+                StepEnd::Done => Attempt::Gone(message),
+                end => Attempt::End(end),
             },
             Retry::Unknown => match self.look().await {
-                Ok(Settled::Done) if removes(&self.operation) => Attempt::Again(message),
+                Ok(Settled::Done) if removes(&self.operation) => Attempt::Gone(message),
                 Ok(Settled::Done) => Attempt::End(StepEnd::Done),
                 Ok(Settled::NotDone { .. }) => Attempt::Again(message),
                 Err(_) => Attempt::End(StepEnd::Unknown { message }),
@@ -174,20 +185,10 @@ impl Task {
 
     /// The end of a step that the provider calls failed. Providers are not trusted, so that the
     /// object has the last word about what is remembered; but what is written down need not be in
-    /// force – a network that could not start, a guest that did not stop – and something may be left
-    /// of what is gone: that is told.
+    /// force – a network that could not start, a guest that did not stop – and is told.
     async fn refused(&self, message: String) -> StepEnd {
-        let end = self.look_after(message.clone()).await;
-        self.told(end, message)
-    }
-
-    fn told(&self, end: StepEnd, message: String) -> StepEnd {
-        match end {
-            StepEnd::Done => {
-                let message = match removes(&self.operation) {
-                    true => format!("it is gone, but the provider says: {message}"),
-                    false => message,
-                };
+        match self.look_after(message.clone()).await {
+            StepEnd::Done if !removes(&self.operation) => {
                 StepEnd::Failed { message, records: self.planned.clone() }
             }
             end => end,

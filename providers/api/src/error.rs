@@ -20,7 +20,8 @@ pub struct ProviderError {
 /// Whether trying again can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// It failed for good: the same call will fail again.
+    /// It failed for good: the same call will fail again. (A deletion whose object is gone is asked for
+    /// again all the same: it finishes what else was left of it, or finds nothing.)
     Never,
     /// Something was busy or away; the call had no effect and may be repeated.
     Later,
