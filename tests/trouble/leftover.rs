@@ -1,5 +1,5 @@
-//! What a run leaves that dies while it makes a volume: the next one makes it from the beginning, and
-//! when it is not wanted any more, it goes without a question.
+//! What a run leaves on a host: a volume in whose making it died, which the next run makes from the
+//! beginning or, when it is not wanted any more, deletes without a question; and what is forgotten.
 
 use std::io::Write as _;
 
@@ -60,4 +60,37 @@ fn what_is_half_made_is_made_anew_or_goes() {
         project.write("main.tcloud", DATA);
         project.run(&["apply", "--yes"], 0);
     }
+}
+
+const CALM: &str = r#"tenant t {
+  volume data { size = 64MiB }
+  vm calm {
+    vcpus = 1
+    memory = 64MiB
+    firmware = "bios"
+    running = false
+    disk root { size = 64MiB }
+    disk data { volume = volume.data }
+  }
+}
+"#;
+
+/// libvirt knows a volume by its stamp, and gives it no other identity: it is found by its name, when
+/// the stamp has just gone.
+#[test]
+fn what_is_forgotten_stays_without_its_stamp() {
+    let project = Project::new();
+    project.write("main.tcloud", CALM);
+    project.run(&["apply", "--yes"], 0);
+    let is_ours = |own: &String| own.starts_with("secret tcloud:volume/");
+    let mut expected = project.everything();
+    expected.retain(|own| !is_ours(own));
+
+    let addresses = ["vm.calm", "volume.data"].map(|own| format!("forget tenant.t.{own}\n"));
+    project.write("main.tcloud", &format!("tenant t {{}}\n\n{}", addresses.concat()));
+    project.run(&["apply", "--yes"], 0);
+    assert_eq!(project.everything(), expected);
+    let xml = project.hosts.virsh(1, &["dumpxml", "t.calm"]).expect("a guest");
+    assert!(!xml.contains("tcloud.example/stamp"), "{xml}");
+    project.run(&["plan", "--exit-code"], 0);
 }
