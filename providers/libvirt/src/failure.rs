@@ -64,6 +64,15 @@ impl Failure {
         }
     }
 
+    /// The same of something that was to be done in a pool: where that does not run, somebody has
+    /// taken it down at this moment, and may start it again.
+    pub(crate) fn in_pool(self, pool: &str) -> Failure {
+        match self.is(ErrorNumber::OperationInvalid) || self.is(ErrorNumber::NoStoragePool) {
+            true => Failure::Away(format!("pool {} does not run", quoted(pool))),
+            false => self,
+        }
+    }
+
     /// Whether libvirt says exactly this.
     pub(crate) fn is(&self, code: ErrorNumber) -> bool {
         matches!(self, Failure::Libvirt(error) if error.code() == code)
@@ -113,10 +122,6 @@ fn said(error: &Error) -> String {
 pub(crate) trait Absent<T> {
     /// The object, or `None` when libvirt says that there is none.
     fn or_absent(self) -> Result<Option<T>, Failure>;
-
-    /// The same of something in a pool that ran when it was listed: what lies in one that somebody has
-    /// taken down since is absent too.
-    fn or_stopped(self) -> Result<Option<T>, Failure>;
 }
 
 impl<T> Absent<T> for Result<T, Error> {
@@ -132,13 +137,6 @@ impl<T> Absent<T> for Result<T, Error> {
                 | ErrorNumber::NoNwfilter => Ok(None),
                 _ => Err(error.into()),
             },
-        }
-    }
-
-    fn or_stopped(self) -> Result<Option<T>, Failure> {
-        match self {
-            Err(error) if error.code() == ErrorNumber::OperationInvalid => Ok(None),
-            other => other.or_absent(),
         }
     }
 }

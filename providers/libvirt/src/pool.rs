@@ -176,8 +176,11 @@ impl Call<'_> {
     fn delete_pool(&self, operation: &Operation) -> Result<(), Failure> {
         let identity = &operation.identity;
         let Some(pool) = self.pool(identity.uuid)? else {
-            // It may have died between its pool and its stamp.
-            return stamp::unseal(self.connect, &Place::Pool(identity.name.to_string()));
+            // It may have died between its pool and its stamp; another pool of its name has another.
+            return match stamp::sealed_as(self.connect, identity.uuid)? {
+                Some(sealed) => stamp::unseal(self.connect, &sealed.place),
+                None => Ok(()),
+            };
         };
         let name = pool.get_name()?;
         self.own_pool(operation)?;

@@ -122,8 +122,11 @@ impl Call<'_> {
         let mut all: HashMap<String, Vec<User>> = HashMap::new();
         for pool in self.connect.list_all_storage_pools(VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)? {
             let pool_name = pool.get_name()?;
-            for volume in pool.list_all_volumes(0).or_stopped()?.unwrap_or_default() {
-                let Some(xml) = volume.get_xml_desc(0).or_absent()? else { continue };
+            let away = |failure: Failure| failure.in_pool(&pool_name);
+            let volumes = pool.list_all_volumes(0).or_absent().map_err(away)?;
+            for volume in volumes.unwrap_or_default() {
+                let xml = volume.get_xml_desc(0).or_absent().map_err(away)?;
+                let Some(xml) = xml else { continue };
                 let xml = Element::parse(&xml);
                 let name = || volume.get_name().unwrap_or_default();
                 let xml = xml.map_err(|error| unread("volume", &name(), &error))?;

@@ -30,6 +30,7 @@ use super::{
 use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
 use crate::guard::Guard;
+use crate::seed;
 use crate::site::Call;
 use crate::stamp;
 use crate::xml::Element;
@@ -334,7 +335,8 @@ impl Call<'_> {
         let identity = &operation.identity;
         if self.guest(identity.uuid)?.is_none() {
             // It may have died before it was defined.
-            return self.delete_seeds(&identity.name);
+            let own = seed::volume(identity);
+            return self.delete_seeds(|name| name == own);
         }
         let guest = self.own_guest(operation)?;
         let name = guest.domain.get_name()?;
@@ -347,12 +349,14 @@ impl Call<'_> {
                 words.number("stop_within").map_or(power::STOP_WITHIN, Duration::from_millis);
             power::stop(&guest.domain, live, within, Stubborn::SwitchOff)?;
         }
+        // What carries its identity goes last: nobody would look for the rest after that.
         self.give_back(&kept, &[])?;
         if let Some(persistent) = &guest.persistent {
+            self.remove_own(persistent)?;
             undefine(&guest.domain)?;
             self.remove_unused(&[persistent], None)?;
         }
-        self.delete_seeds(&name)
+        self.delete_seeds(|own| seed::is_of(&name, own))
     }
 
     /// Makes the filters that the NICs of a guest refer to, before they do. Until then nobody must find

@@ -37,7 +37,8 @@ impl Call<'_> {
         let _guard = self.site.guards.shared(&format!("pool/{POOL}"));
         let pool = self.side_pool(POOL)?;
         // Also one of this name: its making may have been cut short, with other words in it.
-        delete_from(&pool, guest)?;
+        let away = |failure: Failure| failure.in_pool(POOL);
+        delete_from(&pool, |name| seed::is_of(guest, name)).map_err(away)?;
         let size = |name: &str| Element::new(name).attr("unit", "bytes").text(image.len());
         let format = Element::new("format").attr("type", "raw");
         let mode = Element::new("permissions").child(Element::new("mode").text("0600"));
@@ -46,7 +47,8 @@ impl Call<'_> {
             .child(size("capacity"))
             .child(size("allocation"))
             .child(Element::new("target").child(format).child(mode));
-        let volume = StorageVol::create_xml(&pool, &xml.write()?, 0)?;
+        let volume = StorageVol::create_xml(&pool, &xml.write()?, 0);
+        let volume = volume.map_err(|error| away(error.into()))?;
         self.upload(&volume, &image)?;
         Ok(Some(Source { backing: Backing::File(volume.get_path()?), format: Format::Raw }))
     }
@@ -72,8 +74,8 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Deletes the seeds of a guest. The pool goes with its last one.
-    pub(super) fn delete_seeds(&self, guest: &str) -> Result<(), Failure> {
+    /// Deletes seeds by their names. The pool goes with its last one.
+    pub(super) fn delete_seeds(&self, is_own: impl Fn(&str) -> bool) -> Result<(), Failure> {
         let guard = self.site.guards.shared(&format!("pool/{POOL}"));
         let Some(pool) = StoragePool::lookup_by_name(self.connect, POOL).or_absent()? else {
             return Ok(());
@@ -81,7 +83,7 @@ impl Call<'_> {
         if !pool.is_active()? {
             return Ok(());
         }
-        delete_from(&pool, guest)?;
+        delete_from(&pool, is_own).map_err(|failure| failure.in_pool(POOL))?;
         drop(guard);
         self.remove_side_pool(POOL)
     }
@@ -127,13 +129,10 @@ impl Call<'_> {
     }
 }
 
-/// Deletes the seeds of a guest from their pool.
-fn delete_from(pool: &StoragePool, guest: &str) -> Result<(), Failure> {
-    let prefix = seed::prefix(guest);
+/// Deletes seeds from their pool.
+fn delete_from(pool: &StoragePool, is_own: impl Fn(&str) -> bool) -> Result<(), Failure> {
     for volume in pool.list_all_volumes(0)? {
-        let name = volume.get_name()?;
-        let own = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".iso"));
-        if own.is_some_and(|own| own.chars().all(|c| c.is_ascii_hexdigit())) {
+        if is_own(&volume.get_name()?) {
             volume.delete(0)?;
         }
     }

@@ -157,10 +157,15 @@ impl Call<'_> {
 
     /// Removes a filter that nothing refers to any more; absent already is fine.
     pub(crate) fn remove_filter(&self, name: &str) -> Result<(), Failure> {
-        match NWFilter::lookup_by_name(self.connect, name).or_absent()? {
+        match lookup(self.connect, name)? {
             Some(filter) => Ok(filter.undefine()?),
             None => Ok(()),
         }
+    }
+
+    /// Removes the filters that only a guest with this definition can have: its NICs' own.
+    pub(crate) fn remove_own(&self, definition: &Element) -> Result<(), Failure> {
+        own_names(definition).iter().try_for_each(|name| self.remove_if_unused(name))
     }
 
     /// Removes the filters that a guest referred to, by its definitions `before`, and does not any more:
@@ -217,13 +222,19 @@ impl Call<'_> {
     }
 }
 
-/// The definition of a filter. A host may not have any such thing.
+/// The definition of a filter.
 pub(crate) fn find(connect: &Connect, name: &str) -> Result<Option<Element>, Failure> {
+    match lookup(connect, name)? {
+        Some(filter) => Ok(Some(Element::parse(&filter.get_xml_desc(0)?)?)),
+        None => Ok(None),
+    }
+}
+
+/// A filter. A host may not have any such thing.
+fn lookup(connect: &Connect, name: &str) -> Result<Option<NWFilter>, Failure> {
     match NWFilter::lookup_by_name(connect, name).or_absent() {
-        Ok(Some(filter)) => Ok(Some(Element::parse(&filter.get_xml_desc(0)?)?)),
-        Ok(None) => Ok(None),
         Err(failure) if failure.is(ErrorNumber::NoSupport) => Ok(None),
-        Err(failure) => Err(failure),
+        found => found,
     }
 }
 

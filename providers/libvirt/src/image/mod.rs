@@ -163,7 +163,8 @@ impl Call<'_> {
         expected: &Expected,
     ) -> Result<(), Failure> {
         let xml = volume::definition(&identity.name, virtual_size, 0, format).write()?;
-        let volume = StorageVol::create_xml(pool, &xml, 0)?;
+        let volume = StorageVol::create_xml(pool, &xml, 0);
+        let volume = volume.map_err(|error| Failure::from(error).in_pool(POOL))?;
         // What we made ourselves goes again when it cannot be filled, and nothing else of its name.
         self.fill_image(&volume, file, expected).inspect_err(|_| drop(volume.delete(0)))
     }

@@ -256,7 +256,12 @@ impl Call<'_> {
 
     fn delete_network(&self, operation: &Operation) -> Result<(), Failure> {
         if self.network(operation.identity.uuid)?.is_none() {
-            return Ok(());
+            // Somebody may have taken away the network alone.
+            let name = &operation.identity.name;
+            return match Network::lookup_by_name(self.connect, name).or_absent()? {
+                Some(_) => Ok(()),
+                None => self.remove_filter(&firewall::network_name(name)),
+            };
         }
         let (network, _) = self.own_network(operation)?;
         let name = network.get_name()?;
@@ -277,10 +282,12 @@ impl Call<'_> {
                     quoted(&network.get_name()?)
                 ));
             }
-            network.destroy()?;
         }
         // The network carries the stamp and goes last: nobody would look for its filter after that.
         self.remove_filter(&firewall::network_name(&name))?;
+        if network.is_active()? {
+            network.destroy()?;
+        }
         Ok(network.undefine()?)
     }
 }

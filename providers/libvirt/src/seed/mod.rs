@@ -139,8 +139,13 @@ pub fn volume(guest: &Identity) -> String {
     format!("{}{}.iso", prefix(&guest.name), &whole[..12])
 }
 
-/// What the names of a guest's seeds begin with.
-pub fn prefix(guest: &str) -> String {
+/// Whether a volume of this name holds a seed of a guest of this name, whatever its UUID.
+pub fn is_of(guest: &str, volume: &str) -> bool {
+    let own = volume.strip_prefix(&*prefix(guest)).and_then(|rest| rest.strip_suffix(".iso"));
+    own.is_some_and(|own| own.chars().all(|c| c.is_ascii_hexdigit()))
+}
+
+fn prefix(guest: &str) -> String {
     format!("{guest}.seed-")
 }
 

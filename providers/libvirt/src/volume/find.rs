@@ -78,21 +78,21 @@ impl Call<'_> {
             self.side_pool(image::POOL)?;
             active = pool.is_active()?;
         }
+        let pool_name = pool.get_name()?;
         if !active {
-            let message = format!("pool {} does not run", quoted(&pool.get_name()?));
+            let message = format!("pool {} does not run", quoted(&pool_name));
             return if sealed.is_some() { Err(Failure::Away(message)) } else { Ok(None) };
         }
-        let volume = StorageVol::lookup_by_name(pool, name);
-        let volume = match sealed {
-            Some(_) => volume.or_absent()?,
-            None => volume.or_stopped()?,
+        let found = match described(pool, name).map_err(|failure| failure.in_pool(&pool_name)) {
+            // Somebody has taken the pool down in which it was only looked for.
+            Err(Failure::Away(_)) if sealed.is_none() => None,
+            found => found?,
         };
-        let Some(volume) = volume else { return Ok(None) };
-        let Some(xml) = volume.get_xml_desc(0).or_absent()? else { return Ok(None) };
+        let Some((volume, xml)) = found else { return Ok(None) };
         Ok(Some(Found {
             volume,
             name: name.to_owned(),
-            pool_name: pool.get_name()?,
+            pool_name,
             pool_uuid: pool.get_uuid()?,
             xml: Element::parse(&xml)?,
             sealed,
@@ -146,4 +146,12 @@ impl Call<'_> {
         let mut all = operation.references.iter();
         all.find(|(own, _)| own == address).map(|(_, identity)| identity)
     }
+}
+
+/// A volume of a pool that runs, and its definition.
+fn described(pool: &StoragePool, name: &str) -> Result<Option<(StorageVol, String)>, Failure> {
+    let Some(volume) = StorageVol::lookup_by_name(pool, name).or_absent()? else {
+        return Ok(None);
+    };
+    Ok(volume.get_xml_desc(0).or_absent()?.map(|xml| (volume, xml)))
 }
