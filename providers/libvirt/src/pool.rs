@@ -176,11 +176,15 @@ impl Call<'_> {
     fn delete_pool(&self, operation: &Operation) -> Result<(), Failure> {
         let identity = &operation.identity;
         let Some(pool) = self.pool(identity.uuid)? else {
-            // It may have died between its pool and its stamp; another pool of its name has another.
-            return match stamp::sealed_as(self.connect, identity.uuid)? {
-                Some(sealed) => stamp::unseal(self.connect, &sealed.place),
-                None => Ok(()),
-            };
+            // It may have died between its pool and its stamp. By now the stamp at this place may be
+            // that of another pool.
+            let place = Place::Pool(identity.name.to_string());
+            let left = stamp::sealed_at(self.connect, &place)?.map(|sealed| sealed.note.stamp);
+            let is_own = left.is_some_and(|left| {
+                left.address == operation.object.address
+                    && self.site.check_ours("pool", &identity.name, Some(&left)).is_ok()
+            });
+            return if is_own { stamp::unseal(self.connect, &place) } else { Ok(()) };
         };
         let name = pool.get_name()?;
         self.own_pool(operation)?;

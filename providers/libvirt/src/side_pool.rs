@@ -15,6 +15,11 @@ impl Call<'_> {
     /// The pool of this name, made and started if need be. Whoever puts something into it shares its
     /// guard, so that it is not taken away meanwhile.
     pub(crate) fn side_pool(&self, name: &str) -> Result<StoragePool, Failure> {
+        // Another process may be taking it away.
+        self.running_pool(name).map_err(|failure| failure.in_pool(name))
+    }
+
+    fn running_pool(&self, name: &str) -> Result<StoragePool, Failure> {
         let pool = match StoragePool::lookup_by_name(self.connect, name).or_absent()? {
             Some(pool) => pool,
             None => {

@@ -30,7 +30,6 @@ use super::{
 use crate::failure::{Absent, Failure, quoted};
 use crate::firewall;
 use crate::guard::Guard;
-use crate::seed;
 use crate::site::Call;
 use crate::stamp;
 use crate::xml::Element;
@@ -335,11 +334,9 @@ impl Call<'_> {
         let identity = &operation.identity;
         if self.guest(identity.uuid)?.is_none() {
             // It may have died before it was defined.
-            let own = seed::volume(identity);
-            return self.delete_seeds(|name| name == own);
+            return self.delete_seed(identity);
         }
         let guest = self.own_guest(operation)?;
-        let name = guest.domain.get_name()?;
         let definitions: Vec<&Element> =
             [&guest.live, &guest.persistent].into_iter().flatten().collect();
         let kept = addresses::of_definitions(&definitions, &self.directory(&[], &guest)?);
@@ -351,12 +348,12 @@ impl Call<'_> {
         }
         // What carries its identity goes last: nobody would look for the rest after that.
         self.give_back(&kept, &[])?;
-        if let Some(persistent) = &guest.persistent {
-            self.remove_own(persistent)?;
+        definitions.iter().try_for_each(|definition| self.remove_own(definition))?;
+        if guest.persistent.is_some() {
             undefine(&guest.domain)?;
-            self.remove_unused(&[persistent], None)?;
         }
-        self.delete_seeds(|own| seed::is_of(&name, own))
+        self.remove_unused(&definitions, None)?;
+        self.delete_seed(identity)
     }
 
     /// Makes the filters that the NICs of a guest refer to, before they do. Until then nobody must find

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use tcloud_model::{Fields, Operation, Value};
+use tcloud_model::{Fields, Identity, Operation, Value};
 use virt::network::Network;
 use virt::storage_pool::StoragePool;
 use virt::storage_vol::StorageVol;
@@ -32,13 +32,11 @@ impl Call<'_> {
         let Some(seed) = seed.map_err(|error| Failure::Refused(error.to_string()))? else {
             return Ok(None);
         };
-        let guest = &operation.identity.name;
         let (name, image) = (seed::volume(&operation.identity), seed.image());
         let _guard = self.site.guards.shared(&format!("pool/{POOL}"));
         let pool = self.side_pool(POOL)?;
-        // Also one of this name: its making may have been cut short, with other words in it.
-        let away = |failure: Failure| failure.in_pool(POOL);
-        delete_from(&pool, |name| seed::is_of(guest, name)).map_err(away)?;
+        // Its making may have been cut short, with other words in it.
+        delete_from(&pool, &operation.identity)?;
         let size = |name: &str| Element::new(name).attr("unit", "bytes").text(image.len());
         let format = Element::new("format").attr("type", "raw");
         let mode = Element::new("permissions").child(Element::new("mode").text("0600"));
@@ -48,7 +46,7 @@ impl Call<'_> {
             .child(size("allocation"))
             .child(Element::new("target").child(format).child(mode));
         let volume = StorageVol::create_xml(&pool, &xml.write()?, 0);
-        let volume = volume.map_err(|error| away(error.into()))?;
+        let volume = volume.map_err(|error| Failure::from(error).in_pool(POOL))?;
         self.upload(&volume, &image)?;
         Ok(Some(Source { backing: Backing::File(volume.get_path()?), format: Format::Raw }))
     }
@@ -74,8 +72,8 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Deletes seeds by their names. The pool goes with its last one.
-    pub(super) fn delete_seeds(&self, is_own: impl Fn(&str) -> bool) -> Result<(), Failure> {
+    /// Deletes the seed of a guest. The pool goes with the last one in it.
+    pub(super) fn delete_seed(&self, guest: &Identity) -> Result<(), Failure> {
         let guard = self.site.guards.shared(&format!("pool/{POOL}"));
         let Some(pool) = StoragePool::lookup_by_name(self.connect, POOL).or_absent()? else {
             return Ok(());
@@ -83,7 +81,7 @@ impl Call<'_> {
         if !pool.is_active()? {
             return Ok(());
         }
-        delete_from(&pool, is_own).map_err(|failure| failure.in_pool(POOL))?;
+        delete_from(&pool, guest)?;
         drop(guard);
         self.remove_side_pool(POOL)
     }
@@ -129,10 +127,11 @@ impl Call<'_> {
     }
 }
 
-/// Deletes seeds from their pool.
-fn delete_from(pool: &StoragePool, is_own: impl Fn(&str) -> bool) -> Result<(), Failure> {
-    for volume in pool.list_all_volumes(0)? {
-        if is_own(&volume.get_name()?) {
+/// Deletes the seed of a guest from its pool.
+fn delete_from(pool: &StoragePool, guest: &Identity) -> Result<(), Failure> {
+    let all = pool.list_all_volumes(0).map_err(|error| Failure::from(error).in_pool(POOL))?;
+    for volume in all {
+        if seed::is_of(guest, &volume.get_name()?) {
             volume.delete(0)?;
         }
     }

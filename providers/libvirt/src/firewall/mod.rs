@@ -191,7 +191,8 @@ impl Call<'_> {
         Ok(())
     }
 
-    fn remove_if_unused(&self, name: &str) -> Result<(), Failure> {
+    /// The same; one that a guest still has is left.
+    pub(crate) fn remove_if_unused(&self, name: &str) -> Result<(), Failure> {
         match self.remove_filter(name) {
             Err(failure) if failure.is(ErrorNumber::OperationInvalid) => Ok(()),
             other => other,

@@ -105,7 +105,10 @@ impl Call<'_> {
         let made =
             self.upload_image(&pool, identity, &file, header.virtual_size, format, &expected);
         if let Err(failure) = made {
-            let _ = stamp::unseal(self.connect, &place);
+            // What could not be deleted again stays known as unfinished.
+            if let Ok(None) = StorageVol::lookup_by_name(&pool, &identity.name).or_absent() {
+                let _ = stamp::unseal(self.connect, &place);
+            }
             return Err(failure);
         }
         note.unfinished = false;
@@ -116,9 +119,11 @@ impl Call<'_> {
         let Some(pool) = StoragePool::lookup_by_name(self.connect, POOL).or_absent()? else {
             return Ok(());
         };
-        if !pool.is_active()?
-            || StorageVol::lookup_by_name(&pool, &identity.name).or_absent()?.is_none()
-        {
+        if pool.is_active().or_absent()? != Some(true) {
+            return Ok(());
+        }
+        let found = StorageVol::lookup_by_name(&pool, &identity.name).or_absent();
+        if found.map_err(|failure| failure.in_pool(POOL))?.is_none() {
             return Ok(());
         }
         let other = stamp::sealed_at(self.connect, place)?;

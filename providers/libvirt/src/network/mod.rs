@@ -260,7 +260,7 @@ impl Call<'_> {
             let name = &operation.identity.name;
             return match Network::lookup_by_name(self.connect, name).or_absent()? {
                 Some(_) => Ok(()),
-                None => self.remove_filter(&firewall::network_name(name)),
+                None => self.remove_if_unused(&firewall::network_name(name)),
             };
         }
         let (network, _) = self.own_network(operation)?;

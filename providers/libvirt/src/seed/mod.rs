@@ -135,18 +135,17 @@ impl Seed {
 /// The name of the volume that holds the seed of a guest. It says nothing of what is in it: a digest of
 /// a seed with a weak password, in a name that everybody may read, would let it be guessed.
 pub fn volume(guest: &Identity) -> String {
+    format!("{}{}", guest.name, suffix(guest))
+}
+
+/// Whether a volume of this name holds the seed of a guest, which may have had another name then.
+pub fn is_of(guest: &Identity, volume: &str) -> bool {
+    volume.ends_with(&suffix(guest))
+}
+
+fn suffix(guest: &Identity) -> String {
     let whole = guest.uuid.simple().to_string();
-    format!("{}{}.iso", prefix(&guest.name), &whole[..12])
-}
-
-/// Whether a volume of this name holds a seed of a guest of this name, whatever its UUID.
-pub fn is_of(guest: &str, volume: &str) -> bool {
-    let own = volume.strip_prefix(&*prefix(guest)).and_then(|rest| rest.strip_suffix(".iso"));
-    own.is_some_and(|own| own.chars().all(|c| c.is_ascii_hexdigit()))
-}
-
-fn prefix(guest: &str) -> String {
-    format!("{guest}.seed-")
+    format!(".seed-{}.iso", &whole[..12])
 }
 
 fn is_hostname(name: &str) -> bool {

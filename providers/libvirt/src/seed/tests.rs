@@ -212,10 +212,13 @@ fn the_same_text_gives_the_same_medium() {
 fn a_medium_is_named_after_its_guest_alone() {
     let guest = identity();
     let name = volume(&guest);
-    let rest = name.strip_prefix(&prefix(&guest.name)).and_then(|rest| rest.strip_suffix(".iso"));
-    assert!(guest.uuid.simple().to_string().starts_with(rest.expect("its own name")), "{name}");
-    let other = Identity { uuid: Uuid::from_u128(u128::MAX), ..guest };
-    assert_ne!(volume(&other), name);
+    let rest = name.strip_prefix(&format!("{}.seed-", guest.name));
+    let rest = rest.and_then(|rest| rest.strip_suffix(".iso")).expect("its own name");
+    assert!(guest.uuid.simple().to_string().starts_with(rest), "{name}");
+    let other = Identity { uuid: Uuid::from_u128(u128::MAX), ..guest.clone() };
+    assert!(volume(&other) != name && !is_of(&other, &name));
+    let renamed = Identity { name: Name::new("another"), ..guest };
+    assert!(is_of(&renamed, &name), "it keeps its medium");
 }
 
 #[test]

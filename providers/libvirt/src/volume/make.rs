@@ -68,8 +68,11 @@ impl Call<'_> {
         note.unfinished = true;
         stamp::seal(self.connect, identity.uuid, &place, &note)?;
         let volume = plan.carry_out(&pool, &identity.name).inspect_err(|_| {
-            // The first failure is the one to tell.
-            let _ = stamp::unseal(self.connect, &place);
+            // What could not be deleted again stays known as unfinished. The first failure is the one
+            // to tell.
+            if let Ok(None) = StorageVol::lookup_by_name(&pool, &identity.name).or_absent() {
+                let _ = stamp::unseal(self.connect, &place);
+            }
         })?;
         note.unfinished = false;
         stamp::seal_again(self.connect, identity.uuid, &place, &note)?;

@@ -109,7 +109,8 @@ impl Call<'_> {
             };
         }
         let found = self.own_volume(operation)?;
-        let path = found.volume.get_path()?;
+        let path = found.volume.get_path();
+        let path = path.map_err(|error| Failure::from(error).in_pool(&found.pool_name))?;
         if let Some(user) = self.users(&path, &found.pool_name, &found.name)?.first() {
             return Failure::refused(format!(
                 "{} {} is used by {}: it is not deleted under it",

@@ -235,17 +235,20 @@ async fn pools_that_come_and_go_disturb_nobody() {
     shell(
         "mkdir -p /srv/one /srv/two && touch /srv/coming && for name in one two; do \
          virsh pool-create-as $name dir --target /srv/$name && \
-         virsh vol-create-as $name data 1M && virsh pool-destroy $name; done",
+         virsh vol-create-as $name data 1M && virsh pool-destroy $name; done; \
+         virsh pool-define-as one dir --target /srv/one",
     )
     .expect("pools of others");
-    let others = "cd /srv && for name in one two; do while [ -e coming ]; do \
-                  echo pool-create-as $name dir --target /srv/$name; echo pool-destroy $name; \
-                  done | virsh & done; wait";
+    // One of them is there also when it does not run.
+    let others = "cd /srv && come() { while [ -e coming ]; do echo $*; done | virsh; }; \
+                  come 'pool-start one; pool-destroy one' & \
+                  come 'pool-create-as two dir --target /srv/two; pool-destroy two' & wait; \
+                  virsh pool-undefine one";
     let came = std::thread::scope(|scope| {
         let coming = scope.spawn(|| shell(others));
         let changes = tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
-                for _ in 0..200 {
+                for _ in 0..80 {
                     client.create(&volume, &attributes).await?;
                     while let Err(error) = client.delete(&volume).await {
                         match error.retry {
