@@ -477,7 +477,6 @@ pub(super) fn places(schema: &Schema) -> String {
     format!("a {} stands {}", schema.kind, places.join(" or "))
 }
 
-/// A list of words, and the components besides.
 /// Whether there is a place for it where components are used; which one, `uses` looks at.
 pub(super) fn stands_in_scopes(shapes: &Shapes, schema: &Schema) -> bool {
     let mut around = schema.within.iter().filter_map(|outer| shapes.kind(outer));
@@ -490,6 +489,7 @@ const COMPONENTS_SHOWN: usize = 8;
 /// How many components a word is compared with.
 const COMPONENTS_COMPARED: usize = 200;
 
+/// A list of words, and the components besides.
 fn with_components(list: &str, components: &[&str]) -> String {
     let shown = &components[..components.len().min(COMPONENTS_SHOWN)];
     match components.len() - shown.len() {
