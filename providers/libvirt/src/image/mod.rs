@@ -105,10 +105,7 @@ impl Call<'_> {
         let made =
             self.upload_image(&pool, identity, &file, header.virtual_size, format, &expected);
         if let Err(failure) = made {
-            // What could not be deleted again stays known as unfinished.
-            if let Ok(None) = StorageVol::lookup_by_name(&pool, &identity.name).or_absent() {
-                let _ = stamp::unseal(self.connect, &place);
-            }
+            self.unseal_unmade(&pool, &identity.name);
             return Err(failure);
         }
         note.unfinished = false;

@@ -35,6 +35,16 @@ pub(crate) fn lacks() -> Vec<Lack> {
 }
 
 impl Call<'_> {
+    /// Takes the stamp off what could not be made. What is left of it and could not be deleted again
+    /// stays known as unfinished. The failure before is the one to tell.
+    pub(crate) fn unseal_unmade(&self, pool: &StoragePool, name: &str) {
+        if let (Ok(None), Ok(pool_name)) =
+            (StorageVol::lookup_by_name(pool, name).or_absent(), pool.get_name())
+        {
+            let _ = stamp::unseal(self.connect, &Place::Volume(pool_name, name.to_owned()));
+        }
+    }
+
     /// Makes a volume, or makes one of ours what it should be. A new one is given back as it is.
     pub(super) fn create_volume(
         &self,
@@ -67,13 +77,8 @@ impl Call<'_> {
         let mut note = Note::new(stamp, keep(attributes));
         note.unfinished = true;
         stamp::seal(self.connect, identity.uuid, &place, &note)?;
-        let volume = plan.carry_out(&pool, &identity.name).inspect_err(|_| {
-            // What could not be deleted again stays known as unfinished. The first failure is the one
-            // to tell.
-            if let Ok(None) = StorageVol::lookup_by_name(&pool, &identity.name).or_absent() {
-                let _ = stamp::unseal(self.connect, &place);
-            }
-        })?;
+        let made = plan.carry_out(&pool, &identity.name);
+        let volume = made.inspect_err(|_| self.unseal_unmade(&pool, &identity.name))?;
         note.unfinished = false;
         stamp::seal_again(self.connect, identity.uuid, &place, &note)?;
         Ok(Some(Found {
