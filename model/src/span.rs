@@ -78,7 +78,7 @@ impl fmt::Display for Position {
 impl SourceFile {
     /// Indexes the lines of a text. Texts are below 4 GiB, since spans count in 32 bits.
     pub fn new(path: &str, text: &str) -> SourceFile {
-        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let newlines = text.match_indices('\n');
         let line_starts = std::iter::once(0)
             .chain(newlines.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)))
             .collect();

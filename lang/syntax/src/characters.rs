@@ -7,6 +7,9 @@ use tcloud_model::{Diagnostic, FileId, Span, codes};
 /// How large a file may be unless the settings say otherwise: 16 MiB.
 pub const MAX_FILE_SIZE: usize = 16 << 20;
 
+/// How many bytes are looked at in one step.
+const CHUNK: usize = 64;
+
 /// How many forbidden characters of one file are reported.
 const MAX_REPORTS: usize = 20;
 
@@ -81,12 +84,15 @@ fn ascii(c: char) -> Option<char> {
 pub(crate) fn check(file: FileId, text: &str, diagnostics: &mut Vec<Diagnostic>) {
     let bytes = text.as_bytes();
     let mut reports = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        // The first bytes of everything that could be wrong; the rest is decided below.
-        let suspect = matches!(byte, 0..=8 | 11..=31 | 0x7f | 0xc2 | 0xe2 | 0xef);
-        if !suspect {
-            continue;
-        }
+    // The first bytes of everything that could be wrong; the rest is decided below.
+    let suspect = |byte: u8| matches!(byte, 0..=8 | 11..=31 | 0x7f | 0xc2 | 0xe2 | 0xef);
+    // Nearly every text has none of them, and many bytes are looked at in one step.
+    let chunks = bytes.chunks(CHUNK).zip((0..).step_by(CHUNK));
+    let suspects = chunks
+        .filter(|(chunk, _)| chunk.iter().fold(false, |found, byte| found | suspect(*byte)))
+        .flat_map(|(chunk, start)| (start..).zip(chunk))
+        .filter(|(_, byte)| suspect(**byte));
+    for (at, byte) in suspects {
         if *byte == b'\r' && bytes.get(at + 1) == Some(&b'\n') {
             continue;
         }

@@ -215,9 +215,9 @@ impl Iterator for Scan<'_> {
         if let Some(at) = self.flat.pop() {
             return Some(Event::FlatText(at));
         }
-        while let Some(&byte) = self.bytes.get(self.at) {
-            let at = self.at;
-            self.at += 1;
+        while let Some(at) = next_stop(self.bytes, self.at) {
+            let byte = self.bytes[at];
+            self.at = at + 1;
             match byte {
                 b'\n' => {
                     self.opened.clear();
@@ -252,8 +252,25 @@ impl Iterator for Scan<'_> {
                 _ => {}
             }
         }
+        self.at = self.bytes.len();
         None
     }
+}
+
+/// Where the next byte stands that may begin an event: most bytes do not.
+fn next_stop(bytes: &[u8], from: usize) -> Option<usize> {
+    const STOPS: [bool; 256] = {
+        let mut stops = [false; 256];
+        let all = b"\n{[(}])\"#/<";
+        let mut at = 0;
+        while at < all.len() {
+            stops[all[at] as usize] = true;
+            at += 1;
+        }
+        stops
+    };
+    let length = bytes.get(from..)?.iter().position(|byte| STOPS[usize::from(*byte)])?;
+    Some(from + length)
 }
 
 /// The bracket that closes this one.
