@@ -109,13 +109,16 @@ impl World for DiskWorld {
         }
         let failed = |error: io::Error| WorldError(words(&error));
         let mut file = File::from(open(&self.root, path).map_err(failed)?);
-        if !file.metadata().map_err(failed)?.is_file() {
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
             return Err(WorldError(
                 "it is a directory, a pipe or a device, and no file".to_owned(),
             ));
         }
-        let mut bytes = Vec::new();
         let most = self.limits.file_size;
+        let size = usize::try_from(metadata.len().min(most)).unwrap_or(0);
+        // One byte more, so that the end is found without making room for what follows.
+        let mut bytes = Vec::with_capacity(size + 1);
         file.by_ref().take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > most {
             let size = tcloud_model::value::human_size(most);

@@ -111,6 +111,15 @@ impl Address {
         all
     }
 
+    /// The outermost of its parents, or itself.
+    pub fn top(&self) -> &Address {
+        let mut top = self;
+        while let Some(parent) = top.parent() {
+            top = parent;
+        }
+        top
+    }
+
     /// The tenant that the resource belongs to, or `None` for what is shared by all.
     pub fn tenant(&self) -> Option<&Address> {
         let mut tenant = None;

@@ -67,7 +67,9 @@ pub fn each<'i, T: Sync, R: Send>(items: &'i [T], work: impl Fn(&'i T) -> R + Sy
     let runs = items.chunks(RUN).collect();
     let done =
         map(threads_for(items.len()), runs, |run| -> Vec<R> { run.iter().map(&work).collect() });
-    done.into_iter().flatten().collect()
+    let mut all = Vec::with_capacity(items.len());
+    done.into_iter().for_each(|run| all.extend(run));
+    all
 }
 
 /// Changes every item, on as many threads as the items are worth.

@@ -8,7 +8,7 @@ use tcloud_syntax::ast::{self, BlockForm, Statement as Ast};
 
 use crate::tree::{
     AliasId, Block, BlockId, Body, BodyId, Component, ComponentId, Def, DefId, DefKind, Function,
-    FunctionId, Guard, GuardId, Named, Owner, Rest, Shape, Statement, Tree,
+    FunctionId, Guard, GuardId, Named, Owner, Rest, Shape, Statement, Tree, trace,
 };
 
 /// Lowers all files, which are one configuration.
@@ -27,10 +27,57 @@ pub(crate) fn lower(files: Vec<ast::File>, diagnostics: &mut Vec<Diagnostic>) ->
             }
         }
     }
-    let mut lowering = Lowering { tree: Tree::default(), scoped, diagnostics };
+    let mut sizes = Sizes::default();
+    sizes.add(&root);
+    scoped.values().for_each(|scoped| sizes.add(&scoped.statements));
+    let mut lowering = Lowering { tree: sizes.tree(), scoped, diagnostics };
     lowering.body(Owner::Root, None, root, Some(Vec::new()));
     lowering.report_unclaimed();
     lowering.tree
+}
+
+/// How long the tables become that have an entry for nearly every line. They are made at that size:
+/// while they grow, there are two of them.
+#[derive(Default)]
+struct Sizes {
+    bodies: usize,
+    blocks: usize,
+    defs: usize,
+}
+
+impl Sizes {
+    fn add(&mut self, statements: &[Ast]) {
+        for statement in statements {
+            match statement {
+                Ast::Block(block) => {
+                    self.blocks += 1;
+                    self.body(&block.body);
+                }
+                Ast::Component(component) => self.body(&component.body),
+                Ast::Check(check) => self.body(&check.body),
+                Ast::If(own) => {
+                    self.add(&own.then);
+                    self.add(&own.otherwise);
+                }
+                Ast::Attribute(_) | Ast::Let(_) | Ast::Param(_) | Ast::Output(_) => self.defs += 1,
+                _ => {}
+            }
+        }
+    }
+
+    fn body(&mut self, statements: &[Ast]) {
+        self.bodies += 1;
+        self.add(statements);
+    }
+
+    fn tree(&self) -> Tree {
+        Tree {
+            bodies: Vec::with_capacity(1 + self.bodies),
+            blocks: Vec::with_capacity(self.blocks),
+            defs: Vec::with_capacity(self.defs),
+            ..Tree::default()
+        }
+    }
 }
 
 /// What stands in files that begin with the same `in …`.
@@ -50,7 +97,7 @@ struct Lowering<'d> {
 #[derive(Default)]
 struct Parts {
     names: Vec<(Name, Named)>,
-    blocks: Vec<(Option<GuardId>, ast::Block)>,
+    blocks: Vec<(Option<GuardId>, Box<ast::Block>)>,
     components: Vec<(ComponentId, Vec<Ast>)>,
     checks: Vec<(usize, Vec<Ast>)>,
     statements: Vec<(Option<GuardId>, Statement)>,
@@ -72,6 +119,7 @@ impl Lowering<'_> {
             owner,
             outer,
             defs: 0..0,
+            traces: 0,
             blocks: Box::default(),
             index: Box::default(),
             rest: None,
@@ -88,7 +136,7 @@ impl Lowering<'_> {
     fn sort(&mut self, id: BodyId, all: Vec<Ast>, guard: Option<GuardId>, parts: &mut Parts) {
         for statement in all {
             match statement {
-                Ast::Block(block) => parts.blocks.push((guard, *block)),
+                Ast::Block(block) => parts.blocks.push((guard, block)),
                 Ast::If(inner) => {
                     let ast::If { condition, then, otherwise, span: _ } = *inner;
                     let condition_id = count(self.tree.conditions.len());
@@ -169,7 +217,7 @@ impl Lowering<'_> {
         let (mut own, mut defaults) = (Vec::with_capacity(blocks.len()), Vec::new());
         for (guard, block) in blocks {
             let list = if block.form == BlockForm::Defaults { &mut defaults } else { &mut own };
-            list.push(self.block(id, guard, block, path.as_deref()));
+            list.push(self.block(id, guard, *block, path.as_deref()));
         }
         names.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut index: Vec<u32> = (0..count(own.len())).collect();
@@ -180,8 +228,10 @@ impl Lowering<'_> {
             };
             key(a).cmp(&key(b))
         });
+        let written = self.tree.defs[defs.start as usize..defs.end as usize].iter();
+        let traces = written.fold(0, |all, def| all | trace(&def.name.name));
         let body = &mut self.tree.bodies[id.index()];
-        body.defs = defs;
+        (body.defs, body.traces) = (defs, traces);
         body.blocks = own.into();
         body.index = index.into();
         let is_plain = names.is_empty() && defaults.is_empty() && statements.is_empty();

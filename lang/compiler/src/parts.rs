@@ -84,8 +84,7 @@ impl Parts {
 
     /// The part that an address was evaluated in.
     pub(crate) fn of(&self, address: &Address) -> usize {
-        let top = address.ancestry().first().and_then(|top| self.tops.get(*top));
-        top.copied().unwrap_or_default()
+        self.tops.get(address.top()).copied().unwrap_or_default()
     }
 
     /// The state of a part.

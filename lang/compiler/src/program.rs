@@ -107,7 +107,7 @@ pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
         graph: DesiredGraph::default(),
         outputs: Vec::new(),
         checks: Vec::new(),
-        parts: Parts::whole(State::new()),
+        parts: Parts::whole(State::new(0)),
     };
     if sound {
         program.check_and_evaluate(world, &mut diagnostics);
@@ -281,13 +281,16 @@ impl Program {
     }
 
     fn evaluate_part(&self, world: &dyn World, share: Share, bounds: Bounds) -> Done {
-        let mut state = State::new();
+        // Most blocks are one instance each.
+        let top = self.tree.body(Tree::ROOT).blocks.len().max(1);
+        let room = self.tree.blocks.len() * share.blocks.len() / top;
+        let mut state = State::new(room);
         let mut eval = Eval::new(&self.tree, &self.shapes, &mut state, &self.variables, bounds);
         (eval.world, eval.part) = (Some(world), share.part);
         let mut found = Collected::default();
         eval.walk_some(State::ROOT, share.blocks.clone(), &mut found);
         // What is sorted part by part, on all threads, is only put together afterwards.
-        found.resources.sort_by(|a, b| a.address.cmp(&b.address));
+        found.resources.sort_unstable_by(|a, b| a.address.cmp(&b.address));
         let reported = eval.sink.diagnostics;
         Done { share, found, state, reported }
     }
@@ -341,6 +344,11 @@ impl Evaluator for Program {
     }
 
     fn causes(&self, address: &Address, path: Option<&AttrPath>) -> Vec<Span> {
+        if path.is_none()
+            && let Some(resource) = self.graph.resources.get(address)
+        {
+            return vec![resource.span];
+        }
         let state = self.parts.state(self.parts.of(address));
         causes::of(&self.tree, &self.shapes, &state, address, path)
     }

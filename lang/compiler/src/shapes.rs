@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tcloud_model::kinds::ATTACHMENT;
 use tcloud_model::{Attribute, Block, Catalog, Name, Role, Schema};
 
 /// Index into [`Shapes`].
@@ -16,12 +17,25 @@ pub(crate) struct ShapeInfo {
     pub(crate) word: Name,
     /// Its attributes.
     pub(crate) attributes: Vec<Attribute>,
+    /// What each of them is, by its position.
+    uses: Vec<Use>,
     /// Its nested blocks.
     pub(crate) blocks: Vec<(Name, ShapeId)>,
     /// Whether its blocks have names.
     pub(crate) named: bool,
     /// The schema, if it is a kind.
     pub(crate) schema: Option<Arc<Schema>>,
+}
+
+/// What an attribute is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// It says how tcloud treats the object, and is no field of it.
+    Lifecycle,
+    /// It says how a disk is attached; see [`ATTACHMENT`].
+    Attachment,
+    /// Anything else.
+    Plain,
 }
 
 /// All shapes of a catalog.
@@ -69,13 +83,12 @@ impl Shapes {
     pub(crate) fn new(catalog: &Catalog) -> Shapes {
         let mut shapes = Shapes::default();
         for schema in catalog.iter() {
-            let id = shapes.push(ShapeInfo {
-                word: schema.kind.clone(),
-                attributes: written(&schema.attributes),
-                blocks: Vec::new(),
-                named: true,
-                schema: Some(schema.clone()),
-            });
+            let id = shapes.push(ShapeInfo::new(
+                &schema.kind,
+                &schema.attributes,
+                true,
+                Some(schema.clone()),
+            ));
             shapes.kinds.insert(schema.kind.clone(), id);
         }
         for schema in catalog.iter() {
@@ -99,13 +112,12 @@ impl Shapes {
             let id = match self.kind(&block.name) {
                 Some(kind) if block.labelled => kind,
                 _ => {
-                    let id = self.push(ShapeInfo {
-                        word: block.name.clone(),
-                        attributes: written(&block.attributes),
-                        blocks: Vec::new(),
-                        named: block.labelled,
-                        schema: None,
-                    });
+                    let id = self.push(ShapeInfo::new(
+                        &block.name,
+                        &block.attributes,
+                        block.labelled,
+                        None,
+                    ));
                     self.nest(id, &block.blocks);
                     id
                 }
@@ -128,12 +140,25 @@ impl Shapes {
     }
 }
 
-/// The attributes that the text may set: what tcloud works out is none of its words.
-fn written(attributes: &[Attribute]) -> Vec<Attribute> {
-    attributes.iter().filter(|attribute| !attribute.computed).cloned().collect()
-}
-
 impl ShapeInfo {
+    /// Without its blocks. What tcloud works out is no attribute that the text may set.
+    fn new(word: &Name, all: &[Attribute], named: bool, schema: Option<Arc<Schema>>) -> ShapeInfo {
+        let attributes: Vec<Attribute> =
+            all.iter().filter(|attribute| !attribute.computed).cloned().collect();
+        let uses = attributes.iter().map(|own| match own.name.as_str() {
+            name if schema.is_some() && LIFECYCLE.contains(&name) => Use::Lifecycle,
+            name if ATTACHMENT.contains(&name) => Use::Attachment,
+            _ => Use::Plain,
+        });
+        let uses = uses.collect();
+        ShapeInfo { word: word.clone(), attributes, uses, blocks: Vec::new(), named, schema }
+    }
+
+    /// The attributes with what each of them is for.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = (&Attribute, Use)> {
+        self.attributes.iter().zip(self.uses.iter().copied())
+    }
+
     pub(crate) fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }

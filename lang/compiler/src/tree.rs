@@ -62,6 +62,9 @@ pub(crate) struct Body {
     pub(crate) outer: Option<BodyId>,
     /// Its definitions, contiguous.
     pub(crate) defs: Range<u32>,
+    /// A bit for the name of each definition, see [`trace`]: most attributes that are asked for are
+    /// not written.
+    pub(crate) traces: u64,
     /// Its blocks except `defaults`, in the order of the text.
     pub(crate) blocks: Box<[BlockId]>,
     /// Positions in `blocks`, sorted by kind and name.
@@ -220,6 +223,16 @@ pub(crate) enum Statement {
     Assert(ast::Assert),
 }
 
+/// One of 64 bits for a name: another bit is certainly another name.
+pub(crate) fn trace(name: &str) -> u64 {
+    let (first, last) = match name.as_bytes() {
+        [] => (0, 0),
+        [one] => (*one, *one),
+        [first, .., last] => (*first, *last),
+    };
+    1 << ((usize::from(first) * 5 + usize::from(last) * 3 + name.len()) % 64)
+}
+
 impl Tree {
     pub(crate) const ROOT: BodyId = BodyId(0);
 
@@ -259,7 +272,10 @@ impl Tree {
         body: BodyId,
         name: &'t str,
     ) -> impl Iterator<Item = DefId> + use<'t> {
-        self.defs_of(body)
+        let perhaps = self.body(body).traces & trace(name) != 0;
+        let defs = if perhaps { self.body(body).defs.clone() } else { 0..0 };
+        defs.map(DefId)
+            .map(|id| (id, self.def(id)))
             .filter(move |(_, def)| def.kind == DefKind::Attribute && def.name.name == *name)
             .map(|(id, _)| id)
     }

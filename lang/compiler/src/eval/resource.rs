@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tcloud_model::diagnostic::nearest;
-use tcloud_model::kinds::{ATTACHMENT, needed};
+use tcloud_model::kinds::needed;
 use tcloud_model::{
     Address, AttrPath, Attribute, DesiredResource, Diagnostic, Fields, Forgotten, Lifecycle, Moved,
     Name, Role, Span, Value, codes,
@@ -16,7 +16,7 @@ use super::{Eval, Stop};
 use crate::check::habit;
 use crate::check::structure::describe;
 use crate::parts::Held;
-use crate::shapes::{LIFECYCLE, ShapeInfo};
+use crate::shapes::{ShapeInfo, Use};
 use crate::tree::{Def, DefKind, Shape};
 
 /// Everything that a walk over all instances finds.
@@ -183,15 +183,13 @@ impl<'p> Eval<'p> {
         part: Part,
     ) -> Gathered {
         let mut gathered = Gathered::default();
-        for attribute in &info.attributes {
-            let name = attribute.name.as_str();
-            let attached = ATTACHMENT.contains(&name);
+        for (attribute, usage) in info.uses() {
             let wanted = match part {
-                Part::Whole => true,
-                Part::Attachment => attached,
-                Part::Disk => !attached,
+                Part::Whole => usage != Use::Lifecycle,
+                Part::Attachment => usage == Use::Attachment,
+                Part::Disk => usage == Use::Plain,
             };
-            if wanted && !(info.schema.is_some() && LIFECYCLE.contains(&name)) {
+            if wanted {
                 self.gather_one(id, info, resource, attribute, &mut gathered);
             }
         }

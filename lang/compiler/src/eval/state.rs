@@ -92,12 +92,14 @@ pub(crate) enum Expansion {
 impl State {
     pub(crate) const ROOT: InstanceId = InstanceId(0);
 
-    /// Nothing but the root.
-    pub(crate) fn new() -> State {
+    /// Nothing but the root, and room for so many instances.
+    pub(crate) fn new(room: usize) -> State {
         let root = Instance::new(None, None, Tree::ROOT, None, None, Box::default());
+        let mut instances = Vec::with_capacity(1 + room);
+        instances.push(root);
         State {
-            instances: vec![root],
-            by_address: ByAddress::default(),
+            instances,
+            by_address: ByAddress::with_capacity_and_hasher(room, Default::default()),
             layered: BTreeMap::new(),
             files: BTreeMap::new(),
             types: BTreeMap::new(),
