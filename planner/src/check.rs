@@ -4,7 +4,7 @@
 use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{
     Address, ByAddress, DesiredGraph, Identity, Impact, ObjectId, ObservedObject, Operation,
-    OperationKind, Stamp, kinds,
+    OperationKind, Stamp, kinds, parallel,
 };
 
 use crate::input::{Goal, Input};
@@ -13,75 +13,37 @@ use crate::restart::Restart;
 
 /// The rules that a plan breaks, in words; empty for every plan that is right.
 pub fn check(plan: &Plan, input: &Input<'_>) -> Vec<String> {
-    let mut checker = Checker::new(plan, input);
-    checker.order();
-    checker.changes();
-    for step in &plan.steps {
-        checker.step(step);
-    }
-    checker.needs();
-    checker.broken
+    let threads = parallel::threads_for(plan.steps.len());
+    let operations = || {
+        let mut checker = Operations::new(plan, input);
+        plan.steps.iter().for_each(|step| checker.step(step));
+        checker.broken
+    };
+    let order = || {
+        let mut checker = Order { plan, broken: Vec::new() };
+        checker.steps();
+        checker.changes();
+        checker.needs();
+        checker.broken
+    };
+    let (mut broken, others) = parallel::both(threads, order, operations);
+    broken.extend(others);
+    broken
 }
 
-type Place<'a> = (&'a Address, &'a str, &'a str);
-
-struct Checker<'c> {
+/// Looks at the order of the steps, and that none is missing.
+struct Order<'c> {
     plan: &'c Plan,
-    input: &'c Input<'c>,
-    desired: &'c DesiredGraph,
-    /// Live objects by host, kind and name.
-    live: IndexMap<Place<'c>, &'c ObservedObject>,
-    /// What an earlier step makes ours.
-    adopted: IndexSet<Place<'c>>,
-    /// Objects that have a record afterwards, where something goes.
-    written: IndexSet<&'c ObjectId>,
-    /// What a decision names as losing its data.
-    decided: IndexSet<&'c Address>,
-    /// Guests whose change says that it stops them now.
-    interrupted: IndexSet<&'c Address>,
-    /// Whether a disk or volume is made anew.
-    disks_change: bool,
     broken: Vec<String>,
 }
 
-impl<'c> Checker<'c> {
-    fn new(plan: &'c Plan, input: &'c Input<'c>) -> Checker<'c> {
-        let operations = || plan.steps.iter().filter_map(|step| step.operation.as_ref());
-        let something_lives = input.observed.hosts.iter().any(|host| !host.objects.is_empty());
-        let touched: IndexSet<Place<'c>> =
-            operations().filter(|_| something_lives).map(place).collect();
-        let mut live = IndexMap::new();
-        for host in input.observed.hosts.iter().filter(|_| !touched.is_empty()) {
-            for object in &host.objects {
-                let key = (&host.host, object.kind.as_str(), object.name.as_str());
-                if touched.contains(&key) {
-                    live.insert(key, object);
-                }
-            }
-        }
-        let loses = plan.decisions.iter().filter(|d| d.kind == DecisionKind::DataLoss);
-        let stops = |change: &&Change| change.impact >= Impact::PowerCycle && !change.waits;
-        let remade = |change: &Change| holds_data(&change.kind) && change.action != Action::Update;
-        Checker {
-            plan,
-            input,
-            desired: input.evaluator.desired(),
-            live,
-            adopted: operations().filter(|own| adopts(own)).map(place).collect(),
-            written: if operations().any(goes) { written(plan) } else { IndexSet::new() },
-            decided: loses.map(|decision| &decision.address).collect(),
-            interrupted: plan.changes.iter().filter(stops).map(|c| &c.object.address).collect(),
-            disks_change: plan.changes.iter().any(remade),
-            broken: Vec::new(),
-        }
-    }
-
+impl Order<'_> {
     fn fail(&mut self, what: impl Into<String>) {
         self.broken.push(what.into());
     }
 
     /// Steps stand in an order in which they could be done one by one.
-    fn order(&mut self) {
+    fn steps(&mut self) {
         for (at, step) in (0_u32..).zip(&self.plan.steps) {
             if step.id.0 != at {
                 self.fail(format!("step {at} calls itself {}", step.id.0));
@@ -125,6 +87,108 @@ impl<'c> Checker<'c> {
                 self.fail(format!("no step carries out {}", change.object));
             }
         }
+    }
+
+    /// What an object depends on is made before it.
+    fn needs(&mut self) {
+        let mut makers: ByAddress<(&Address, &Address), u32> = ByAddress::default();
+        for step in &self.plan.steps {
+            let Some(operation) = &step.operation else { continue };
+            if matches!(operation.action, OperationKind::Create { .. }) {
+                let object = &operation.object;
+                makers.insert((&object.address, &object.host), step.id.0);
+            }
+        }
+        let mut failures = Vec::new();
+        for step in &self.plan.steps {
+            let Some(operation) = &step.operation else { continue };
+            let Some(stamp) = stamp_of(operation).filter(|_| uses(operation)) else { continue };
+            for needed in &stamp.dependencies {
+                let host = &operation.object.host;
+                let Some(maker) = makers.get(&(needed, host)).filter(|m| **m != step.id.0) else {
+                    continue;
+                };
+                if !self.follows(step, *maker) {
+                    failures.push(format!("{} does not wait for {needed}", operation.object));
+                }
+            }
+        }
+        self.broken.extend(failures);
+    }
+
+    /// Whether a step comes after another, by what it waits for.
+    fn follows(&self, step: &Step, maker: u32) -> bool {
+        let mut seen: IndexSet<u32> = IndexSet::new();
+        let mut next: Vec<u32> = step.after.iter().map(|id| id.0).collect();
+        while let Some(at) = next.pop() {
+            if at == maker || seen.len() > ENOUGH {
+                return true;
+            }
+            if at > maker && seen.insert(at) {
+                let further = self.plan.steps.get(at as usize);
+                next.extend(further.into_iter().flat_map(|s| s.after.iter().map(|id| id.0)));
+            }
+        }
+        false
+    }
+}
+
+type Place<'a> = (&'a Address, &'a str, &'a str);
+
+/// Looks at every step by itself.
+struct Operations<'c> {
+    plan: &'c Plan,
+    input: &'c Input<'c>,
+    desired: &'c DesiredGraph,
+    /// Live objects by host, kind and name.
+    live: IndexMap<Place<'c>, &'c ObservedObject>,
+    /// What an earlier step makes ours.
+    adopted: IndexSet<Place<'c>>,
+    /// Objects that have a record afterwards, where something goes.
+    written: IndexSet<&'c ObjectId>,
+    /// What a decision names as losing its data.
+    decided: IndexSet<&'c Address>,
+    /// Guests whose change says that it stops them now.
+    interrupted: IndexSet<&'c Address>,
+    /// Whether a disk or volume is made anew.
+    disks_change: bool,
+    broken: Vec<String>,
+}
+
+impl<'c> Operations<'c> {
+    fn new(plan: &'c Plan, input: &'c Input<'c>) -> Operations<'c> {
+        let operations = || plan.steps.iter().filter_map(|step| step.operation.as_ref());
+        let something_lives = input.observed.hosts.iter().any(|host| !host.objects.is_empty());
+        let touched: IndexSet<Place<'c>> =
+            operations().filter(|_| something_lives).map(place).collect();
+        let mut live = IndexMap::new();
+        for host in input.observed.hosts.iter().filter(|_| !touched.is_empty()) {
+            for object in &host.objects {
+                let key = (&host.host, object.kind.as_str(), object.name.as_str());
+                if touched.contains(&key) {
+                    live.insert(key, object);
+                }
+            }
+        }
+        let loses = plan.decisions.iter().filter(|d| d.kind == DecisionKind::DataLoss);
+        let stops = |change: &&Change| change.impact >= Impact::PowerCycle && !change.waits;
+        let remade = |change: &Change| holds_data(&change.kind) && change.action != Action::Update;
+        Operations {
+            plan,
+            input,
+            desired: input.evaluator.desired(),
+            live,
+            adopted: operations().filter(|own| adopts(own)).map(place).collect(),
+            written: if operations().any(goes) { written(plan) } else { IndexSet::new() },
+            decided: loses.map(|decision| &decision.address).collect(),
+            interrupted: plan.changes.iter().filter(stops).map(|c| &c.object.address).collect(),
+            disks_change: plan.changes.iter().any(remade),
+            broken: Vec::new(),
+        }
+    }
+
+    fn fail(&mut self, what: impl Into<String>) {
+        self.broken.push(what.into());
     }
 
     fn step(&mut self, step: &Step) {
@@ -217,49 +281,6 @@ impl<'c> Checker<'c> {
         if !asked || !self.interrupted.contains(address) {
             self.fail(format!("{} would be stopped unasked", operation.object));
         }
-    }
-
-    /// What an object depends on is made before it.
-    fn needs(&mut self) {
-        let mut makers: ByAddress<(&Address, &Address), u32> = ByAddress::default();
-        for step in &self.plan.steps {
-            let Some(operation) = &step.operation else { continue };
-            if matches!(operation.action, OperationKind::Create { .. }) {
-                let object = &operation.object;
-                makers.insert((&object.address, &object.host), step.id.0);
-            }
-        }
-        let mut failures = Vec::new();
-        for step in &self.plan.steps {
-            let Some(operation) = &step.operation else { continue };
-            let Some(stamp) = stamp_of(operation).filter(|_| uses(operation)) else { continue };
-            for needed in &stamp.dependencies {
-                let host = &operation.object.host;
-                let Some(maker) = makers.get(&(needed, host)).filter(|m| **m != step.id.0) else {
-                    continue;
-                };
-                if !self.follows(step, *maker) {
-                    failures.push(format!("{} does not wait for {needed}", operation.object));
-                }
-            }
-        }
-        self.broken.extend(failures);
-    }
-
-    /// Whether a step comes after another, by what it waits for.
-    fn follows(&self, step: &Step, maker: u32) -> bool {
-        let mut seen: IndexSet<u32> = IndexSet::new();
-        let mut next: Vec<u32> = step.after.iter().map(|id| id.0).collect();
-        while let Some(at) = next.pop() {
-            if at == maker || seen.len() > ENOUGH {
-                return true;
-            }
-            if at > maker && seen.insert(at) {
-                let further = self.plan.steps.get(at as usize);
-                next.extend(further.into_iter().flat_map(|s| s.after.iter().map(|id| id.0)));
-            }
-        }
-        false
     }
 }
 

@@ -62,6 +62,9 @@ pub(crate) fn decide<'a>(
     };
     table.differences = parallel::each(&facts.known, |known| table.compared(facts, known));
     let addresses: Vec<Address> = merged(facts.addresses(), layout.wanted.keys());
+    // Room for as many as there mostly are when everything is new.
+    let new = addresses.len().saturating_sub(facts.known.len());
+    table.decided.drafts.reserve(new);
     for address in &addresses {
         table.address(facts, address);
     }
@@ -77,7 +80,7 @@ fn merged<'k>(
     right: impl Iterator<Item = &'k Address>,
 ) -> Vec<Address> {
     let (mut left, mut right) = (left.peekable(), right.peekable());
-    let mut all = Vec::new();
+    let mut all = Vec::with_capacity(left.size_hint().0.max(right.size_hint().0));
     loop {
         let next = match (left.peek(), right.peek()) {
             (None, None) => return all,
@@ -204,18 +207,18 @@ impl<'a> Table<'_, 'a> {
         if self.is_taken(facts, wanted, host, &identity) {
             return;
         }
-        let mut draft = Draft::new(object, identity, Action::Create, Reason::New);
-        draft.causes = causes(self.input, address, None);
-        self.decided.drafts.push(draft);
+        self.decided.drafts.push(Draft::new(object, identity, Action::Create, Reason::New));
     }
 
-    /// Writes the records of what is new: digests take longest of all where there are many.
+    /// Writes the records of what is new, and where it comes from: the two take longest of all where
+    /// there are many.
     fn remember_new(&mut self) {
         let mut drafts = std::mem::take(&mut self.decided.drafts);
         parallel::change(&mut drafts, |draft| {
             let new = draft.action == Action::Create && draft.record.is_none();
             if let Some(wanted) = self.layout.wanted.get(&draft.object.address).filter(|_| new) {
                 self.remember(draft, wanted, Arc::clone(&wanted.attributes), None);
+                draft.causes = causes(self.input, &draft.object.address, None);
             }
         });
         self.decided.drafts = drafts;
@@ -287,28 +290,29 @@ impl<'a> Table<'_, 'a> {
             difference.unwrap_or_else(|| self.difference(facts, wanted, known));
         self.note(wanted, known, drift, pending);
         let lifecycle = lifecycle(wanted, known, !changes.is_empty());
-        let per_host = wanted.schema.role == Role::PerHost;
-        let identity = known.identity(self.input.deployment, per_host);
-        let mut draft = Draft::new(known.object.clone(), identity, Action::Update, Reason::Text);
-        draft.old = Some(index);
-        draft.previous_address.clone_from(&known.previous);
         let impact = changes.iter().map(|change| change.impact).max().unwrap_or(Impact::None);
         if impact == Impact::Blocked {
             self.blocked(wanted, &changes);
             return;
         }
-        draft.attributes = changes;
-        if let Some(reason) = self.replacement(wanted, known, &draft, impact) {
-            self.replace(facts, wanted, draft, reason, impact);
-            return;
-        }
+        let replacement = self.replacement(wanted, known, &changes, impact);
         let migrates = known.object.host != *host;
         let same_object = !migrates && known.previous.is_none() && !known.adopted;
-        if same_object && draft.attributes.is_empty() && lifecycle.is_empty() && !stale {
+        let as_wanted = changes.is_empty() && lifecycle.is_empty() && !stale;
+        if replacement.is_none() && same_object && as_wanted {
             self.decided.unchanged += 1;
             return;
         }
-        self.update(wanted, known, draft, lifecycle, host);
+        let per_host = wanted.schema.role == Role::PerHost;
+        let identity = known.identity(self.input.deployment, per_host);
+        let mut draft = Draft::new(known.object.clone(), identity, Action::Update, Reason::Text);
+        draft.old = Some(index);
+        draft.previous_address.clone_from(&known.previous);
+        draft.attributes = changes;
+        match replacement {
+            Some(reason) => self.replace(facts, wanted, draft, reason, impact),
+            None => self.update(wanted, known, draft, lifecycle, host),
+        }
     }
 
     /// An object that stays and changes: its attributes, its host, its address, or its stamp.
@@ -404,7 +408,7 @@ impl<'a> Table<'_, 'a> {
         &self,
         wanted: &Wanted<'a>,
         known: &Known<'a>,
-        draft: &Draft,
+        changes: &[AttributeChange],
         impact: Impact,
     ) -> Option<Reason> {
         if self.selection.replaces(&wanted.resource.address) {
@@ -416,7 +420,7 @@ impl<'a> Table<'_, 'a> {
         {
             return Some(Reason::ReplaceWhen);
         }
-        impact.is_replacement().then(|| self.reason(wanted, known, &draft.attributes, &[]))
+        impact.is_replacement().then(|| self.reason(wanted, known, changes, &[]))
     }
 
     fn replace(
