@@ -32,7 +32,7 @@ pub(crate) struct Context<'a> {
     /// Whether what waits is to take effect now.
     pub restart_now: bool,
     /// Whether somebody else made it.
-    pub adopted: bool,
+    pub adopted: &'a dyn Fn() -> bool,
     /// Whether an attachment to this object goes, though nobody remembers it.
     pub released: &'a dyn Fn(&Address) -> bool,
 }
@@ -306,9 +306,9 @@ impl Walk<'_> {
             // it always, and the text no word for it.
             (None, found) if item.applied.is_none() && !found.is_some_and(|own| self.goes(own)) => {
                 if item.recorded
-                    && !self.context.adopted
                     && block.labelled
                     && matches!(item.found, Reading::Is(_))
+                    && !(self.context.adopted)()
                 {
                     let drift = change(&item.path, None, found, Impact::None, true);
                     self.difference.drift.push(drift);

@@ -215,13 +215,12 @@ pub(crate) fn imply_moves(input: &Input<'_>, desired: &DesiredGraph, moves: &mut
         .filter_map(|live| live.stamp.as_ref())
         .filter(|stamp| stamp.deployment == input.deployment.id)
         .map(|stamp| &stamp.address);
-    let mut known: IndexSet<&Address> = IndexSet::new();
-    for address in input.state.records.keys().map(|id| &id.address).chain(stamps) {
-        known.extend(address.ancestry());
-    }
-    if known.iter().all(|address| is_declared(desired, address)) {
+    let addresses = || input.state.records.keys().map(|id| &id.address).chain(stamps.clone());
+    // What something declared lies in is declared as well.
+    if addresses().all(|address| is_declared(desired, address)) {
         return;
     }
+    let known: IndexSet<&Address> = addresses().flat_map(Address::ancestry).collect();
     let mut first: IndexMap<Address, (&Address, Span)> = IndexMap::new();
     for (address, resource) in &desired.resources {
         for segment in address.ancestry().into_iter().filter(|s| s.key().is_some()) {

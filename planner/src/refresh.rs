@@ -66,7 +66,7 @@ fn compare(input: &Input<'_>, plan: &mut Plan, known: &Known<'_>, record: &Recor
         ignore: &[],
         unread: Unread::Unset,
         restart_now: false,
-        adopted: known.is_made_by_others(input.deployment, schema.role == Role::PerHost),
+        adopted: &|| known.is_made_by_others(input.deployment, schema.role == Role::PerHost),
         released: &|_| false,
     };
     let sides = Sides {

@@ -32,13 +32,13 @@ impl<'a> Table<'_, 'a> {
             let restart = Restart::of(&wanted.resource.attributes, self.input.now);
             matches!(restart, Restart::Now(_))
         };
+        let per_host = wanted.schema.role == Role::PerHost;
         let mut context = Context {
             existing: self.existing,
             ignore: &wanted.resource.lifecycle.ignore,
             unread: Unread::Unset,
             restart_now: known.pending.is_some() && known.runs() && restarts(),
-            adopted: known
-                .is_made_by_others(self.input.deployment, wanted.schema.role == Role::PerHost),
+            adopted: &|| known.is_made_by_others(self.input.deployment, per_host),
             released: &|address| released.holds(address),
         };
         let mut sides = Sides {
