@@ -68,9 +68,10 @@ pub(super) fn fold(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
 /// Puts rows about one address together that differ only in the host.
 pub(super) fn merge(rows: &mut Vec<Row<'_>>) {
     rows.dedup_by(|row, last| {
-        let alike = !row.is_alone()
-            && (last.rank, last.address()) == (row.rank, row.address())
-            && last.phrases() == row.phrases();
+        // Words are made last: two hosts mostly get the same.
+        let alike = (last.rank, last.address()) == (row.rank, row.address())
+            && !row.is_alone()
+            && (row.makes_the_same(last) || last.phrases() == row.phrases());
         if alike {
             last.hosts.append(&mut row.hosts);
             last.objects += row.objects;
@@ -118,6 +119,8 @@ struct Sum<'p> {
     told: bool,
     kinds: BTreeMap<&'p Name, usize>,
     tenants: HashSet<Option<&'p Address>>,
+    /// The tenant of the row that was added last: the next one mostly has the same.
+    last: Option<Option<&'p Address>>,
     /// Where one kind is folded in one tenant there is room for names.
     names: Vec<String>,
 }
@@ -133,7 +136,10 @@ impl<'p> Sum<'p> {
             }
             None => *self.kinds.entry(row.kind()).or_default() += row.objects,
         }
-        self.tenants.insert(row.tenant);
+        if self.last != Some(row.tenant) {
+            self.last = Some(row.tenant);
+            self.tenants.insert(row.tenant);
+        }
         if reach == Reach::Kind {
             let name = row.name();
             let short = name.rsplit_once('.').map_or(name.as_str(), |(_, name)| name);
