@@ -42,9 +42,10 @@ pub struct Window {
     zone: TimeZone,
 }
 
-/// A moment as a clock of the window's zone shows it: `Sat 2026-11-28 20:00 Europe/Berlin`.
+/// A moment as a clock of the window's zone shows it: `Sat 2026-11-28 20:00 Europe/Berlin`. Every
+/// change of a plan has room for two, and hardly any has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moment(ZonedDateTime);
+pub struct Moment(Box<ZonedDateTime>);
 
 /// Why a text is no window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl Window {
     }
 
     fn moment(&self, time: Timestamp) -> Moment {
-        Moment(time.to_zoned_datetime(self.zone.clone()))
+        Moment(Box::new(time.to_zoned_datetime(self.zone.clone())))
     }
 
     /// From yesterday, which may go over midnight, until the second time after each day of a week:
@@ -225,7 +226,8 @@ impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Moment, D::Error> {
         let text = String::deserialize(deserializer)?;
         let parser = jiff::fmt::temporal::DateTimeParser::new();
-        parser.parse_zoned_datetime_with(&ZONES, &text).map(Moment).map_err(de::Error::custom)
+        let read = parser.parse_zoned_datetime_with(&ZONES, &text).map_err(de::Error::custom)?;
+        Ok(Moment(Box::new(read)))
     }
 }
 

@@ -62,9 +62,9 @@ pub(crate) fn decide<'a>(
     };
     table.differences = parallel::each(&facts.known, |known| table.compared(facts, known));
     let addresses: Vec<Address> = merged(facts.addresses(), layout.wanted.keys());
-    // Room for as many as there mostly are when everything is new.
-    let new = addresses.len().saturating_sub(facts.known.len());
-    table.decided.drafts.reserve(new);
+    // Room for all when everything is new.
+    let wanted: usize = layout.wanted.values().map(|wanted| wanted.hosts.len()).sum();
+    table.decided.drafts.reserve(wanted.saturating_sub(facts.known.len()));
     for address in &addresses {
         table.address(facts, address);
     }
