@@ -286,7 +286,8 @@ impl<'a> Comparison<'a> {
         };
         let (to, ports) = (To::Network(network), Ports::default());
         let others = if way == Way::Opens { &self.before } else { &self.after };
-        if !others.members(network).is_empty() {
+        let meets = self.side(way).members(network).iter().any(|own| *own != vm);
+        if meets && !others.members(network).is_empty() {
             let key = Key { way, created: false, from, to, ports };
             let line = lines.entry(key).or_default();
             line.from.insert(vm);
@@ -363,7 +364,11 @@ impl<'a> Line<'a> {
         };
         let guests = self.to.iter().copied();
         let to = match to {
-            To::Network(network) => side.party(Place::Network(network.clone())),
+            To::Network(network) => {
+                // Who joins or leaves alone does not reach itself.
+                let alone = self.from.first().filter(|_| self.from.len() == 1).copied();
+                side.in_network(network, alone)
+            }
             To::Guests(Some(network)) => Side::party_of(Place::Network(network.clone()), guests),
             To::Guests(None) => {
                 let first = self.to.first().map(|vm| Place::Guest((*vm).clone()));

@@ -183,16 +183,19 @@ impl<'a> Side<'a> {
                 Party { place, tenants, guests: 0, named: Vec::new() }
             }
             Place::Guest(vm) => Side::party_of(place.clone(), std::iter::once(vm)),
-            Place::Network(network) => {
-                let members = self.members(network).iter().copied();
-                let mut party = Side::party_of(place.clone(), members);
-                if let Some(tenant) = network.tenant() {
-                    party.tenants = vec![tenant.clone()];
-                }
-                party
-            }
+            Place::Network(network) => self.in_network(network, None),
             Place::Space(space) => self.within(*space),
         }
+    }
+
+    /// Who is in a network, but for one.
+    pub(super) fn in_network(&self, network: &Address, but: Option<&Address>) -> Party {
+        let members = self.members(network).iter().copied().filter(|vm| Some(*vm) != but);
+        let mut party = Side::party_of(Place::Network(network.clone()), members);
+        if let Some(tenant) = network.tenant() {
+            party.tenants = vec![tenant.clone()];
+        }
+        party
     }
 
     /// Networks within a space, and the one around it.

@@ -236,8 +236,12 @@ fn a_guest_that_joins_a_network_is_reached_by_whoever_reaches_it() {
     told(
         &(two("") + dmz + web),
         &(both.clone() + dmz + web),
-        &[world, "t/db newly reaches 2 guests in t/dmz"],
+        &[world, "t/db newly reaches t/web in t/dmz"],
     );
+    // Whoever leaves does not count itself, and where everybody else leaves it meets nobody.
+    let left = "t/db no longer reaches t/web in t/dmz";
+    told(&(both.clone() + dmz + web), &(two("") + dmz + web), &[left]);
+    told(&(two("") + dmz + web), &(both.clone() + dmz), &[world]);
     // Also into a network that is made for it.
     told(&two(""), &(both + dmz), &[world]);
 }
@@ -245,7 +249,7 @@ fn a_guest_that_joins_a_network_is_reached_by_whoever_reaches_it() {
 #[test]
 fn a_guest_of_another_tenant_in_a_network_crosses_a_border_also_when_it_is_new() {
     let guest = "tenant.d.vm.c nic.n.network=@tenant.t.network.fach nic.n.address=10.2.0.9\n";
-    told(&two(""), &(two("") + guest), &["d/c newly reaches 3 guests in t/fach, across tenants"]);
+    told(&two(""), &(two("") + guest), &["d/c newly reaches 2 guests in t/fach, across tenants"]);
     let own = "tenant.t.vm.c nic.n.network=@tenant.t.network.fach nic.n.address=10.2.0.9\n";
     told(&two(""), &(two("") + own), &[]);
 }
