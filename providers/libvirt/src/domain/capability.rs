@@ -90,8 +90,11 @@ pub(crate) fn lacks(connect: &Connect, site: &Site) -> Vec<Lack> {
     };
     let Ok(capabilities) = domain_capabilities(connect, accel) else {
         let can_imitate = || domain_capabilities(connect, Accel::Tcg).is_ok();
-        let lacks_kvm = accel == Accel::Kvm && can_imitate();
-        return lacks_kvm.then(|| lack("running", Value::Bool(true), NO_KVM)).into_iter().collect();
+        if accel != Accel::Kvm || !can_imitate() {
+            return Vec::new();
+        }
+        // Nor can a guest be defined there that is not to run.
+        return [true, false].map(|runs| lack("running", Value::Bool(runs), NO_KVM)).into();
     };
     let uefi = lack("firmware", Value::text("uefi"), NO_UEFI);
     let tpm = lack("tpm", Value::Bool(true), NO_TPM);
