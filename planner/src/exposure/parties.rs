@@ -190,12 +190,15 @@ impl<'a> Side<'a> {
 
     /// Who is in a network, but for one.
     pub(super) fn in_network(&self, network: &Address, but: Option<&Address>) -> Party {
-        let members = self.members(network).iter().copied().filter(|vm| Some(*vm) != but);
-        let mut party = Side::party_of(Place::Network(network.clone()), members);
-        if let Some(tenant) = network.tenant() {
-            party.tenants = vec![tenant.clone()];
-        }
-        party
+        let all = self.members(network).iter().copied();
+        let others = all.clone().filter(|vm| Some(*vm) != but);
+        let place = Place::Network(network.clone());
+        // Whose the network is does not depend on who asks.
+        let tenants = match network.tenant() {
+            Some(tenant) => vec![tenant.clone()],
+            None => Side::party_of(place.clone(), all).tenants,
+        };
+        Party { tenants, ..Side::party_of(place, others) }
     }
 
     /// Networks within a space, and the one around it.

@@ -242,6 +242,15 @@ fn a_guest_that_joins_a_network_is_reached_by_whoever_reaches_it() {
     let left = "t/db no longer reaches t/web in t/dmz";
     told(&(both.clone() + dmz + web), &(two("") + dmz + web), &[left]);
     told(&(two("") + dmz + web), &(both.clone() + dmz), &[world]);
+    // In a network of nobody's, its own tenant is one of those that are there.
+    let lan =
+        "site.m.network.lan cidr=10.5.0.0/24\ntenant.t.vm.w nic.n.network=@site.m.network.lan\n";
+    let guest = |nic: &str| format!("{lan}tenant.d.vm.c vcpus=1{nic}\n");
+    told(
+        &guest(""),
+        &guest(" nic.n.network=@site.m.network.lan"),
+        &["d/c newly reaches t/w in lan"],
+    );
     // Also into a network that is made for it.
     told(&two(""), &(both + dmz), &[world]);
 }
