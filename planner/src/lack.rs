@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 use indexmap::map::Entry;
-use tcloud_model::{Address, AttrPath, ByAddress, Diagnostic, Lack, codes};
+use tcloud_model::{Address, AttrPath, ByAddress, Diagnostic, Lack, Name, codes};
 
 use crate::draft::Draft;
 use crate::input::Input;
@@ -25,13 +25,13 @@ pub(crate) fn refuse_lacking(
         .map(|(host, facts)| (host, &facts.lacks[..]))
         .collect();
     // What is missing on a host is one problem, however many ask for it.
-    let mut problems: IndexMap<(&Address, usize), Asking<'_>> = IndexMap::new();
+    let mut problems: IndexMap<(&Address, &Name, &str), Asking<'_>> = IndexMap::new();
     for draft in drafts.iter().filter(|draft| draft.stays() && !lacking.is_empty()) {
         let lacks = lacking.get(&draft.object.host).copied().unwrap_or_default();
-        for (at, lack) in lacks.iter().enumerate().filter(|(_, own)| own.kind == *draft.kind()) {
+        for lack in lacks.iter().filter(|own| own.kind == *draft.kind()) {
             let wanted = layout.wanted.get(&draft.object.address);
             let Some(wanted) = wanted.filter(|wanted| asks(draft, wanted, lack)) else { continue };
-            match problems.entry((&draft.object.host, at)) {
+            match problems.entry((&draft.object.host, &lack.attribute, &lack.because)) {
                 Entry::Occupied(mut asking) => asking.get_mut().others.push(&draft.object.address),
                 Entry::Vacant(none) => {
                     none.insert(Asking { draft, wanted, lack, others: Vec::new() });
