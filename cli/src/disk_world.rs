@@ -116,9 +116,9 @@ impl World for DiskWorld {
             ));
         }
         let most = self.limits.file_size;
-        let size = usize::try_from(metadata.len().min(most)).unwrap_or(0);
-        // One byte more, so that the end is found without making room for what follows.
-        let mut bytes = Vec::with_capacity(size + 1);
+        let length = usize::try_from(metadata.len().min(most)).unwrap_or(0);
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).map_err(|error| failed(error.into()))?;
         file.by_ref().take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > most {
             let size = tcloud_model::value::human_size(most);
