@@ -18,7 +18,7 @@ pub(crate) struct ShapeInfo {
     /// Its attributes.
     pub(crate) attributes: Vec<Attribute>,
     /// What each of them is, by its position.
-    uses: Vec<Use>,
+    purposes: Vec<Purpose>,
     /// Its nested blocks.
     pub(crate) blocks: Vec<(Name, ShapeId)>,
     /// Whether its blocks have names.
@@ -29,7 +29,7 @@ pub(crate) struct ShapeInfo {
 
 /// What an attribute is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
+pub(crate) enum Purpose {
     /// It says how tcloud treats the object, and is no field of it.
     Lifecycle,
     /// It says how a disk is attached; see [`ATTACHMENT`].
@@ -145,18 +145,18 @@ impl ShapeInfo {
     fn new(word: &Name, all: &[Attribute], named: bool, schema: Option<Arc<Schema>>) -> ShapeInfo {
         let attributes: Vec<Attribute> =
             all.iter().filter(|attribute| !attribute.computed).cloned().collect();
-        let uses = attributes.iter().map(|own| match own.name.as_str() {
-            name if schema.is_some() && LIFECYCLE.contains(&name) => Use::Lifecycle,
-            name if ATTACHMENT.contains(&name) => Use::Attachment,
-            _ => Use::Plain,
+        let purposes = attributes.iter().map(|own| match own.name.as_str() {
+            name if schema.is_some() && LIFECYCLE.contains(&name) => Purpose::Lifecycle,
+            name if ATTACHMENT.contains(&name) => Purpose::Attachment,
+            _ => Purpose::Plain,
         });
-        let uses = uses.collect();
-        ShapeInfo { word: word.clone(), attributes, uses, blocks: Vec::new(), named, schema }
+        let purposes = purposes.collect();
+        ShapeInfo { word: word.clone(), attributes, purposes, blocks: Vec::new(), named, schema }
     }
 
     /// The attributes with what each of them is for.
-    pub(crate) fn uses(&self) -> impl Iterator<Item = (&Attribute, Use)> {
-        self.attributes.iter().zip(self.uses.iter().copied())
+    pub(crate) fn purposes(&self) -> impl Iterator<Item = (&Attribute, Purpose)> {
+        self.attributes.iter().zip(self.purposes.iter().copied())
     }
 
     pub(crate) fn attribute(&self, name: &str) -> Option<&Attribute> {

@@ -273,10 +273,8 @@ impl Tree {
         name: &'t str,
     ) -> impl Iterator<Item = DefId> + use<'t> {
         let perhaps = self.body(body).traces & trace(name) != 0;
-        let defs = if perhaps { self.body(body).defs.clone() } else { 0..0 };
-        defs.map(DefId)
-            .map(|id| (id, self.def(id)))
-            .filter(move |(_, def)| def.kind == DefKind::Attribute && def.name.name == *name)
+        let defs = perhaps.then(|| self.defs_of(body)).into_iter().flatten();
+        defs.filter(move |(_, def)| def.kind == DefKind::Attribute && def.name.name == *name)
             .map(|(id, _)| id)
     }
 

@@ -156,6 +156,22 @@ mod tests {
     }
 
     #[test]
+    fn hidden_characters_are_found_wherever_a_step_ends() {
+        for at in [0, CHUNK - 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK + 3] {
+            for bad in ["\u{7}", "\u{202e}", "\r"] {
+                let text = format!("{}{bad}x", "a".repeat(at));
+                let mut diagnostics = Vec::new();
+                check(FileId(0), &text, &mut diagnostics);
+                let found: Vec<u32> = diagnostics.iter().map(|d| d.primary.span.start).collect();
+                assert_eq!(found, [u32::try_from(at).expect("small")], "{bad:?} at {at}");
+            }
+            let mut diagnostics = Vec::new();
+            check(FileId(0), &format!("{}\r\nx", "a".repeat(at)), &mut diagnostics);
+            assert_eq!(diagnostics, []);
+        }
+    }
+
+    #[test]
     fn hidden_characters_are_found_everywhere() {
         let text = "\u{feff}a = 1 // \u{202e}\r\nb = \"\u{7}\u{200b}ä–\u{85}\"\rc";
         let mut diagnostics = Vec::new();

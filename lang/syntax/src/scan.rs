@@ -257,7 +257,8 @@ impl Iterator for Scan<'_> {
     }
 }
 
-/// Where the next byte stands that may begin an event: most bytes do not.
+/// Where the next byte stands that may begin an event: most bytes do not. These are the bytes that
+/// [`Scan::next`] tells apart.
 fn next_stop(bytes: &[u8], from: usize) -> Option<usize> {
     const STOPS: [bool; 256] = {
         let mut stops = [false; 256];

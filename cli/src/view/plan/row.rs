@@ -332,6 +332,7 @@ fn phrases(change: &Change, new: Option<&Fields>) -> Vec<String> {
 const TELLING: [(&str, &str); 5] =
     [("vcpus", " vCPU"), ("memory", ""), ("size", ""), ("cidr", ""), ("mode", "")];
 
+/// What is said of a new object: see [`Row::makes_the_same`], which knows what that depends on.
 fn created(change: &Change, new: Option<&Fields>) -> Vec<String> {
     let mut all = Vec::new();
     for (name, unit) in TELLING {

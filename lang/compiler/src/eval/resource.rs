@@ -16,7 +16,7 @@ use super::{Eval, Stop};
 use crate::check::habit;
 use crate::check::structure::describe;
 use crate::parts::Held;
-use crate::shapes::{ShapeInfo, Use};
+use crate::shapes::{Purpose, ShapeInfo};
 use crate::tree::{Def, DefKind, Shape};
 
 /// Everything that a walk over all instances finds.
@@ -183,11 +183,11 @@ impl<'p> Eval<'p> {
         part: Part,
     ) -> Gathered {
         let mut gathered = Gathered::default();
-        for (attribute, usage) in info.uses() {
+        for (attribute, purpose) in info.purposes() {
             let wanted = match part {
-                Part::Whole => usage != Use::Lifecycle,
-                Part::Attachment => usage == Use::Attachment,
-                Part::Disk => usage == Use::Plain,
+                Part::Whole => purpose != Purpose::Lifecycle,
+                Part::Attachment => purpose == Purpose::Attachment,
+                Part::Disk => purpose == Purpose::Plain,
             };
             if wanted {
                 self.gather_one(id, info, resource, attribute, &mut gathered);
