@@ -68,10 +68,9 @@ pub(super) fn fold(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
 /// Puts rows about one address together that differ only in the host.
 pub(super) fn merge(rows: &mut Vec<Row<'_>>) {
     rows.dedup_by(|row, last| {
-        // Words are made last: two hosts mostly get the same.
         let alike = (last.rank, last.address()) == (row.rank, row.address())
             && !row.is_alone()
-            && (row.makes_the_same(last) || last.phrases() == row.phrases());
+            && last.phrases() == row.phrases();
         if alike {
             last.hosts.append(&mut row.hosts);
             last.objects += row.objects;
@@ -119,8 +118,6 @@ struct Sum<'p> {
     told: bool,
     kinds: BTreeMap<&'p Name, usize>,
     tenants: HashSet<Option<&'p Address>>,
-    /// The tenant of the row that was added last: the next one mostly has the same.
-    last: Option<Option<&'p Address>>,
     /// Where one kind is folded in one tenant there is room for names.
     names: Vec<String>,
 }
@@ -136,10 +133,7 @@ impl<'p> Sum<'p> {
             }
             None => *self.kinds.entry(row.kind()).or_default() += row.objects,
         }
-        if self.last != Some(row.tenant) {
-            self.last = Some(row.tenant);
-            self.tenants.insert(row.tenant);
-        }
+        self.tenants.insert(row.tenant);
         if reach == Reach::Kind {
             let name = row.name();
             let short = name.rsplit_once('.').map_or(name.as_str(), |(_, name)| name);

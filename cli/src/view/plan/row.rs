@@ -111,14 +111,6 @@ impl<'p> Row<'p> {
         }
     }
 
-    /// Whether both make a new object with the same attributes for the same reason: then their
-    /// phrases are the same.
-    pub(super) fn makes_the_same(&self, other: &Row<'_>) -> bool {
-        let makes = |row: &Row<'_>| row.folded.is_none() && row.change.deed() == Action::Create;
-        let same_reason = self.change.reason == other.change.reason;
-        makes(self) && makes(other) && same_reason && self.new == other.new
-    }
-
     /// What the guest's window has to do with it.
     pub(super) fn window(&self) -> Option<String> {
         tcloud_report::text::window(self.change)
@@ -332,7 +324,6 @@ fn phrases(change: &Change, new: Option<&Fields>) -> Vec<String> {
 const TELLING: [(&str, &str); 5] =
     [("vcpus", " vCPU"), ("memory", ""), ("size", ""), ("cidr", ""), ("mode", "")];
 
-/// What is said of a new object: see [`Row::makes_the_same`], which knows what that depends on.
 fn created(change: &Change, new: Option<&Fields>) -> Vec<String> {
     let mut all = Vec::new();
     for (name, unit) in TELLING {
