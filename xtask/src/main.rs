@@ -2,10 +2,14 @@
 //! `cargo xtask simulate`, `cargo xtask promises`, `cargo xtask dist`.
 
 mod bench;
+mod command;
+mod directory;
 mod dist;
+mod guided;
 mod metadata;
 mod promises;
 mod reference;
+mod shape;
 mod simulate;
 mod tidy;
 

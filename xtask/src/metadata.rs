@@ -6,6 +6,8 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use crate::command::said;
+
 /// The answer of `cargo metadata`, as far as it is needed.
 #[derive(Deserialize)]
 pub(crate) struct Metadata {
@@ -106,6 +108,8 @@ pub(crate) struct Compiler {
     pub(crate) release: String,
     /// `x86_64-unknown-linux-gnu`
     pub(crate) host: String,
+    /// The major version of its LLVM: `22`
+    pub(crate) llvm: String,
     /// Where its own libraries are.
     pub(crate) sysroot: PathBuf,
 }
@@ -116,8 +120,8 @@ impl Compiler {
     /// # Errors
     /// Why it cannot be asked.
     pub(crate) fn ask(root: &Path) -> Result<Compiler, String> {
-        let said = |arguments: &[&str]| crate::metadata::said("rustc", arguments, root);
-        let words = said(&["-vV"])?;
+        let rustc = |arguments: &[&str]| said("rustc", arguments, root);
+        let words = rustc(&["-vV"])?;
         let line = |name: &str| {
             let line = words.lines().find_map(|line| line.strip_prefix(name));
             line.map(str::to_owned).ok_or_else(|| format!("rustc -vV says no {name}"))
@@ -125,26 +129,10 @@ impl Compiler {
         Ok(Compiler {
             release: line("release: ")?,
             host: line("host: ")?,
-            sysroot: PathBuf::from(said(&["--print=sysroot"])?),
+            llvm: line("LLVM version: ")?.split('.').next().unwrap_or_default().to_owned(),
+            sysroot: PathBuf::from(rustc(&["--print=sysroot"])?),
         })
     }
-}
-
-/// What a program says, without white space around it.
-///
-/// # Errors
-/// Why it failed.
-pub(crate) fn said(program: &str, arguments: &[&str], root: &Path) -> Result<String, String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(root)
-        .output()
-        .map_err(|error| format!("{program} cannot be run: {error}"))?;
-    if !output.status.success() {
-        let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(format!("{program} {}: {why}", arguments.join(" ")));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// What `Cargo.lock` says about a package.

@@ -41,6 +41,7 @@ pub(crate) fn child(words: &[String]) -> Result<(), String> {
     let start = Instant::now();
     let output = Command::new(program)
         .args(arguments)
+        .env_remove("TCLOUD_STATE")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -3,17 +3,19 @@
 pub(crate) mod measure;
 mod report;
 mod rival;
-mod shape;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use clap::Args;
 
 use self::measure::Measured;
 use self::report::{Line, Report};
-use self::shape::Shape;
+use crate::command::must;
+use crate::directory;
+use crate::guided::{self, Build};
+use crate::metadata::Compiler;
+use crate::shape::Shape;
 
 /// What to measure.
 #[derive(Args)]
@@ -37,6 +39,10 @@ pub(crate) struct Options {
     /// Plan this many resources once, for the memory that it takes
     #[arg(long)]
     largest: Option<usize>,
+    /// The profile of the optimiser, where the text is the one that it was made from [default: one
+    /// that is made first]
+    #[arg(long)]
+    profdata: Option<PathBuf>,
     /// Links of the chain and pairs that refer to each other by key
     #[arg(long, default_value_t = 5_000)]
     shapes: usize,
@@ -44,7 +50,8 @@ pub(crate) struct Options {
 
 /// Where everything happens.
 struct Bench<'a> {
-    tcloud: PathBuf,
+    /// The directory of what is measured, built as in a release.
+    programs: PathBuf,
     directory: &'a Path,
     options: &'a Options,
     report: RefCell<Report>,
@@ -52,15 +59,11 @@ struct Bench<'a> {
 
 /// Runs every measurement and writes `target/bench.json`.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
-    build(root)?;
+    let programs = build(root, options.profdata.as_deref())?;
     let directory = tempfile::tempdir().map_err(|error| format!("no directory: {error}"))?;
-    let bench = Bench {
-        tcloud: release(root).join("tcloud"),
-        directory: directory.path(),
-        options,
-        report: RefCell::default(),
-    };
-    bench.parsing(root)?;
+    let bench =
+        Bench { programs, directory: directory.path(), options, report: RefCell::default() };
+    bench.parsing()?;
     let mut sizes = options.sizes.clone();
     sizes.sort_unstable();
     for size in sizes {
@@ -78,33 +81,29 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     report.write(&root.join("target/bench.json"))
 }
 
-/// Where the build puts what is measured.
-fn release(root: &Path) -> PathBuf {
+/// Builds what is measured as a release is built, and says where it is.
+fn build(root: &Path, given: Option<&Path>) -> Result<PathBuf, String> {
+    let compiler = &Compiler::ask(root)?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    target.unwrap_or_else(|| root.join("target")).join("release")
-}
-
-/// Builds what is measured, with the optimisations of a release.
-fn build(root: &Path) -> Result<(), String> {
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--package", "tcloud"])
-        .args(["--package", "tcloud-syntax", "--bin", "tcloud", "--example", "parse_speed"])
-        .current_dir(root)
-        .status();
-    match built {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("the build failed: {status}")),
-        Err(error) => Err(format!("cargo cannot be run: {error}")),
-    }
+    let target = &root.join(target.unwrap_or_else(|| "target".into()));
+    let profile = match given {
+        Some(profile) => guided::find(profile)?,
+        None => Build { source: root, target: &target.join("pgo"), compiler }.profile()?,
+    };
+    let build = Build { source: root, target, compiler };
+    // Built together, the parser is the program's.
+    let packages = ["tcloud", "tcloud-parse-speed"];
+    must(&mut build.cargo(&packages, &[guided::by(&profile)]))?;
+    Ok(build.programs())
 }
 
 impl Bench<'_> {
     /// Megabytes per second of the parser alone.
-    fn parsing(&self, root: &Path) -> Result<(), String> {
+    fn parsing(&self) -> Result<(), String> {
         let file = self.directory.join("parse.tcloud");
         let text = Shape::Reference.tcloud(100_000);
         std::fs::write(&file, &text).map_err(|error| format!("cannot write: {error}"))?;
-        let program = release(root).join("examples/parse_speed");
+        let program = self.programs.join("tcloud-parse-speed");
         let runs = self.repeat(|| measure::command(&[program.as_os_str(), file.as_os_str()]))?;
         let mut line = Line::new("parse", "reference", 100_000, &runs);
         line.megabytes_per_second = Some(text.len() as f64 / 1e6 / line.seconds);
@@ -115,11 +114,11 @@ impl Bench<'_> {
     /// Plan of everything, apply, plan of nothing to do – ours and terraform's in turn.
     fn shape(&self, shape: Shape, size: usize) -> Result<(), String> {
         let ours = self.directory.join(format!("{}-{size}", shape.word()));
-        make(&ours, "main.tcloud", &shape.tcloud(size))?;
+        directory::write(&ours, "main.tcloud", &shape.tcloud(size))?;
         let (plans, applies) = self.rival(shape, size);
         let theirs = self.directory.join(format!("terraform-{}-{size}", shape.word()));
         if plans || applies {
-            make(&theirs, "main.tf", &shape.terraform(size))?;
+            directory::write(&theirs, "main.tf", &shape.terraform(size))?;
             rival::init(&theirs)?;
         }
         self.in_turn(
@@ -131,7 +130,7 @@ impl Bench<'_> {
         self.in_turn(
             ("apply", shape, size),
             || {
-                clean(&ours)?;
+                directory::remove(&ours.join(".tcloud"))?;
                 self.tcloud(&ours, &["apply", "--yes", "--quiet"])
             },
             || {
@@ -173,9 +172,13 @@ impl Bench<'_> {
     /// One plan of many resources, for its memory.
     fn largest(&self, size: usize) -> Result<(), String> {
         let ours = self.directory.join("largest");
-        make(&ours, "main.tcloud", &Shape::Reference.tcloud(size))?;
+        directory::write(&ours, "main.tcloud", &Shape::Reference.tcloud(size))?;
         // A bench may be larger than what a project of people would ever be.
-        make(&ours, "tcloud.toml", "[limits]\nfile_size = 1000000000\nresources = 10000000\n")?;
+        directory::write(
+            &ours,
+            "tcloud.toml",
+            "[limits]\nfile_size = 1000000000\nresources = 10000000\n",
+        )?;
         let run = self.tcloud(&ours, &["plan", "--quiet"])?;
         self.report.borrow_mut().add(Line::new("plan-all", "reference", size, &[run]));
         Ok(())
@@ -193,8 +196,8 @@ impl Bench<'_> {
     }
 
     fn tcloud(&self, directory: &Path, arguments: &[&str]) -> Result<Measured, String> {
-        let mut command =
-            vec![self.tcloud.as_os_str(), arguments[0].as_ref(), directory.as_os_str()];
+        let tcloud = self.programs.join("tcloud");
+        let mut command = vec![tcloud.as_os_str(), arguments[0].as_ref(), directory.as_os_str()];
         command.extend(arguments[1..].iter().map(|word| std::ffi::OsStr::new(*word)));
         measure::command(&command)
     }
@@ -204,21 +207,5 @@ impl Bench<'_> {
         mut run: impl FnMut() -> Result<Measured, String>,
     ) -> Result<Vec<Measured>, String> {
         (0..self.options.runs.max(1)).map(|_| run()).collect()
-    }
-}
-
-fn make(directory: &Path, file: &str, text: &str) -> Result<(), String> {
-    std::fs::create_dir_all(directory)
-        .and_then(|()| std::fs::write(directory.join(file), text))
-        .map_err(|error| format!("{}: {error}", directory.display()))
-}
-
-/// Removes what a run left, so that the next one begins with nothing.
-fn clean(directory: &Path) -> Result<(), String> {
-    match std::fs::remove_dir_all(directory.join(".tcloud")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(format!("cannot remove: {error}"))
-        }
-        _ => Ok(()),
     }
 }

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::measure::{self, Measured};
-use super::shape::{Shape, TerraformTenant};
+use crate::directory;
+use crate::shape::{Shape, TerraformTenant};
 
 /// Whether terraform is on the path.
 pub(super) fn is_there() -> bool {
@@ -39,7 +40,7 @@ pub(super) fn apply(directory: &Path) -> Result<Measured, String> {
 /// take terraform minutes: one tenant is applied, and what that left is written once for each.
 pub(super) fn pretend_applied(directory: &Path, size: usize) -> Result<(), String> {
     let one = directory.join("one");
-    super::make(&one, "main.tf", &Shape::Reference.terraform(1))?;
+    directory::write(&one, "main.tf", &Shape::Reference.terraform(1))?;
     init(&one)?;
     apply(&one)?;
     let failed = |error: &dyn std::fmt::Display| format!("terraform's state: {error}");
@@ -55,7 +56,7 @@ pub(super) fn pretend_applied(directory: &Path, size: usize) -> Result<(), Strin
         resources.extend(copy);
     }
     state["resources"] = resources.into();
-    super::make(directory, STATE, &format!("{state:#}"))
+    directory::write(directory, STATE, &format!("{state:#}"))
 }
 
 /// Where terraform keeps its state.

@@ -5,7 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{PAPERS, PROGRAMS, Release};
+use crate::command::must;
+use crate::guided::{self, Build};
 use crate::metadata::Compiler;
+
+/// Copies what is committed into a directory, which is made.
+pub(super) fn copy(root: &Path, to: &Path, release: &Release) -> Result<(), String> {
+    std::fs::create_dir_all(to).map_err(|error| format!("{}: {error}", to.display()))?;
+    let copy = "git archive \"$0\" | tar -x -C \"$1\"";
+    let mut shell = Command::new("sh");
+    must(shell.args(["-c", copy, &release.commit]).arg(to).current_dir(root))
+}
 
 /// Builds in a directory, which is made, and gives the tree that goes into the archive.
 pub(super) fn build(
@@ -13,58 +23,37 @@ pub(super) fn build(
     at: &Path,
     release: &Release,
     compiler: &Compiler,
+    profile: &[u8],
 ) -> Result<PathBuf, String> {
-    let (source, target) = (at.join("source"), at.join("target"));
+    let (source, target) = (&at.join("source"), &at.join("target"));
     let failed = |error: std::io::Error| format!("{}: {error}", at.display());
-    std::fs::create_dir_all(&source).map_err(failed)?;
-    let copy = "git archive \"$0\" | tar -x -C \"$1\"";
-    let mut shell = Command::new("sh");
-    must(shell.args(["-c", copy, &release.commit]).arg(&source).current_dir(root))?;
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--release", "--locked"]).current_dir(&source);
-    for program in PROGRAMS {
-        cargo.args(["--package", program]);
-    }
+    copy(root, source, release)?;
+    // It has another place each time, as everything has.
+    let own_profile = at.join("tcloud.profdata");
+    std::fs::write(&own_profile, profile).map_err(failed)?;
     let home = std::env::home_dir().map(|home| home.join(".cargo"));
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home).unwrap_or_default();
-    let places = [(&source, "/tcloud"), (&target, "/target"), (&home, "/cargo")];
-    let each = |option: &str| {
-        let all = places.map(|(place, name)| format!("{option}={}={name}", place.display()));
-        all.join("\u{1f}")
-    };
-    cargo
-        .env_clear()
-        .envs(std::env::vars_os().filter(|(name, _)| is_kept(name.to_str().unwrap_or_default())))
-        // The compiler itself and not a front of it, which might choose, install or update another one.
-        .env("RUSTC", compiler.sysroot.join("bin/rustc"))
-        .env("RUSTUP_AUTO_INSTALL", "0")
-        .env("CARGO_TARGET_DIR", &target)
-        .env("CARGO_ENCODED_RUSTFLAGS", each("--remap-path-prefix"))
-        .env("CFLAGS", each("-ffile-prefix-map").replace('\u{1f}', " "))
-        .env("SOURCE_DATE_EPOCH", release.moment.to_string())
-        .env("LC_ALL", "C")
-        .env("TZ", "UTC");
-    must(&mut cargo)?;
+    let places = [(source, "/tcloud"), (target, "/target"), (&home, "/cargo")];
+    let each = |option: &str| places.map(|(at, name)| format!("{option}={}={name}", at.display()));
+    let build = Build { source, target, compiler };
+    // One by one: together, each would be built with what the other one needs.
+    for program in PROGRAMS {
+        let mut flags = each("--remap-path-prefix").to_vec();
+        // The profile knows what `tcloud` does. Of others it would say that they do little.
+        flags.extend((program == "tcloud").then(|| guided::by(&own_profile)));
+        let mut cargo = build.cargo(&[program], &flags);
+        cargo.env("CFLAGS", each("-ffile-prefix-map").join(" "));
+        cargo.env("SOURCE_DATE_EPOCH", release.moment.to_string());
+        must(cargo.env("LC_ALL", "C").env("TZ", "UTC"))?;
+    }
     let tree = at.join(release.name());
     std::fs::create_dir_all(tree.join("bin")).map_err(failed)?;
     for program in PROGRAMS {
-        let built = target.join("release").join(program);
-        std::fs::copy(built, tree.join("bin").join(program)).map_err(failed)?;
+        std::fs::copy(build.programs().join(program), tree.join("bin").join(program))
+            .map_err(failed)?;
     }
     for paper in PAPERS {
         std::fs::copy(source.join(paper), tree.join(paper)).map_err(failed)?;
     }
     Ok(tree)
-}
-
-/// What a build may see of its surroundings: where its tools are, and nothing that changes what they do.
-fn is_kept(name: &str) -> bool {
-    ["PATH", "HOME", "CARGO_HOME", "CARGO_BUILD_JOBS"].contains(&name)
-        || name.starts_with("RUSTUP_")
-        || name.ends_with("_proxy")
-}
-
-fn must(command: &mut Command) -> Result<(), String> {
-    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
-    status.success().then_some(()).ok_or_else(|| format!("{command:?} failed"))
 }

@@ -142,7 +142,7 @@ impl Bill<'_> {
     }
 
     fn standard_library(&self) -> Result<Component<'_>, String> {
-        let Compiler { release, host, sysroot } = self.compiler;
+        let Compiler { release, host, sysroot, llvm: _ } = self.compiler;
         let directory = sysroot.join("lib/rustlib").join(host).join("lib");
         let unreadable = |error: std::io::Error| format!("{}: {error}", directory.display());
         let entries = std::fs::read_dir(&directory).map_err(unreadable)?;

@@ -7,7 +7,7 @@ const PER_TENANT: usize = 7;
 
 /// The shape of a load.
 #[derive(Clone, Copy)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// Tenants with a network, three volumes and three VMs that use them.
     Reference,
     /// Each resource after the one before.
@@ -18,7 +18,7 @@ pub(super) enum Shape {
 
 impl Shape {
     /// The word for it.
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Shape::Reference => "reference",
             Shape::Chain => "chain",
@@ -27,12 +27,12 @@ impl Shape {
     }
 
     /// How many tenants so many resources of the reference load have.
-    pub(super) fn tenants(size: usize) -> usize {
+    pub(crate) fn tenants(size: usize) -> usize {
         size.div_ceil(PER_TENANT)
     }
 
     /// As `.tcloud` text.
-    pub(super) fn tcloud(self, size: usize) -> String {
+    pub(crate) fn tcloud(self, size: usize) -> String {
         let mut text = String::from(HOSTS);
         let _ = match self {
             Shape::Reference => (0..Shape::tenants(size)).try_for_each(|n| tenant(&mut text, n)),
@@ -43,7 +43,7 @@ impl Shape {
     }
 
     /// As a terraform configuration with the same resources and references.
-    pub(super) fn terraform(self, size: usize) -> String {
+    pub(crate) fn terraform(self, size: usize) -> String {
         let mut text = String::new();
         let _ = match self {
             Shape::Reference => {
@@ -97,16 +97,16 @@ fn data(text: &mut String, name: &str, input: &str) -> std::fmt::Result {
 }
 
 /// What sets the resources of one tenant of the reference load apart for terraform.
-pub(super) struct TerraformTenant(pub(super) usize);
+pub(crate) struct TerraformTenant(pub(crate) usize);
 
 impl TerraformTenant {
     /// What the names of its resources begin with.
-    pub(super) fn prefix(&self) -> String {
+    pub(crate) fn prefix(&self) -> String {
         format!("t{}_", self.0)
     }
 
     /// The addresses of its network.
-    pub(super) fn cidr(&self) -> String {
+    pub(crate) fn cidr(&self) -> String {
         format!("\"10.{}.{}.0/24\"", self.0 / 256 % 256, self.0 % 256)
     }
 
