@@ -41,7 +41,7 @@ impl Processes for LocalProcesses {
             boot: line("/proc/sys/kernel/random/boot_id")?,
             namespace: namespace()?,
             pid,
-            started: started(pid)?,
+            started: stat(pid)?.started,
         })
     }
 
@@ -51,12 +51,20 @@ impl Processes for LocalProcesses {
             return false;
         }
         if own.boot != process.boot {
-            return true;
+            // Machines that were copied share their name: only the identifier tells them apart.
+            return line(MACHINE_ID).is_some();
         }
         // Another namespace counts its processes anew: nothing can be said about them from here.
-        own.namespace == process.namespace && started(process.pid) != Some(process.started)
+        own.namespace == process.namespace
+            && match stat(process.pid) {
+                Some(Stat { ended, started }) => ended || started != process.started,
+                // One of somebody else may be there and hidden.
+                None => is_gone(process.pid),
+            }
     }
 }
+
+const MACHINE_ID: &str = "/etc/machine-id";
 
 fn line(path: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
@@ -67,7 +75,7 @@ fn line(path: &str) -> Option<String> {
 fn machine() -> Option<String> {
     let name = line("/proc/sys/kernel/hostname")?;
     // Containers often share or lack the identifier, so that the name counts too.
-    Some(format!("{name} {}", line("/etc/machine-id").unwrap_or_default()))
+    Some(format!("{name} {}", line(MACHINE_ID).unwrap_or_default()))
 }
 
 fn namespace() -> Option<String> {
@@ -75,17 +83,28 @@ fn namespace() -> Option<String> {
     Some(link.to_string_lossy().into_owned())
 }
 
-/// Field 22 of `/proc/PID/stat`; the second field is a name in brackets that may hold anything.
-/// A zombie has ended, even though its parent has not noticed.
-fn started(pid: u32) -> Option<u64> {
+/// Whether the kernel says that there is no such process, also to those who may not see it.
+fn is_gone(pid: u32) -> bool {
+    let number = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    number
+        .is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
+/// What `/proc/PID/stat` says of a process.
+struct Stat {
+    /// Field 3: it has ended, although its parent has not noticed.
+    ended: bool,
+    /// Field 22.
+    started: u64,
+}
+
+/// `None` where it cannot be read. The second field is a name in brackets that may hold anything.
+fn stat(pid: u32) -> Option<Stat> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, after) = stat.rsplit_once(')')?;
     let mut fields = after.split_whitespace();
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
+    let ended = matches!(fields.next()?, "Z" | "X");
+    Some(Stat { ended, started: fields.nth(18)?.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -101,7 +120,8 @@ mod tests {
         child.wait().expect("true ends");
         assert!(LocalProcesses.is_dead(&Process { pid, ..own.clone() }));
         assert!(LocalProcesses.is_dead(&Process { started: own.started + 1, ..own.clone() }));
-        assert!(LocalProcesses.is_dead(&Process { boot: "before".to_owned(), ..own.clone() }));
+        let before = Process { boot: "before".to_owned(), ..own.clone() };
+        assert_eq!(LocalProcesses.is_dead(&before), line(MACHINE_ID).is_some());
         assert!(!LocalProcesses.is_dead(&Process { namespace: "other".to_owned(), pid, ..own }));
         let elsewhere = Process { machine: "other".to_owned(), ..LocalProcesses.own().unwrap() };
         assert!(!LocalProcesses.is_dead(&Process { pid, ..elsewhere }));
