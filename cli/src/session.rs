@@ -71,6 +71,14 @@ pub(crate) enum SessionError {
         #[source]
         source: std::io::Error,
     },
+    /// What is remembered are other objects. They would look like ones to take down.
+    #[error("what is remembered in {} is another deployment's than `{deployment}`", path.display())]
+    OtherDeployment {
+        /// The file.
+        path: PathBuf,
+        /// Whose project this is.
+        deployment: tcloud_model::Name,
+    },
     /// The URL of the state is of no use.
     #[error("`{0}` is not a place to remember in")]
     StateUrl(String),
@@ -193,6 +201,13 @@ impl Project {
                 .map_err(|source| SessionError::Directory { path: directory.to_owned(), source })?;
         }
         let store = SqliteStore::open(&path)?;
+        if store.deployment().is_some_and(|own| own != self.deployment.id) {
+            let deployment = self.deployment.name.clone();
+            return Err(Failure::from(SessionError::OtherDeployment { path, deployment }).help(
+                "name it in tcloud.toml as it was named before ([deployment] name, else the name of \
+                 the directory), or remember in another place: --state",
+            ));
+        }
         if store.was_cut_off() {
             context.terminal.note(
                 "A write that was cut off, as by a crash or a power cut, was dropped from what is \

@@ -371,6 +371,21 @@ fn a_plan_file_that_is_not_quite_the_one_that_was_made_is_refused() {
 }
 
 #[test]
+fn what_another_deployment_remembers_is_not_taken_for_ours() {
+    let project = guest("");
+    project.run(&["apply", "--yes"], 0);
+    let before = project.ours();
+    project.write("tcloud.toml", "[deployment]\nname = \"village\"\n");
+    let words = "is another deployment's than `village`";
+    for arguments in [&["plan"][..], &["apply", "--yes"], &["destroy", "--yes"], &["drift"]] {
+        fails(&project, arguments, 1, words);
+    }
+    project.write("tcloud.toml", "[deployment]\nname = \"town\"\n");
+    assert_eq!(project.ours(), before);
+    project.run(&["plan", "--exit-code"], 0);
+}
+
+#[test]
 fn what_hosts_and_people_call_things_reaches_no_terminal() {
     let project = guest("\"\\u{1b}]52;c;aGk=\\u{7}\\u{202e}\"");
     project.run(&["apply", "--yes"], 0);

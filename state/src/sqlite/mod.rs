@@ -61,6 +61,12 @@ impl SqliteStore {
         self.cut_off
     }
 
+    /// The deployment whose objects are remembered, if there are any.
+    pub fn deployment(&self) -> Option<Uuid> {
+        let guard = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.as_ref().and_then(read::deployment)
+    }
+
     /// Runs something with the file, on a thread that may block.
     async fn with<T: Send + 'static>(
         &self,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use tcloud_model::{ObjectId, Record, SealKey, sharing};
+use uuid::Uuid;
 
 use super::{Database, Failure};
 use crate::Selection;
@@ -93,6 +94,15 @@ fn records(
         }
     }
     Ok(BTreeMap::from_iter(reader.records))
+}
+
+/// Whose objects are remembered: all are of one deployment. `None` where there are none, and where they
+/// cannot be read, which whoever loads them is told.
+pub(super) fn deployment(database: &Database) -> Option<Uuid> {
+    let mut reader = Reader::default();
+    let one = "SELECT address, host, incarnation, body FROM records LIMIT 1";
+    reader.read(&database.connection, one, &[]).ok()?;
+    reader.records.pop().map(|(_, record)| record.stamp.deployment)
 }
 
 /// Reads records.
