@@ -107,7 +107,7 @@ pub enum ApplyEvent {
         /// Whether running steps are given up as well.
         at_once: bool,
     },
-    /// The run is over.
+    /// The run is over, or was cut off.
     Finished {
         /// What became of its steps.
         account: Account,
