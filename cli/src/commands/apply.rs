@@ -83,11 +83,7 @@ async fn fresh(
         let unsigned = Situation { plan: "", consents: &[] };
         let rules = Rules::of(text.program.desired(), &project.root);
         signed(rules.settle(&plan, &unsigned)?)?;
-        let agreed = !plan.is_empty() && agree(&plan, &mut wishes, manner, context).await?;
-        if agreed {
-            plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
-            estimate::estimate(&mut plan, &engine).await;
-        }
+        let agreed = !plan.is_empty() && agree(&mut plan, &mut wishes, manner, context).await?;
         let file = plan_file::of(plan, &loaded);
         drop(loaded);
         if !agreed {
@@ -115,7 +111,7 @@ async fn fresh(
             }
             Err(error) => {
                 engine.shutdown().await;
-                return Err(refused(error, context));
+                return Err(refused(error, manner, context));
             }
         }
     }
@@ -187,7 +183,7 @@ async fn saved(
     let carrying = Carrying { project: &project, engine: &engine, interrupts: &interrupts };
     let applied = carry_out(&plan, digest, &judge, &carrying, manner, context).await;
     engine.shutdown().await;
-    close(applied.map_err(|error| refused(error, context))?, &plan.outputs, manner, context)
+    close(applied.map_err(|error| refused(error, manner, context))?, &plan.outputs, manner, context)
 }
 
 /// Whether no signature is missing.
@@ -233,9 +229,10 @@ fn show(plan: &Plan, observed: Option<&ObservedState>, manner: &Manner, context:
     context.terminal.print(&view.render(plan));
 }
 
-/// Gets every open decision agreed to. True when the plan has to be made again with that consent.
+/// Gets every open decision agreed to, in this plan and in those that follow if it turns out to be
+/// stale. True when somebody was asked.
 async fn agree(
-    plan: &Plan,
+    plan: &mut Plan,
     wishes: &mut Wishes,
     manner: &Manner,
     context: &Context,
@@ -248,12 +245,13 @@ async fn agree(
         return Err(consent::refusal(&open));
     }
     consent::decide(&open, &context.terminal).await?;
-    for decision in open {
+    for decision in plan.decisions.iter_mut().filter(|own| !own.agreed) {
         match decision.kind {
             DecisionKind::DataLoss => wishes.allow_data_loss.insert(decision.address.clone()),
             DecisionKind::Protected => wishes.allow_destroy.insert(decision.address.clone()),
             DecisionKind::Exposure => wishes.allow_exposure.insert(decision.address.clone()),
         };
+        decision.agreed = true;
     }
     Ok(true)
 }
@@ -344,7 +342,7 @@ fn close(
 }
 
 /// Why a plan was not carried out, with the exit code that scripts ask for.
-fn refused(error: ApplyError, context: &Context) -> Failure {
+fn refused(error: ApplyError, manner: &Manner, context: &Context) -> Failure {
     let stale = |lines: Vec<String>| {
         let lines = list_lines(&lines, MOST_STALE);
         let message = format!("the plan is stale, nothing was changed\n  {lines}");
@@ -371,7 +369,10 @@ fn refused(error: ApplyError, context: &Context) -> Failure {
         }
         ApplyError::NeedsDecision => Failure::from(error).exit(Exit::Decision),
         ApplyError::CutOff { account, source } => {
-            context.terminal.print(&account::render(&account, context.terminal.palette));
+            // In JSON it was the last event.
+            if !manner.json {
+                context.terminal.print(&account::render(&account, context.terminal.palette));
+            }
             Failure::from(ApplyError::CutOff { account, source })
                 .help("the next apply looks at what was under way, and goes on")
         }
