@@ -3,8 +3,8 @@
 
 use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{
-    Address, ByAddress, DesiredGraph, Identity, Impact, ObjectId, ObservedObject, Operation,
-    OperationKind, Stamp, kinds, parallel,
+    Address, ByAddress, DesiredGraph, Identity, ObjectId, ObservedObject, Operation, OperationKind,
+    Stamp, kinds, parallel,
 };
 
 use crate::input::{Goal, Input};
@@ -171,7 +171,7 @@ impl<'c> Operations<'c> {
             }
         }
         let loses = plan.decisions.iter().filter(|d| d.kind == DecisionKind::DataLoss);
-        let stops = |change: &&Change| change.impact >= Impact::PowerCycle && !change.waits;
+        let stops = |change: &&Change| change.interrupts();
         let remade = |change: &Change| holds_data(&change.kind) && change.action != Action::Update;
         Operations {
             plan,

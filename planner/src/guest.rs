@@ -154,7 +154,7 @@ fn told(guest: &Address, own: &[u32], all: &[Change]) -> GuestImpact {
     let (at, impact) =
         worst.map_or((0, Impact::None), |(at, change)| (at, change.now().unwrap_or(change.impact)));
     let goes = changes().any(|(_, change)| change.object.address == *guest && ends(change));
-    let stops = changes().any(|(_, change)| interrupts(change));
+    let stops = changes().any(|(_, change)| change.interrupts());
     let mut causes: IndexSet<Position> = IndexSet::new();
     let mut ordered: Vec<&Change> = changes().map(|(_, change)| change).collect();
     ordered.sort_by_key(|change| std::cmp::Reverse((change.now(), change.impact)));
@@ -172,11 +172,6 @@ fn told(guest: &Address, own: &[u32], all: &[Change]) -> GuestImpact {
         condition: worst.and_then(|(_, change)| condition(change)),
         causes: causes.into_iter().collect(),
     }
-}
-
-/// Whether a guest that notices the change is down for it.
-fn interrupts(change: &Change) -> bool {
-    change.impact >= Impact::PowerCycle && !change.waits
 }
 
 fn addresses(guest: &Address, change: &Change) -> Vec<AddressChange> {
@@ -259,7 +254,7 @@ pub fn estimate(plan: &mut Plan, history: &History) {
     if of_guest.is_empty() {
         return;
     }
-    for (index, change) in (0..).zip(&plan.changes).filter(|(_, change)| interrupts(change)) {
+    for (index, change) in (0..).zip(&plan.changes).filter(|(_, change)| change.interrupts()) {
         for guest in &change.guests {
             if let Some(changes) = of_guest.get_mut(guest) {
                 changes.push(index);

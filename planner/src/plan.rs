@@ -380,13 +380,18 @@ impl Step {
 
 impl Change {
     /// What it does to running guests in this run: where the worst of it waits, the worst of the
-    /// rest; `None` when all of it waits.
+    /// rest; `None` when all of it waits. A guest that goes to another host does so now.
     pub fn now(&self) -> Option<Impact> {
-        if !self.waits {
+        if !self.waits || self.action == Action::Migrate {
             return Some(self.impact);
         }
         let attributes = self.attributes.iter().map(|own| own.impact);
         attributes.filter(|own| (Impact::Live..Impact::PowerCycle).contains(own)).max()
+    }
+
+    /// Whether guests that notice it are down for it, in this run.
+    pub fn interrupts(&self) -> bool {
+        self.now().is_some_and(|now| now >= Impact::PowerCycle)
     }
 
     /// What is done to the object: where another name or another owner is the least of it, it is changed.

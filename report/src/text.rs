@@ -265,6 +265,18 @@ pub fn is_gone(change: &Change) -> bool {
 /// How many attributes a line about a change names.
 const ATTRIBUTES_SHOWN: usize = 4;
 
+fn migrated(change: &Change) -> String {
+    let mut text = match &change.previous_host {
+        Some(previous) => format!("moved from {previous} to {}", change.object.host),
+        None => format!("moved to {}", change.object.host),
+    };
+    if change.waits {
+        let later = change.attributes.iter().filter(|own| own.impact >= Impact::PowerCycle);
+        let _ = write!(text, "; later {}", attributes(later));
+    }
+    text
+}
+
 /// Attributes that say what a new object is.
 const TELLING: [&str; 5] = ["vcpus", "memory", "size", "cidr", "source"];
 
@@ -291,10 +303,7 @@ pub fn change(change: &Change) -> String {
             Some(previous) => format!("renamed, was {previous}"),
             None => "renamed".to_owned(),
         },
-        Action::Migrate => match &change.previous_host {
-            Some(previous) => format!("moved from {previous} to {}", change.object.host),
-            None => format!("moved to {}", change.object.host),
-        },
+        Action::Migrate => migrated(change),
         Action::Forget => "no longer managed, stays as it is".to_owned(),
     };
     if change.impact == Impact::RecreateLose {

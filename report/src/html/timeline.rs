@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use tcloud_model::Impact;
 use tcloud_planner::plan::{Change, Plan};
 
 use super::inert::{code, label, picture, table};
@@ -96,7 +95,7 @@ fn bars(plan: &Plan, waves: &[usize], lang: Lang) -> BTreeMap<(usize, String), B
 }
 
 fn interrupts(change: &Change) -> bool {
-    change.impact >= Impact::PowerCycle && !change.waits && !change.guests.is_empty()
+    change.interrupts() && !change.guests.is_empty()
 }
 
 impl Bar {

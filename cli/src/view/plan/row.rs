@@ -125,6 +125,7 @@ impl<'p> Row<'p> {
         }
         let mut details = vec![(because(self.change), self.change.causes.first())];
         details.extend(consequence(self.change).map(|text| (text, None)));
+        details.extend(later(self.change).map(|text| (text, None)));
         details.extend(self.window().map(|text| (text, None)));
         details.extend(self.notices.clone().map(|text| (text, None)));
         details.extend(named(self.change).map(|text| (text, None)));
