@@ -2,6 +2,7 @@
 
 mod compared;
 mod moving;
+mod staying;
 
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ use crate::restart::Restart;
 use crate::same::Existing;
 use crate::select::Selection;
 use crate::silence::Silence;
+
+use self::staying::Staying;
 
 /// What was decided.
 #[derive(Debug, Default)]
@@ -59,6 +62,7 @@ pub(crate) fn decide<'a>(
         decided: Decided::default(),
         problems: Vec::new(),
         silence: Silence::default(),
+        staying: None,
     };
     table.differences = parallel::each(&facts.known, |known| table.compared(facts, known));
     let addresses: Vec<Address> = merged(facts.addresses(), layout.wanted.keys());
@@ -70,7 +74,7 @@ pub(crate) fn decide<'a>(
     }
     facts.settle();
     table.remember_new();
-    table.decided.unchecked = table.silence.explain(input);
+    table.decided.unchecked.extend(table.silence.explain(input));
     if table.problems.is_empty() { Ok(table.decided) } else { Err(table.problems) }
 }
 
@@ -109,6 +113,8 @@ struct Table<'t, 'a> {
     decided: Decided,
     problems: Vec<Diagnostic>,
     silence: Silence,
+    /// Once it was asked for.
+    staying: Option<Staying>,
 }
 
 impl<'a> Table<'_, 'a> {
@@ -149,8 +155,18 @@ impl<'a> Table<'_, 'a> {
                 self.wanted_on(facts, wanted, host, Some(host));
             }
             for index in facts.range(address) {
-                if !wanted.hosts.contains(&facts.known[index].object.host) {
-                    self.delete(&facts.known[index], index, Reason::Placement);
+                let known = &facts.known[index];
+                let host = &known.object.host;
+                if wanted.hosts.contains(host) {
+                    continue;
+                }
+                match self.stays_in(facts, address, host) {
+                    Some(holder) => {
+                        self.decided.unchanged += 1;
+                        let note = format!("{address} stays on {host}, where {holder} uses it");
+                        self.decided.unchecked.push(note);
+                    }
+                    None => self.delete(known, index, Reason::Placement),
                 }
             }
         } else if let Some(host) = wanted.hosts.first() {
@@ -233,7 +249,7 @@ impl<'a> Table<'_, 'a> {
         identity: &Identity,
     ) -> bool {
         let address = &wanted.resource.address;
-        let Some(foreign) = facts.foreign.get(&(host, address.kind(), &identity.name)) else {
+        let Some(foreign) = facts.foreign_at(host, address.kind(), &identity.name) else {
             return false;
         };
         let taken = Value::text(&foreign.name);
@@ -262,6 +278,7 @@ impl<'a> Table<'_, 'a> {
         if self.is_taken(facts, wanted, host, &identity) {
             return;
         }
+        self.refuse_to_carry(wanted, &known.object.host, host);
         self.decided.drift.push(Drift {
             object: known.object.clone(),
             kind: known.kind().clone(),
@@ -433,14 +450,12 @@ impl<'a> Table<'_, 'a> {
     ) {
         let old = draft.object.clone();
         let per_host = wanted.schema.role == Role::PerHost;
-        let next = ObjectId {
-            incarnation: old.incarnation.saturating_add(1),
-            host: wanted_host(wanted, &old.host),
-            ..old
-        };
+        let has_disks = wanted.attributes.map("disk").is_some_and(|disks| !disks.is_empty());
+        let host = wanted_host(wanted, &old.host);
+        self.refuse_to_carry(wanted, &old.host, &host);
+        let next = ObjectId { incarnation: old.incarnation.saturating_add(1), host, ..old };
         (draft.object, draft.identity) = facts.create(self.input, next, per_host, None);
         // Two guests cannot have one disk, whatever the text says.
-        let has_disks = wanted.attributes.map("disk").is_some_and(|disks| !disks.is_empty());
         draft.action = if wanted.create_first_now && !has_disks {
             Action::ReplaceCreateFirst
         } else {

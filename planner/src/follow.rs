@@ -12,7 +12,7 @@ use crate::facts::{Facts, Known};
 use crate::input::Input;
 use crate::layout::{Layout, Wanted};
 use crate::plan::{Action, AttributeChange, Reason};
-use crate::remember::record;
+use crate::remember::{record, untouched};
 
 /// `create_first` holds for everything that the object needs as well: a new one can only stand
 /// beside the old one if what it stands on does so too.
@@ -285,8 +285,8 @@ fn dragged<'a>(input: &Input<'a>, known: &Known<'a>, index: usize, wanted: &Want
         None => Arc::clone(&wanted.attributes),
     };
     let previous = known.stamp().and_then(|stamp| stamp.previous.clone());
-    draft.record =
-        Some(record(input, wanted, &draft.object, &draft.identity, attributes, previous));
+    let record = record(input, wanted, &draft.object, &draft.identity, attributes, previous);
+    draft.record = Some(untouched(record, known.stamp()));
     draft
 }
 
@@ -346,23 +346,31 @@ fn reattach(known: &Known<'_>, draft: &mut Draft, remade: &IndexMap<Place, Remad
 
 /// A disk that a running guest goes on using until it is stopped cannot be deleted yet.
 fn keep_held(facts: &Facts<'_>, decided: &mut Decided, users: &Users) {
-    let mut lets_go: IndexSet<usize> = IndexSet::new();
-    for draft in decided.drafts.iter().filter(|draft| draft.kind() == "vm" && !draft.waits) {
-        lets_go.extend(draft.old);
-    }
+    let guests = decided.drafts.iter().filter(|draft| draft.kind() == "vm");
+    let of_guest: IndexMap<usize, &Draft> =
+        guests.filter_map(|draft| Some((draft.old?, draft))).collect();
     let holder = |draft: &Draft| {
-        let place = (draft.object.address.clone(), draft.object.host.clone());
-        let vms = users.guests.get(&place).into_iter().flatten();
-        let mut holders = vms.filter(|vm| !lets_go.contains(*vm));
-        holders.find_map(|vm| facts.known.get(*vm)).map(|vm| vm.object.address.clone())
-    };
-    let mut notes = Vec::new();
-    decided.drafts.retain(|draft| {
         let known = draft.old.and_then(|old| facts.known.get(old));
         let goes = draft.action == Action::Delete
             && kinds::HOLDS_DATA.contains(&&**draft.kind())
             && known.is_none_or(|known| known.exists());
-        let Some(holder) = (if goes { holder(draft) } else { None }) else { return true };
+        if !goes {
+            return None;
+        }
+        let address = &draft.object.address;
+        let vms = users.guests.get(&(address.clone(), draft.object.host.clone()));
+        let mut holders = vms.into_iter().flatten().filter_map(|vm| {
+            let known = facts.known.get(*vm)?;
+            let goes = of_guest.get(vm).is_some_and(|draft| lets_go(draft, known, address));
+            (!goes).then(|| known.object.address.clone())
+        });
+        holders.next()
+    };
+    let holders: Vec<Option<Address>> = decided.drafts.iter().map(holder).collect();
+    let mut holders = holders.into_iter();
+    let mut notes = Vec::new();
+    decided.drafts.retain(|draft| {
+        let Some(holder) = holders.next().flatten() else { return true };
         let address = &draft.object.address;
         notes.push(format!(
             "{address} stays until {holder}, which uses it, was stopped and started"
@@ -370,6 +378,25 @@ fn keep_held(facts: &Facts<'_>, decided: &mut Decided, users: &Users) {
         false
     });
     decided.unchecked.extend(notes);
+}
+
+/// Whether a guest, as it runs, is without a disk once its change is made.
+fn lets_go(draft: &Draft, known: &Known<'_>, volume: &Address) -> bool {
+    if draft.deletes() || draft.action == Action::Forget {
+        return draft.deletes();
+    }
+    let Some(fields) = known.attributes() else { return true };
+    let mut lets_go = true;
+    each_attachment(fields, |block, attribute, label, address| {
+        let own = AttrPath::attribute(block).field(label.clone());
+        let changes = |change: &AttributeChange| {
+            (change.path == own || change.path == own.field(attribute))
+                && (change.impact < Impact::PowerCycle || draft.power_cycle)
+        };
+        let goes = || draft.detached.contains(&own) || draft.attributes.iter().any(changes);
+        lets_go &= address != volume || goes();
+    });
+    lets_go
 }
 
 /// Volumes that move in the same run from and to the same host go with their guest.

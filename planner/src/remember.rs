@@ -45,6 +45,16 @@ pub(crate) fn keeping(mut record: Arc<Record>, stamp: Option<&Stamp>) -> Arc<Rec
     record
 }
 
+/// The record of an object that this plan is not about, and that changes with another one: what the
+/// text says of its life now is for a plan that is about it.
+pub(crate) fn untouched(mut record: Arc<Record>, stamp: Option<&Stamp>) -> Arc<Record> {
+    if let Some(Stamp { protect, create_first, triggers, .. }) = stamp {
+        let own = &mut Arc::make_mut(&mut record).stamp;
+        (own.protect, own.create_first, own.triggers) = (*protect, *create_first, *triggers);
+    }
+    record
+}
+
 /// Digest of the values of `replace_when`.
 pub(crate) fn triggers(wanted: &Wanted<'_>) -> Option<Digest> {
     let values = &wanted.resource.lifecycle.replace_when;

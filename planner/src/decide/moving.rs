@@ -1,6 +1,6 @@
 //! Moves to another host that cannot be made.
 
-use tcloud_model::{Address, AttrPath, Diagnostic, codes};
+use tcloud_model::{Address, AttrPath, Diagnostic, Value, codes};
 
 use super::Table;
 use crate::facts::Known;
@@ -24,6 +24,18 @@ impl<'a> Table<'_, 'a> {
                 "apply the new name first, with `host = {from}`, and then the other host"
             ));
         self.problems.push(problem);
+    }
+
+    /// A guest that is made on another host than it had, where its own disks cannot follow it.
+    pub(super) fn refuse_to_carry(&mut self, wanted: &Wanted<'a>, from: &Address, to: &Address) {
+        let disks = wanted.attributes.map("disk").into_iter().flat_map(|disks| disks.iter());
+        let mut own = disks.filter_map(|(_, disk)| match disk {
+            Value::Map(disk) => disk.reference("volume"),
+            _ => None,
+        });
+        if from != to && own.any(|volume| volume.kind() == "disk") {
+            self.refuse_to_move(wanted, from, to);
+        }
     }
 
     /// Hosts whose guests cannot be moved. What stands inside a guest goes with it.

@@ -93,15 +93,30 @@ impl<'a> Facts<'a> {
         per_host: bool,
         mut first: Option<Identity>,
     ) -> (ObjectId, Identity) {
-        let taken = self.taken.get_or_insert_with(|| Taken::of(input));
+        let mut taken = self.taken.take().unwrap_or_else(|| Taken::of(input));
         loop {
             let derived = || Identity::derive(input.deployment, &object, per_host);
             let identity = first.take().unwrap_or_else(derived);
-            if taken.take(&object.host, &identity) {
+            // A first name that others have is told; the names of later ones are nobody's choice.
+            let is_free = object.incarnation == 0
+                || self.foreign_at(&object.host, object.address.kind(), &identity.name).is_none();
+            if is_free && taken.take(&object.host, &identity) {
+                self.taken = Some(taken);
                 return (object, identity);
             }
             object.incarnation = object.incarnation.saturating_add(1);
         }
+    }
+
+    /// What is not ours and has this name on a host. The disk of a guest is a volume there.
+    pub(crate) fn foreign_at(
+        &self,
+        host: &Address,
+        kind: &Name,
+        name: &Name,
+    ) -> Option<&'a ObservedObject> {
+        let volume = (*kind == "disk").then(|| Name::new("volume"));
+        self.foreign.get(&(host, volume.as_ref().unwrap_or(kind), name)).copied()
     }
 
     /// Forgets what only [`Facts::create`] asks for: nothing more is created.

@@ -11,7 +11,7 @@ use super::{Builder, Node, Part};
 use crate::draft::{Draft, Work};
 use crate::facts::Known;
 use crate::plan::{Action, Expectation, Step, StepId};
-use crate::remember::{keeping, record};
+use crate::remember::{keeping, record, untouched};
 
 impl Builder<'_, '_> {
     pub(super) fn step(&mut self, node: Node, id: StepId, after: Vec<StepId>) -> Step {
@@ -271,7 +271,8 @@ impl Builder<'_, '_> {
         let new = wanted.zip(attributes).map(|(wanted, attributes)| {
             let previous = known.stamp().and_then(|stamp| stamp.previous.clone());
             let attributes = Arc::clone(attributes);
-            record(self.input, wanted, &known.object, &identity, attributes, previous)
+            let own = record(self.input, wanted, &known.object, &identity, attributes, previous);
+            untouched(own, known.stamp())
         });
         let operation = new.as_ref().map(|record| Operation {
             object: known.object.clone(),

@@ -11,5 +11,6 @@ mod moves;
 mod order;
 mod rules;
 mod size;
+mod staying;
 mod text;
 mod world;
