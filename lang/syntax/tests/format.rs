@@ -32,6 +32,25 @@ fn a_statement_needs_no_space_before_its_braces() {
     }
 }
 
+/// `check` looks for comments by their number.
+#[test]
+fn a_repetition_with_comments_keeps_them_and_its_meaning() {
+    for text in [
+        "let a = [\n  // comment 1\n  for x in names : x.upper()\n]\n",
+        "let a = [for x in names : x.upper() // comment 1\n]\n",
+        "let a = [for x in names : // comment 1\n  x.upper()]\n",
+        "let a = [for x in names # comment 1\n  : x.upper()]\n",
+        "let a = {\n  # comment 1\n  for k, v in m : k => v + 1\n}\n",
+        "let a = {for k, v in m : k // comment 1\n  => v + 1}\n",
+        "let a = {for k, v in m : k => // comment 1\n  v + 1}\n",
+        "let a = {for k, v in m : k => v + 1 // comment 1\n}\n",
+        "let a = f([ 1, # comment 1\n  [\n // comment 2\n for x in xs : x ] ])\n",
+        "vm a {\n vcpus=1\n   tags = { // comment 1\n for k in ks : k => k }\n memory=1GiB }\n",
+    ] {
+        check(text).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
 /// Found by a fuzzer: the second time the comma went, as nothing wrong was left beside it.
 #[test]
 fn a_mistake_that_looks_empty_stays() {

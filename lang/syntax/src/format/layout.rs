@@ -52,16 +52,21 @@ impl<'t> Printer<'t> {
     }
 
     /// Whether comments stand where they cannot be moved from: inside an operator's line, a head, …
-    /// Bodies, lists, objects and arguments print theirs themselves.
+    /// Bodies, lists, objects and arguments print theirs themselves; one that a `for` fills has no
+    /// lines to put them on.
     pub(super) fn has_loose_comment(&self, node: &Node<'t>) -> bool {
         // Without any sign of a comment there is none.
         if !node.text().contains("//") && !node.text().contains('#') {
             return false;
         }
-        let own = matches!(
-            node.rule(),
-            Rule::braces | Rule::list | Rule::object | Rule::args | Rule::record
-        );
+        let own = match node.rule() {
+            Rule::braces | Rule::args | Rule::record => true,
+            Rule::list | Rule::object => {
+                let first = node.clone().into_children().next();
+                first.is_none_or(|first| first.rule() != Rule::for_h)
+            }
+            _ => false,
+        };
         node.clone().into_children().with_comments().any(|child| {
             let here = is_comment(&child);
             (here && !own)

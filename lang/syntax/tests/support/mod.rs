@@ -81,6 +81,15 @@ impl Writer {
         format!("{sign} comment {} about \"x\" and {{", self.comments)
     }
 
+    /// A comment or a space, where no line of its own is foreseen for one.
+    fn loose_comment(&mut self) -> String {
+        if self.random.one_in(2) {
+            return " ".to_owned();
+        }
+        self.comments += 1;
+        format!(" // comment {}\n  ", self.comments)
+    }
+
     fn clauses(&mut self) -> String {
         let mut text = String::new();
         if self.random.one_in(4) {
@@ -160,6 +169,14 @@ impl Writer {
             }
             4 => format!("f({}, n = {})", self.value(d, indent), self.value(d, indent)),
             5 => format!("xs.sort_by(x => {}).first", self.value(d, 9)),
+            6 if self.untidy && indent > 0 && indent < 9 && self.random.one_in(2) => {
+                let (comment, value) = (self.loose_comment(), self.value(d, 9));
+                format!("[{comment}for x in xs : {value}{}]", self.loose_comment())
+            }
+            7 if self.untidy && indent > 0 && indent < 9 && self.random.one_in(2) => {
+                let (before, behind) = (self.loose_comment(), self.loose_comment());
+                format!("{{for k, v in m : k{before} => {behind}{}}}", self.value(d, 9))
+            }
             6 => format!("[for x in xs if {} : {}]", self.value(d, 9), self.value(d, 9)),
             7 => format!("{{for k, v in m : k => {}}}", self.value(d, 9)),
             8 if indent > 0 && indent < 9 => {
