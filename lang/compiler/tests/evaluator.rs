@@ -147,3 +147,20 @@ fn parameters_are_read_as_their_type_asks() {
     // Even without a file there is a place to point to.
     assert_eq!(compile(&MemoryWorld::default(), &settings).diagnostics.len(), 2);
 }
+
+#[test]
+fn arguments_of_methods_go_by_their_names() {
+    let text = "\
+output replaced = \"a.b.c\".replace(new = \"-\", old = \".\")
+output padded = \"7\".pad_left(3, with = \"0\")
+output shorter = [1, 2, 3].take(n = 2)
+";
+    let compiled = compile(&MemoryWorld::of(text), &settings());
+    assert_eq!(compiled.diagnostics, []);
+    let program = compiled.program.expect("a program without errors");
+    let outputs = program.outputs(&Assigned::default()).expect("no mistakes");
+    let mut found: Vec<String> =
+        outputs.iter().map(|output| format!("{} {}", output.name, output.value)).collect();
+    found.sort();
+    assert_eq!(found, ["padded \"007\"", "replaced \"a-b-c\"", "shorter [1, 2]"]);
+}

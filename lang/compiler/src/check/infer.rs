@@ -11,7 +11,7 @@ use tcloud_syntax::ast::{
 
 use super::assign;
 use crate::eval::fit::named;
-use crate::methods::{self, ArgType};
+use crate::methods::{self, ArgType, Given};
 use crate::ops::{self, OpError};
 use crate::shapes::Shapes;
 use crate::tree::{BodyId, DefId, DefKind, Tree};
@@ -393,15 +393,18 @@ impl<'c> Infer<'c> {
                 _ => None,
             })
             .collect();
-        let types: Vec<ArgType<'_>> = arguments
+        let given: Vec<Given<'_>> = arguments
             .iter()
             .zip(&lambdas)
-            .map(|(argument, lambda)| match lambda {
-                Some(lambda) => ArgType::Lambda(lambda.as_ref()),
-                None => ArgType::Plain(self.expr(scope, &argument.value)),
+            .map(|(argument, lambda)| {
+                let ty = match lambda {
+                    Some(lambda) => ArgType::Lambda(lambda.as_ref()),
+                    None => ArgType::Plain(self.expr(scope, &argument.value)),
+                };
+                (argument.name.as_ref().map(|name| name.name.as_str()), ty)
             })
             .collect();
-        self.operation(methods::method_type(receiver, &name.name, &types), name.span)
+        self.operation(methods::method_type(receiver, &name.name, &given), name.span)
     }
 
     fn function(

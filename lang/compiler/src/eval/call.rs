@@ -204,9 +204,10 @@ impl<'p> Eval<'p> {
     ) -> Evaluated<Value> {
         let receiver = self.eval(env, base)?;
         self.refuse_secret(&receiver, base.span)?;
+        let arguments = self.in_order(&receiver, name, arguments)?;
         let mut values = Vec::with_capacity(arguments.len());
         let mut stop = None;
-        for argument in arguments {
+        for argument in &arguments {
             if matches!(argument.value.kind, ExprKind::Lambda(..)) {
                 values.push(Value::None);
                 continue;
@@ -237,6 +238,26 @@ impl<'p> Eval<'p> {
                 Err(failed.unwrap_or(Stop::Reported))
             }
             Err(MethodError::Failed(error)) => Err(self.operation_failed(error, name.span)),
+        }
+    }
+
+    /// The arguments of a method in the order of its parameters.
+    fn in_order(
+        &mut self,
+        receiver: &Value,
+        method: &Ident,
+        arguments: &'p [Argument],
+    ) -> Evaluated<Vec<&'p Argument>> {
+        if arguments.iter().all(|argument| argument.name.is_none()) {
+            return Ok(arguments.iter().collect());
+        }
+        let names: Vec<Option<&str>> = arguments
+            .iter()
+            .map(|argument| argument.name.as_ref().map(|name| name.name.as_str()))
+            .collect();
+        match methods::order(receiver, &method.name, &names) {
+            Ok(order) => Ok(order.into_iter().filter_map(|at| arguments.get(at)).collect()),
+            Err(error) => Err(self.operation_failed(error, method.span)),
         }
     }
 

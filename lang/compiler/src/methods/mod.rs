@@ -49,8 +49,20 @@ pub(crate) enum ArgType<'a> {
     Lambda(&'a dyn Fn(&Type) -> Type),
 }
 
+/// An argument as it is written: its name, if it has one, and what the checker knows of it.
+pub(crate) type Given<'a> = (Option<&'a str>, ArgType<'a>);
+
 /// How a method calls the lambda at an argument position.
 pub(crate) type Call<'a> = dyn FnMut(usize, &Value) -> Result<Value, Vec<Diagnostic>> + 'a;
+
+/// Which argument each parameter of a method gets. Arguments have a name or stand in their place.
+pub(crate) fn order(
+    receiver: &Value,
+    name: &str,
+    names: &[Option<&str>],
+) -> Result<Vec<usize>, OpError> {
+    find(Class::of(receiver), name)?.order(names)
+}
 
 /// Calls a method. Lambdas stand as [`Value::None`] in `args`; `call` evaluates them.
 pub(crate) fn method(
@@ -74,7 +86,7 @@ pub(crate) fn method(
 pub(crate) fn method_type(
     receiver: &Type,
     name: &str,
-    args: &[ArgType<'_>],
+    args: &[Given<'_>],
 ) -> Result<Type, OpError> {
     let class = match (receiver, Class::of_type(receiver)) {
         (Type::Either(types), _) => return of_alternatives(types, name, args),
@@ -82,9 +94,11 @@ pub(crate) fn method_type(
         (_, None) => return Ok(Type::Unknown),
     };
     let method = find(class, name)?;
-    method.check_count(args.len())?;
+    let names: Vec<Option<&str>> = args.iter().map(|(name, _)| *name).collect();
+    let order = method.order(&names)?;
+    let ordered = order.into_iter().filter_map(|at| args.get(at));
     let mut types = Vec::with_capacity(args.len());
-    for (param, arg) in method.params.iter().zip(args) {
+    for (param, (_, arg)) in method.params.iter().zip(ordered) {
         let ty = match (arg, param.shape) {
             (ArgType::Lambda(result), Shape::Function | Shape::Condition) => {
                 result(&table::element(receiver))
@@ -104,7 +118,7 @@ pub(crate) fn method_type(
 }
 
 /// A method of a value that may be of several types has to exist for at least one of them.
-fn of_alternatives(types: &[Type], name: &str, args: &[ArgType<'_>]) -> Result<Type, OpError> {
+fn of_alternatives(types: &[Type], name: &str, args: &[Given<'_>]) -> Result<Type, OpError> {
     let mut fitting = Vec::new();
     let mut first_error = None;
     for ty in types {

@@ -173,7 +173,39 @@ impl Method {
             (least, most) => format!("takes {least} to {}", arguments(most)),
         };
         let message = format!("`{}` {takes}, here it gets {given}", self.doc.name);
-        Err(OpError::new(codes::E0221, message, self.usage()))
+        Err(self.wrong_call(message))
+    }
+
+    /// Which argument each parameter gets, in the order of the parameters. Optional ones come last,
+    /// so none that is left out stands before one that is given.
+    pub(super) fn order(&self, names: &[Option<&str>]) -> Result<Vec<usize>, OpError> {
+        self.check_count(names.len())?;
+        let mut places: Vec<Option<usize>> = vec![None; self.params.len()];
+        for (at, name) in names.iter().enumerate() {
+            let place = match name {
+                None => at,
+                Some(name) => {
+                    let found = self.params.iter().position(|param| param.name == *name);
+                    found.ok_or_else(|| {
+                        self.wrong_call(format!("`{}` takes no argument `{name}`", self.doc.name))
+                    })?
+                }
+            };
+            if places[place].replace(at).is_some() {
+                let param = self.params[place].name;
+                let message = format!("`{}` gets its argument `{param}` twice", self.doc.name);
+                return Err(self.wrong_call(message));
+            }
+        }
+        let mut left_out = self.params.iter().zip(&places).filter(|(_, at)| at.is_none());
+        if let Some((param, _)) = left_out.find(|(param, _)| !param.optional) {
+            return Err(self.wrong_call(format!("`{}` lacks `{}`", self.doc.name, param.name)));
+        }
+        Ok(places.into_iter().flatten().collect())
+    }
+
+    fn wrong_call(&self, message: String) -> OpError {
+        OpError::new(codes::E0221, message, self.usage())
     }
 
     /// Refuses an argument of the wrong type.
@@ -184,7 +216,7 @@ impl Method {
             self.doc.name,
             param.shape.words()
         );
-        OpError::new(codes::E0221, message, self.usage())
+        self.wrong_call(message)
     }
 
     fn usage(&self) -> String {

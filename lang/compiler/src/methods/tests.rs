@@ -178,15 +178,39 @@ fn wrong_names_and_arguments_are_explained() {
 fn the_checker_knows_what_functions_give() {
     let list = Type::list(Type::Bytes);
     let to_text = |_: &Type| Type::Text;
-    let result = method_type(&list, "map", &[ArgType::Lambda(&to_text)]);
+    let result = method_type(&list, "map", &[(None, ArgType::Lambda(&to_text))]);
     assert_eq!(result, Ok(Type::list(Type::Text)));
-    let error =
-        method_type(&list, "filter", &[ArgType::Lambda(&to_text)]).expect_err("no condition");
+    let error = method_type(&list, "filter", &[(None, ArgType::Lambda(&to_text))])
+        .expect_err("no condition");
     assert!(error.message.starts_with("`condition` of `filter` takes a condition"));
-    assert!(method_type(&list, "map", &[ArgType::Plain(Type::INT)]).is_err());
+    assert!(method_type(&list, "map", &[(None, ArgType::Plain(Type::INT))]).is_err());
     assert_eq!(method_type(&Type::Unknown, "anything", &[]), Ok(Type::Unknown));
     let optional = Type::Optional(Box::new(Type::Text));
     assert_eq!(method_type(&optional, "upper", &[]).map_err(|e| e.code.0), Err("E0217"));
+}
+
+#[test]
+fn arguments_go_by_name_to_their_parameters() {
+    let text = Value::text("abc");
+    let order = |method: &str, names: &[Option<&str>]| super::order(&text, method, names);
+    assert_eq!(order("replace", &[Some("new"), Some("old")]), Ok(vec![1, 0]));
+    assert_eq!(order("replace", &[None, Some("new")]), Ok(vec![0, 1]));
+    assert_eq!(order("slice", &[Some("from")]), Ok(vec![0]));
+    let refused = |method: &str, names: &[Option<&str>]| {
+        let error = order(method, names).expect_err("a wrong call");
+        assert_eq!(error.code.0, "E0221");
+        error.message
+    };
+    assert_eq!(refused("split", &[Some("at")]), "`split` takes no argument `at`");
+    let twice = "`replace` gets its argument `old` twice";
+    assert_eq!(refused("replace", &[None, Some("old")]), twice);
+    assert_eq!(refused("replace", &[Some("old"), Some("old")]), twice);
+    assert_eq!(refused("slice", &[Some("to")]), "`slice` lacks `from`");
+    let text = |name| (Some(name), ArgType::Plain(Type::Text));
+    let number = |name| (Some(name), ArgType::Plain(Type::INT));
+    let padded = [text("with"), number("width")];
+    assert_eq!(method_type(&Type::Text, "pad_left", &padded), Ok(Type::Text));
+    assert!(method_type(&Type::Text, "pad_left", &[number("with"), text("width")]).is_err());
 }
 
 #[test]
