@@ -164,3 +164,37 @@ output shorter = [1, 2, 3].take(n = 2)
     found.sort();
     assert_eq!(found, ["padded \"007\"", "replaced \"a-b-c\"", "shorter [1, 2]"]);
 }
+
+#[test]
+fn blocks_in_defaults_give_theirs_where_their_conditions_hold() {
+    let text = "\
+param env: \"prod\" | \"test\" = \"prod\"
+tenant a {
+  defaults vm {
+    memory = 1GiB
+    disk root if env == \"prod\" { size = 100GiB }
+    disk root if env == \"test\" { size = 10GiB }
+    if env == \"prod\" { disk data { size = 200GiB } }
+    else { disk data { size = 20GiB } }
+  }
+  vm web {
+    vcpus = 1
+    disk root {}
+    disk data {}
+  }
+}
+";
+    for (env, root, data) in [("prod", 100, 200), ("test", 10, 20)] {
+        let mut settings = settings();
+        settings.variables.insert(Name::new("env"), Variable::Text(env.to_owned()));
+        let compiled = compile(&MemoryWorld::of(text), &settings);
+        assert_eq!(compiled.diagnostics, [], "{env}");
+        let program = compiled.program.expect("a program without errors");
+        let size = |disk: &str| {
+            let disk = address(&format!("tenant.a.vm.web.disk.{disk}"));
+            program.desired().resources[&disk].attributes.get("size").cloned()
+        };
+        assert_eq!(size("root"), Some(Value::Bytes(root << 30)), "{env}");
+        assert_eq!(size("data"), Some(Value::Bytes(data << 30)), "{env}");
+    }
+}

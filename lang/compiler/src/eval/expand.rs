@@ -226,24 +226,38 @@ impl<'p> Eval<'p> {
     /// Blocks of the same label in the defaults of the block around it: their attributes hold where
     /// the nearer block is silent.
     fn nested_layers(
-        &self,
+        &mut self,
         parent: InstanceId,
         child: Child,
         block: &Block,
     ) -> Option<Arc<[Layer]>> {
-        let outer = self.state.get(parent).layers();
+        let tree = self.tree;
         let name = block.name.as_ref().map_or("", |name| name.name.as_str());
-        let mut found = Vec::new();
-        for layer in outer {
-            for at in self.tree.blocks_named(layer.body, &block.kind.name, name) {
-                let id = self.tree.body(layer.body).blocks[*at as usize];
-                let other = self.tree.block(id);
-                if id != child.block && other.repeat.is_none() && other.guard.is_none() {
-                    found.push(Layer { body: other.body, scope: layer.scope });
+        let mut asked = Vec::new();
+        for layer in self.state.get(parent).layers() {
+            for at in tree.blocks_named(layer.body, &block.kind.name, name) {
+                let id = tree.body(layer.body).blocks[*at as usize];
+                if id != child.block && tree.block(id).repeat.is_none() {
+                    asked.push((tree.block(id), layer.scope));
                 }
             }
         }
+        let mut found = Vec::new();
+        for (other, scope) in asked {
+            if self.gives_defaults(scope, other) {
+                found.push(Layer { body: other.body, scope });
+            }
+        }
         if found.is_empty() { None } else { Some(found.into()) }
+    }
+
+    /// Whether all conditions of a block that gives defaults hold where it was written.
+    fn gives_defaults(&mut self, scope: InstanceId, block: &'p Block) -> bool {
+        self.guards_hold(scope, block.guard).unwrap_or(false)
+            && match &block.condition {
+                Some(condition) => self.condition(Env::of(scope), condition).unwrap_or(false),
+                None => true,
+            }
     }
 
     /// `defaults KIND` of the scopes around, innermost first.
@@ -256,13 +270,7 @@ impl<'p> Eval<'p> {
         let mut found = Vec::new();
         for id in body.defaults() {
             let block = self.tree.block(*id);
-            let applies = block.kind.name == *kind
-                && self.guards_hold(scope, block.guard).unwrap_or(false)
-                && match &block.condition {
-                    Some(condition) => self.condition(Env::of(scope), condition).unwrap_or(false),
-                    None => true,
-                };
-            if applies {
+            if block.kind.name == *kind && self.gives_defaults(scope, block) {
                 found.push(Layer { body: block.body, scope });
             }
         }
