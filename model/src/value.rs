@@ -152,10 +152,8 @@ impl Value {
             (V::Bool(a), V::Bool(b)) => Some(a.cmp(b)),
             (V::Int(a), V::Int(b)) | (V::Percent(a), V::Percent(b)) => Some(a.cmp(b)),
             (V::Float(a), V::Float(b)) => a.partial_cmp(b),
-            #[expect(clippy::cast_precision_loss, reason = "comparing with a fraction is inexact")]
-            (V::Int(a), V::Float(b)) => (*a as f64).partial_cmp(b),
-            #[expect(clippy::cast_precision_loss, reason = "comparing with a fraction is inexact")]
-            (V::Float(a), V::Int(b)) => a.partial_cmp(&(*b as f64)),
+            (V::Int(a), V::Float(b)) => compare_with_float(*a, *b),
+            (V::Float(a), V::Int(b)) => compare_with_float(*b, *a).map(Ordering::reverse),
             (V::Text(a), V::Text(b)) => Some(a.cmp(b)),
             (V::Bytes(a), V::Bytes(b))
             | (V::Rate(a), V::Rate(b))
@@ -169,6 +167,16 @@ impl Value {
             _ => None,
         }
     }
+}
+
+/// Compares exactly. An `Int` made a `Float` loses its last digits past 2^53: two that differ would
+/// both equal one `Float`, and that is no order that can be sorted by.
+fn compare_with_float(int: i64, float: f64) -> Option<Ordering> {
+    let towards_zero = float.trunc();
+    let rest = towards_zero.partial_cmp(&float)?;
+    #[expect(clippy::cast_possible_truncation, reason = "it stops at ends that no `Int` reaches")]
+    let whole = towards_zero as i128;
+    Some(i128::from(int).cmp(&whole).then(rest))
 }
 
 /// The value as an expression of the language. A secret shows its sources only.
@@ -459,6 +467,34 @@ mod tests {
         assert_eq!(Value::Duration(90_000).to_string(), "90s");
         assert_eq!(Value::Percent(9995).to_string(), "99.95%");
         assert_eq!(human_size(7_920_000_000_000), "7.2 TiB");
+    }
+
+    #[test]
+    fn whole_numbers_and_fractions_are_compared_exactly() {
+        const EXACT: i64 = 1 << 53;
+        let compared = |int: i64, float: f64| {
+            let (int, float) = (Value::Int(int), Value::Float(float));
+            let order = int.partial_compare(&float);
+            assert_eq!(float.partial_compare(&int), order.map(Ordering::reverse));
+            order
+        };
+        for (int, float, order) in [
+            (EXACT, 9_007_199_254_740_992.0, Ordering::Equal),
+            (EXACT + 1, 9_007_199_254_740_992.0, Ordering::Greater),
+            (EXACT - 1, 9_007_199_254_740_992.0, Ordering::Less),
+            (i64::MAX, 9_223_372_036_854_775_808.0, Ordering::Less),
+            (i64::MIN, -9_223_372_036_854_775_808.0, Ordering::Equal),
+            (i64::MAX, f64::MAX, Ordering::Less),
+            (i64::MIN, f64::NEG_INFINITY, Ordering::Greater),
+            (1, 1.5, Ordering::Less),
+            (2, 1.5, Ordering::Greater),
+            (-1, -1.5, Ordering::Greater),
+            (-2, -1.5, Ordering::Less),
+            (0, -0.0, Ordering::Equal),
+        ] {
+            assert_eq!(compared(int, float), Some(order), "{int} and {float:?}");
+        }
+        assert_eq!(compared(0, f64::NAN), None);
     }
 
     #[test]

@@ -84,6 +84,20 @@ fn subnets_are_counted_from_zero_and_fit() {
 }
 
 #[test]
+fn large_numbers_that_floats_cannot_tell_apart_are_sorted() {
+    let (even, odd) = (Value::Int(1 << 53), Value::Int((1 << 53) + 1));
+    let float = Value::Float(9_007_199_254_740_992.0);
+    // Short lists are sorted without noticing that an order is none.
+    let mixed: Vec<Value> = (0..60).map(|n| [&odd, &float, &even][n * n % 7 % 3].clone()).collect();
+    let mixed = Value::list(mixed);
+    let sorted = run(&mixed, "sort", &[]).expect("numbers have an order");
+    let Value::List(sorted) = sorted else { panic!("{sorted} is no list") };
+    let first_odd = sorted.iter().position(|number| *number == odd).expect("it is in the list");
+    assert!(sorted[first_odd..].iter().all(|number| *number == odd), "{sorted:?}");
+    gives(mixed, "unique", &[], "[9007199254740993, 9007199254740992.0]");
+}
+
+#[test]
 fn lists_sort_and_lose_repetitions_without_losing_their_order() {
     gives(numbers(&[3, 1, 2]), "sort", &[], "[1, 2, 3]");
     gives(numbers(&[3, 1, 3, 2, 1]), "unique", &[], "[3, 1, 2]");
