@@ -12,33 +12,40 @@ use crate::tree::{BodyId, Named, Owner, Shape, Tree};
 /// Reports recursion. Returns whether the program can be evaluated.
 pub(crate) fn check(tree: &Tree, diagnostics: &mut Vec<Diagnostic>) -> bool {
     let before = diagnostics.len();
-    let components = component_edges(tree);
-    report(&components, "component", "use", codes::E0404, diagnostics);
-    let functions: Vec<Edges> = tree
-        .functions
-        .iter()
-        .map(|function| Edges {
-            name: function.ast.name.name.clone(),
-            at: function.ast.name.span,
-            to: called(tree, function.scope, &function.ast.body),
-        })
-        .collect();
-    report(&functions, "function", "call", codes::E0403, diagnostics);
-    let aliases: Vec<Edges> = tree
-        .aliases
-        .iter()
-        .map(|alias| {
-            let mut to = BTreeSet::new();
-            named_types(tree, &alias.ty, &mut to);
-            Edges { name: alias.name.name.clone(), at: alias.name.span, to }
-        })
-        .collect();
-    report(&aliases, "type", "contain", codes::E0403, diagnostics);
+    report(&component_edges(tree), codes::E0404, diagnostics);
+    report(&function_and_type_edges(tree), codes::E0403, diagnostics);
     diagnostics.len() == before
+}
+
+/// What may use itself.
+#[derive(Clone, Copy, PartialEq)]
+enum Sort {
+    Component,
+    Function,
+    Type,
+}
+
+impl Sort {
+    fn word(self) -> &'static str {
+        match self {
+            Sort::Component => "component",
+            Sort::Function => "function",
+            Sort::Type => "type",
+        }
+    }
+
+    fn verb(self) -> &'static str {
+        match self {
+            Sort::Component => "use",
+            Sort::Function => "call",
+            Sort::Type => "contain",
+        }
+    }
 }
 
 /// What one declaration uses, by index.
 struct Edges {
+    sort: Sort,
     name: Name,
     at: Span,
     to: BTreeSet<usize>,
@@ -49,6 +56,7 @@ fn component_edges(tree: &Tree) -> Vec<Edges> {
         .components
         .iter()
         .map(|component| Edges {
+            sort: Sort::Component,
             name: component.name.name.clone(),
             at: component.name.span,
             to: BTreeSet::new(),
@@ -71,48 +79,91 @@ fn component_around(tree: &Tree, body: BodyId) -> Option<usize> {
     })
 }
 
-fn called(tree: &Tree, scope: BodyId, body: &Expr) -> BTreeSet<usize> {
-    let mut to = BTreeSet::new();
-    each_name(body, &mut |name| {
-        let function = tree.outwards(scope).find_map(|body| {
-            tree.named(body, name).iter().find_map(|(_, named)| match named {
-                Named::Function(function) => Some(function.index()),
-                _ => None,
-            })
-        });
-        to.extend(function);
+/// Functions, then types. They are one graph: a type's condition calls functions, and a call asks
+/// for the conditions of the types of its parameters and of its result.
+fn function_and_type_edges(tree: &Tree) -> Vec<Edges> {
+    let functions = tree.functions.iter().map(|function| {
+        let mut used = Used { tree, scope: function.scope, to: BTreeSet::new() };
+        used.expression(&function.ast.body);
+        let types = function.ast.params.iter().map(|(_, ty)| ty).chain(&function.ast.result);
+        types.for_each(|ty| used.ty(ty));
+        let name = &function.ast.name;
+        Edges { sort: Sort::Function, name: name.name.clone(), at: name.span, to: used.to }
     });
-    to
+    let aliases = tree.aliases.iter().zip(alias_scopes(tree)).map(|(alias, scope)| {
+        let mut used = Used { tree, scope, to: BTreeSet::new() };
+        used.ty(&alias.ty);
+        let name = &alias.name;
+        Edges { sort: Sort::Type, name: name.name.clone(), at: name.span, to: used.to }
+    });
+    functions.chain(aliases).collect()
 }
 
-fn named_types(tree: &Tree, ty: &TypeExpr, to: &mut BTreeSet<usize>) {
-    match &ty.kind {
-        TypeExprKind::Name(name) => {
-            let same = |alias: &&tcloud_syntax::ast::TypeAlias| alias.name.name == *name;
-            let found = tree.aliases.iter().enumerate().filter(|(_, alias)| same(alias));
-            to.extend(found.map(|(at, _)| at));
+/// The body that each type is declared in.
+fn alias_scopes(tree: &Tree) -> Vec<BodyId> {
+    let mut scopes = vec![BodyId(0); tree.aliases.len()];
+    for (at, body) in (0..).zip(&tree.bodies) {
+        for (_, named) in body.names() {
+            if let Named::Alias(alias) = named {
+                scopes[alias.index()] = BodyId(at);
+            }
         }
-        TypeExprKind::Generic(_, of)
-        | TypeExprKind::List(of)
-        | TypeExprKind::Optional(of)
-        | TypeExprKind::Where(of, _)
-        | TypeExprKind::Paren(of) => named_types(tree, of, to),
-        TypeExprKind::Union(parts) => parts.iter().for_each(|part| named_types(tree, part, to)),
-        TypeExprKind::Object(fields) => {
-            fields.iter().for_each(|(_, _, ty)| named_types(tree, ty, to));
+    }
+    scopes
+}
+
+/// Collects what is used from one scope: functions by their index, types after all functions.
+struct Used<'t> {
+    tree: &'t Tree,
+    scope: BodyId,
+    to: BTreeSet<usize>,
+}
+
+impl Used<'_> {
+    fn expression(&mut self, expr: &Expr) {
+        each_name(expr, &mut |name| {
+            let function = self.find(name, |named| match named {
+                Named::Function(function) => Some(function.index()),
+                _ => None,
+            });
+            self.to.extend(function);
+        });
+    }
+
+    fn ty(&mut self, ty: &TypeExpr) {
+        match &ty.kind {
+            TypeExprKind::Name(name) => {
+                let functions = self.tree.functions.len();
+                let alias = self.find(name, |named| match named {
+                    Named::Alias(alias) => Some(functions + alias.index()),
+                    _ => None,
+                });
+                self.to.extend(alias);
+            }
+            TypeExprKind::Where(of, condition) => {
+                self.ty(of);
+                self.expression(condition);
+            }
+            TypeExprKind::Generic(_, of)
+            | TypeExprKind::List(of)
+            | TypeExprKind::Optional(of)
+            | TypeExprKind::Paren(of) => self.ty(of),
+            TypeExprKind::Union(parts) => parts.iter().for_each(|part| self.ty(part)),
+            TypeExprKind::Object(fields) => fields.iter().for_each(|(_, _, ty)| self.ty(ty)),
+            TypeExprKind::Bounded(..) | TypeExprKind::Text(_) | TypeExprKind::Bad => {}
         }
-        TypeExprKind::Bounded(..) | TypeExprKind::Text(_) | TypeExprKind::Bad => {}
+    }
+
+    /// What a name means here: the innermost declaration of the sort that is looked for.
+    fn find(&self, name: &str, sort: impl Fn(&Named) -> Option<usize>) -> Option<usize> {
+        let mut outwards = self.tree.outwards(self.scope);
+        outwards
+            .find_map(|body| self.tree.named(body, name).iter().find_map(|(_, named)| sort(named)))
     }
 }
 
 /// Reports each declaration that reaches itself, once per circle.
-fn report(
-    all: &[Edges],
-    what: &str,
-    verb: &str,
-    code: tcloud_model::Code,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+fn report(all: &[Edges], code: tcloud_model::Code, diagnostics: &mut Vec<Diagnostic>) {
     let mut told = BTreeSet::new();
     for start in 0..all.len() {
         if told.contains(&start) {
@@ -120,18 +171,32 @@ fn report(
         }
         let Some(circle) = circle(all, start) else { continue };
         told.extend(circle.iter().copied());
-        let names: Vec<String> = circle.iter().map(|at| format!("`{}`", all[*at].name)).collect();
-        let message = match names.as_slice() {
-            [only] => format!("{what} {only} {verb}s itself"),
-            _ => format!("{what}s {} {verb} each other", names.join(" and ")),
-        };
-        let mut diagnostic = Diagnostic::error(code, all[start].at, message)
-            .help("repetition is written `for`; what is shared goes into a third one");
+        let (message, help) = circle_words(all, &circle);
+        let mut diagnostic = Diagnostic::error(code, all[start].at, message).help(help);
         for other in circle.iter().skip(1) {
             diagnostic = diagnostic.also(all[*other].at, "and this one");
         }
         diagnostics.push(diagnostic);
     }
+}
+
+/// The message about a circle, and the help.
+fn circle_words(all: &[Edges], circle: &[usize]) -> (String, &'static str) {
+    let sort = all[circle[0]].sort;
+    let (what, verb) = (sort.word(), sort.verb());
+    let help = "repetition is written `for`; what is shared goes into a third one";
+    let names: Vec<String> = circle.iter().map(|at| format!("`{}`", all[*at].name)).collect();
+    if let [only] = names.as_slice() {
+        return (format!("{what} {only} {verb}s itself"), help);
+    }
+    if circle.iter().all(|at| all[*at].sort == sort) {
+        return (format!("{what}s {} {verb} each other", names.join(" and ")), help);
+    }
+    let sorts = circle.iter().map(|at| all[*at].sort.word());
+    let names: Vec<String> =
+        sorts.zip(names).map(|(word, name)| format!("{word} {name}")).collect();
+    let help = "a function in the condition of a type takes and gives other types";
+    (format!("{} need each other", names.join(" and ")), help)
 }
 
 /// A way from a declaration to itself.

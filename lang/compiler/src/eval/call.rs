@@ -57,16 +57,29 @@ impl<'p> Eval<'p> {
         arguments: &'p [Argument],
     ) -> Evaluated<Value> {
         let function = &self.tree.functions[id.index()];
-        let values = self.arguments(env, expr, function, scope, arguments)?;
+        let values = self.arguments(env, expr, id, scope, arguments)?;
         let frame = Frame { bindings: &values, outer: None };
-        self.asking = expr.span;
+        self.called(id, expr.span, |eval| {
+            let value = eval.eval(Env { frame: Some(&frame), scope }, &function.ast.body)?;
+            match &function.ast.result {
+                Some(ty) => eval.conform(scope, ty, value, &function.ast.body),
+                None => Ok(value),
+            }
+        })
+    }
+
+    /// Does a part of a call. The conditions of its types are parts too: they can call functions.
+    fn called(
+        &mut self,
+        id: FunctionId,
+        at: Span,
+        part: impl FnOnce(&mut Self) -> Evaluated<Value>,
+    ) -> Evaluated<Value> {
+        self.asking = at;
         self.enter(Node::Call(id))?;
-        let value = self.eval(Env { frame: Some(&frame), scope }, &function.ast.body);
+        let value = part(self);
         self.leave();
-        match &function.ast.result {
-            Some(ty) => self.conform(scope, ty, value?, &function.ast.body),
-            None => value,
-        }
+        value
     }
 
     /// The arguments of a call of a function, in the order of its parameters.
@@ -74,16 +87,20 @@ impl<'p> Eval<'p> {
         &mut self,
         env: Env<'_>,
         expr: &'p Expr,
-        function: &'p Function,
+        id: FunctionId,
         scope: InstanceId,
         arguments: &'p [Argument],
     ) -> Evaluated<Vec<(&'p Name, Value)>> {
+        let function = &self.tree.functions[id.index()];
         let given = match_arguments(function, arguments, expr.span)
             .map_err(|diagnostic| self.report(*diagnostic))?;
         let mut values = Vec::with_capacity(given.len());
         let mut stop = None;
         for ((parameter, ty), argument) in function.ast.params.iter().zip(given) {
-            let value = self.eval(env, argument).and_then(|v| self.conform(scope, ty, v, argument));
+            // A call in an argument is over before this one begins: `f(f(1))` is no circle.
+            let value = self.eval(env, argument).and_then(|value| {
+                self.called(id, expr.span, |eval| eval.conform(scope, ty, value, argument))
+            });
             match value {
                 Ok(value) => values.push((&parameter.name, value)),
                 Err(error) => worst(&mut stop, error),
