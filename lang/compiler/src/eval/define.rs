@@ -289,29 +289,45 @@ impl<'p> Eval<'p> {
         value: &Value,
         at: Span,
     ) -> Evaluated<()> {
+        let Some(unmet) = self.unmet(scope, written, value, at)? else { return Ok(()) };
+        let message = format!("{} is not allowed here", shown(&unmet.value));
+        Err(self.report(
+            Diagnostic::error(codes::E0205, at, message)
+                .also(unmet.condition, "this condition has to hold")
+                .help("choose a value that fulfils the condition of the type"),
+        ))
+    }
+
+    /// The first condition of a written type that does not hold.
+    fn unmet(
+        &mut self,
+        scope: InstanceId,
+        written: &'p TypeExpr,
+        value: &Value,
+        at: Span,
+    ) -> Evaluated<Option<Unmet>> {
         match (&written.kind, value) {
-            (TypeExprKind::Where(of, condition), _) => {
-                self.conditions(scope, of, value, at)?;
-                self.one_condition(scope, condition, value, at)
-            }
-            (TypeExprKind::Paren(of), _) => self.conditions(scope, of, value, at),
+            (TypeExprKind::Where(of, condition), _) => match self.unmet(scope, of, value, at)? {
+                None => self.unmet_condition(scope, condition, value),
+                unmet => Ok(unmet),
+            },
+            (TypeExprKind::Paren(of), _) => self.unmet(scope, of, value, at),
             (TypeExprKind::Optional(of), value) if *value != Value::None => {
-                self.conditions(scope, of, value, at)
+                self.unmet(scope, of, value, at)
             }
             (TypeExprKind::List(of), Value::List(items)) => {
-                items.iter().try_for_each(|item| self.conditions(scope, of, item, at))
+                self.first_unmet(scope, items.iter().map(|item| (&**of, item)), at)
             }
             (TypeExprKind::Generic(_, of), Value::Map(fields)) => {
-                fields.iter().try_for_each(|(_, item)| self.conditions(scope, of, item, at))
+                self.first_unmet(scope, fields.iter().map(|(_, item)| (&**of, item)), at)
             }
             (TypeExprKind::Object(known), Value::Map(fields)) => {
-                for (name, _, of) in known {
-                    if let Some(value) = fields.get(&name.name) {
-                        self.conditions(scope, of, value, at)?;
-                    }
-                }
-                Ok(())
+                let written = known
+                    .iter()
+                    .filter_map(|(name, _, of)| fields.get(&name.name).map(|value| (of, value)));
+                self.first_unmet(scope, written, at)
             }
+            (TypeExprKind::Union(members), _) => self.unmet_in_all(scope, members, value, at),
             (TypeExprKind::Name(name), _) => {
                 let alias = self.lexical(scope).find_map(|scope| {
                     let named = self.tree.named(self.body_of(scope), name);
@@ -320,38 +336,73 @@ impl<'p> Eval<'p> {
                         _ => None,
                     })
                 });
-                match alias {
-                    Some((alias, scope)) => {
-                        self.spend(1, at)?;
-                        self.conditions(scope, &self.tree.aliases[alias.index()].ty, value, at)
-                    }
-                    None => Ok(()),
-                }
+                let Some((alias, scope)) = alias else { return Ok(None) };
+                self.spend(1, at)?;
+                self.unmet(scope, &self.tree.aliases[alias.index()].ty, value, at)
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 
-    fn one_condition(
+    fn first_unmet<'v>(
+        &mut self,
+        scope: InstanceId,
+        parts: impl Iterator<Item = (&'p TypeExpr, &'v Value)>,
+        at: Span,
+    ) -> Evaluated<Option<Unmet>> {
+        for (of, value) in parts {
+            if let Some(unmet) = self.unmet(scope, of, value, at)? {
+                return Ok(Some(unmet));
+            }
+        }
+        Ok(None)
+    }
+
+    /// One member of a union is enough, with all of its conditions. If there is none, the first that
+    /// the value is of tells what is missing.
+    fn unmet_in_all(
+        &mut self,
+        scope: InstanceId,
+        members: &'p [TypeExpr],
+        value: &Value,
+        at: Span,
+    ) -> Evaluated<Option<Unmet>> {
+        let mut first = None;
+        for member in members {
+            self.spend(1, at)?;
+            // What is wrong with a type is told where the whole of it is read.
+            let ty = Reader::new(self.tree, self.shapes, self.body_of(scope)).read(member);
+            if fit(&ty, value.clone(), "this").is_err() {
+                continue;
+            }
+            match self.unmet(scope, member, value, at)? {
+                None => return Ok(None),
+                unmet => first = first.or(unmet),
+            }
+        }
+        Ok(first)
+    }
+
+    fn unmet_condition(
         &mut self,
         scope: InstanceId,
         condition: &'p Expr,
         value: &Value,
-        at: Span,
-    ) -> Evaluated<()> {
+    ) -> Evaluated<Option<Unmet>> {
         let this = Name::new("this");
         let bindings = [(&this, value.clone())];
         let frame = Frame { bindings: &bindings, outer: None };
         let result = self.eval(Env { frame: Some(&frame), scope }, condition)?;
-        if self.truth(&result, condition.span)? {
-            return Ok(());
-        }
-        Err(self.report(
-            Diagnostic::error(codes::E0205, at, format!("{} is not allowed here", shown(value)))
-                .also(condition.span, "this condition has to hold")
-                .help("choose a value that fulfils the condition of the type"),
-        ))
+        let holds = self.truth(&result, condition.span)?;
+        Ok((!holds).then(|| Unmet { condition: condition.span, value: value.clone() }))
     }
+}
+
+/// A condition of a type that does not hold.
+struct Unmet {
+    condition: Span,
+    /// The part of the whole value that it is about.
+    value: Value,
 }
 
 /// Whether a secret is anywhere in a value.
