@@ -61,7 +61,7 @@ fn of_network(facts: &Facts<'_>, network: &Network<'_>, found: &mut Vec<Diagnost
         }
     }
     let Some(range) = network.dhcp else { return };
-    let Some(cidr) = network.cidr_for(range.0) else { return };
+    let Some(cidr) = network.part_for(range.0) else { return };
     let (first, last) = hosts(cidr);
     let span = facts.span(resource, "dhcp.range");
     let shown = format!("{}..={}", range.0, range.1);
@@ -98,14 +98,14 @@ fn placed(
     what: &str,
     path: &str,
 ) -> Option<Diagnostic> {
-    let cidr = network.cidr_for(ip)?;
+    let cidr = network.part_for(ip)?;
     wrong_place(cidr, ip).map(|problem| {
         let span = facts.span(network.resource, path);
         describe(facts, network, cidr, problem, span, &format!("{what} {ip}"))
     })
 }
 
-/// Why an address cannot be a host's.
+/// Why an address cannot be a host's. One of another family lies outside.
 enum Problem {
     Outside,
     NetworkAddress,
@@ -164,14 +164,7 @@ fn of_nic(
     network: &Network<'_>,
     found: &mut Vec<Diagnostic>,
 ) {
-    let Some(cidr) = network.cidr_for(ip) else {
-        // No part of the network is of this family.
-        if let Some(cidr) = network.cidr {
-            let span = facts.span(nic.vm, &nic.path("address"));
-            found.push(describe(facts, network, cidr, Problem::Outside, span, &ip.to_string()));
-        }
-        return;
-    };
+    let Some(cidr) = network.part_for(ip) else { return };
     if let Some(problem) = wrong_place(cidr, ip) {
         let span = facts.span(nic.vm, &nic.path("address"));
         found.push(describe(facts, network, cidr, problem, span, &ip.to_string()));

@@ -199,13 +199,11 @@ impl<'a> Network<'a> {
         lists(self.expose_to, tenant)
     }
 
-    /// The part of the network that an address of this family belongs to.
-    pub(super) fn cidr_for(&self, ip: IpAddr) -> Option<Cidr> {
-        if ip.is_ipv4() == self.cidr.is_none_or(|cidr| cidr.network().is_ipv4()) {
-            self.cidr
-        } else {
-            self.cidr6
-        }
+    /// The part of the network that an address of this family belongs to. Where no part is of this
+    /// family, the one that the address is outside of.
+    pub(super) fn part_for(&self, ip: IpAddr) -> Option<Cidr> {
+        let of_family = |cidr: &Cidr| cidr.network().is_ipv4() == ip.is_ipv4();
+        self.cidr.filter(of_family).or(self.cidr6.filter(of_family)).or(self.cidr)
     }
 
     pub(super) fn name(&self) -> String {

@@ -1,6 +1,7 @@
 //! The checks on graphs made by hand. What the text looks like is shown by the pages of the codes,
 //! whose examples are compiled in `tests/pages.rs`.
 
+mod families;
 mod forms;
 mod scopes;
 
