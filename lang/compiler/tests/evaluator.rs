@@ -198,3 +198,83 @@ tenant a {
         assert_eq!(size("data"), Some(Value::Bytes(data << 30)), "{env}");
     }
 }
+
+/// Compares the vCPUs of guests.
+#[track_caller]
+fn vcpus(text: &str, guests: &[(&str, i64)]) {
+    let compiled = compile(&MemoryWorld::of(text), &settings());
+    assert_eq!(compiled.diagnostics, [], "{text}");
+    let program = compiled.program.expect("a program without errors");
+    for (guest, count) in guests {
+        let fields = &program.desired().resources[&address(guest)].attributes;
+        assert_eq!(fields.get("vcpus"), Some(&Value::Int(*count)), "{guest} of {text}");
+    }
+}
+
+const PAIR: &str = "\
+let scale = 5
+component pair {
+  param n: Int
+  param more: Int = n
+  vm app { vcpus = n, memory = 1GiB }
+  vm other { vcpus = more, memory = 1GiB }
+  vm scaled { vcpus = scale, memory = 1GiB }
+}
+";
+
+#[test]
+fn variables_of_a_use_are_not_seen_inside_of_its_component() {
+    let uses = |of: &str| format!("{PAIR}tenant t {{ {of} }}\n");
+    vcpus(
+        &uses("pair p for n in 1..=2 { n = n * 2 }"),
+        &[
+            ("tenant.t.pair.p[1].vm.app", 2),
+            ("tenant.t.pair.p[2].vm.app", 4),
+            ("tenant.t.pair.p[2].vm.other", 4),
+        ],
+    );
+    vcpus(
+        &uses("pair p for scale in 1..=2 { n = scale }"),
+        &[("tenant.t.pair.p[2].vm.app", 2), ("tenant.t.pair.p[2].vm.scaled", 5)],
+    );
+    vcpus(
+        &uses("pair p for k, more in { a = 3 } { n = more }"),
+        &[("tenant.t.pair.p[\"a\"].vm.other", 3)],
+    );
+}
+
+#[test]
+fn conditions_and_lets_of_a_use_see_its_variables() {
+    let uses = |of: &str| format!("{PAIR}tenant t {{ {of} }}\n");
+    vcpus(
+        &uses("pair p for i in 1..=2 {\n n = i\n if i == 1 { more = 7 }\n }"),
+        &[("tenant.t.pair.p[1].vm.other", 7), ("tenant.t.pair.p[2].vm.other", 2)],
+    );
+    vcpus(
+        &uses("pair p {\n let three = 3\n n = three\n }"),
+        &[("tenant.t.pair.p.vm.app", 3), ("tenant.t.pair.p.vm.other", 3)],
+    );
+    vcpus(
+        &uses("pair p for i in 1..=2 {\n let scale = i * 3\n n = scale\n }"),
+        &[("tenant.t.pair.p[2].vm.app", 6), ("tenant.t.pair.p[2].vm.scaled", 5)],
+    );
+}
+
+#[test]
+fn a_use_in_a_component_has_the_variables_of_that_component() {
+    let text = format!(
+        "{PAIR}component outer {{
+  param size: Int
+  pair inner for n in 1..=2 {{ n = n + size }}
+}}
+tenant t {{ outer o for size in 1..=2 {{ size = size * 10 }} }}
+"
+    );
+    vcpus(
+        &text,
+        &[
+            ("tenant.t.outer.o[1].pair.inner[1].vm.app", 11),
+            ("tenant.t.outer.o[2].pair.inner[2].vm.app", 22),
+        ],
+    );
+}

@@ -9,7 +9,7 @@ use super::fit::{fit, named};
 use super::state::{InstanceId, Slot};
 use super::{Env, Eval, Evaluated, Frame, Node, Stop, Variable};
 use crate::ops::shown;
-use crate::tree::{BodyId, Def, DefId, DefKind, Named, Shape};
+use crate::tree::{BodyId, Def, DefId, DefKind, Named};
 use crate::types::Reader;
 
 impl<'p> Eval<'p> {
@@ -162,15 +162,14 @@ impl<'p> Eval<'p> {
         let Some(block) = instance.block.map(|block| self.tree.block(block)) else {
             return self.variable(holder, def, written, &ty);
         };
-        let parent = instance.parent.unwrap_or(holder);
-        if let Shape::Use(_) = block.shape {
+        if let Some(scope) = instance.arguments() {
             for argument in self.tree.attributes(block.body, &def.name.name) {
                 let argument = self.tree.def(argument);
-                if !self.guards_hold(parent, argument.guard)? {
+                if !self.guards_hold(scope, argument.guard)? {
                     continue;
                 }
                 let Some(expr) = &argument.value else { return Err(Stop::Reported) };
-                let value = self.in_use(holder, parent, expr)?;
+                let value = self.eval(Env::of(scope), expr)?;
                 let value = fit(&ty, value, &def.name.name).map_err(|misfit| {
                     let diagnostic = misfit.into_diagnostic(expr);
                     self.report(diagnostic.also(def.span, "the parameter"))
@@ -199,20 +198,6 @@ impl<'p> Eval<'p> {
             return Err(self.report(diagnostic));
         }
         self.default_of(holder, def, written, &ty)
-    }
-
-    /// An expression in the use of a component: it sees the scope around and its own repetition.
-    fn in_use(
-        &mut self,
-        holder: InstanceId,
-        parent: InstanceId,
-        expr: &'p Expr,
-    ) -> Evaluated<Value> {
-        let bindings = self.state.get(holder).bindings().to_vec();
-        let bindings: Vec<(&Name, Value)> =
-            bindings.iter().map(|(name, value)| (name, value.clone())).collect();
-        let frame = Frame { bindings: &bindings, outer: None };
-        self.eval(Env { frame: Some(&frame), scope: parent }, expr)
     }
 
     fn default_of(

@@ -27,6 +27,8 @@ type Visit<'v, 'p> = dyn FnMut(&mut Eval<'p>, Value, Option<Value>) -> Evaluated
 struct Pass<'p> {
     key: Option<Key>,
     bindings: Vec<(&'p Name, Value)>,
+    /// For the use of a component: the scope that its arguments stand in.
+    arguments: Option<InstanceId>,
 }
 
 /// How many steps of evaluation each resource allows for.
@@ -122,7 +124,7 @@ impl<'p> Eval<'p> {
             return Ok(nothing);
         }
         let passes = match &block.repeat {
-            None => vec![Pass { key: None, bindings: Vec::new() }],
+            None => vec![Pass { key: None, bindings: Vec::new(), arguments: None }],
             Some(repeat) => self.passes(child.scope, repeat)?,
         };
         let mut kept = Vec::with_capacity(passes.len());
@@ -141,11 +143,30 @@ impl<'p> Eval<'p> {
             return Err(self.too_many(block.head));
         }
         self.bounds.steps = self.bounds.steps.saturating_add(kept.len() as u64 * STEPS_EACH);
+        if let Shape::Use(_) = block.shape {
+            // Before all instances, whose numbers follow each other.
+            kept.iter_mut().for_each(|pass| self.use_scope(id, child, block, pass));
+        }
         let first = self.state.next();
         for pass in kept {
             self.instance(id, child, block, pass);
         }
         Ok(first..self.state.next())
+    }
+
+    /// Makes the scope that the arguments of a use stand in, with its variables and `let`s. What is
+    /// inside of the component must not see it: there the same names mean something else.
+    fn use_scope(
+        &mut self,
+        parent: InstanceId,
+        child: Child,
+        block: &'p Block,
+        pass: &mut Pass<'p>,
+    ) {
+        let bindings = owned(std::mem::take(&mut pass.bindings));
+        let (parent, scope) = (Some(parent), Some(child.scope));
+        let scope = Instance::new(None, Some(child.block), block.body, parent, scope, bindings);
+        pass.arguments = Some(self.state.push(scope));
     }
 
     pub(super) fn too_many(&mut self, at: Span) -> Stop {
@@ -158,8 +179,7 @@ impl<'p> Eval<'p> {
     }
 
     fn instance(&mut self, parent: InstanceId, child: Child, block: &'p Block, pass: Pass<'p>) {
-        let bindings =
-            pass.bindings.into_iter().map(|(name, value)| (name.clone(), value)).collect();
+        let bindings = owned(pass.bindings);
         let address = block.name.as_ref().map(|name| {
             let (kind, name) = (block.kind.name.clone(), name.name.clone());
             match &self.state.get(parent).address {
@@ -184,6 +204,9 @@ impl<'p> Eval<'p> {
             Instance::new(address, Some(child.block), body, Some(parent), Some(lexical), bindings);
         if let Some(layers) = self.layers(parent, child, block) {
             instance.lay(layers);
+        }
+        if let Some(arguments) = pass.arguments {
+            instance.takes(arguments);
         }
         self.state.push(instance);
     }
@@ -363,7 +386,7 @@ impl<'p> Eval<'p> {
                     if let (Some(variable), Some(value)) = (&repeat.second, second) {
                         bindings.push((&variable.name, value));
                     }
-                    passes.push(Pass { key: Some(key), bindings });
+                    passes.push(Pass { key: Some(key), bindings, arguments: None });
                 }
                 Ok(key) => {
                     failed = true;
@@ -449,6 +472,10 @@ impl<'p> Eval<'p> {
         let block = self.state.get(id).block;
         block.is_some_and(|block| self.tree.block(block).form == BlockForm::Existing)
     }
+}
+
+fn owned(bindings: Vec<(&Name, Value)>) -> Box<[(Name, Value)]> {
+    bindings.into_iter().map(|(name, value)| (name.clone(), value)).collect()
 }
 
 /// Whether a text may be a key: it becomes part of the names of objects.

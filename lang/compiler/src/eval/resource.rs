@@ -110,6 +110,9 @@ impl<'p> Eval<'p> {
 
     /// `let`s, parameters and outputs are evaluated even when nothing asks for them.
     fn definitions_of(&mut self, id: InstanceId, out: &mut Collected) {
+        if let Some(arguments) = self.state.get(id).arguments() {
+            self.lets_of(arguments);
+        }
         let mut has_outputs = false;
         for (def, found) in self.tree.defs_of(self.body_of(id)) {
             if found.kind == DefKind::Attribute {
@@ -124,6 +127,16 @@ impl<'p> Eval<'p> {
         }
         if has_outputs {
             out.outputs.push(Held { part: self.part, id });
+        }
+    }
+
+    /// The `let`s in the use of a component; what else stands there are arguments.
+    fn lets_of(&mut self, id: InstanceId) {
+        for (def, found) in self.tree.defs_of(self.body_of(id)) {
+            if found.kind == DefKind::Let && self.guards_hold(id, found.guard) == Ok(true) {
+                self.asking = found.name.span;
+                let _ = self.definition(id, def, None);
+            }
         }
     }
 

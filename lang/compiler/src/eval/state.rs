@@ -55,6 +55,8 @@ pub(crate) struct Instance {
 struct Rest {
     /// The variables of its repetition.
     bindings: Box<[(Name, Value)]>,
+    /// For the use of a component: the scope that its arguments stand in.
+    arguments: Option<InstanceId>,
     /// Bodies of `defaults` that apply, innermost first.
     layers: Option<Arc<[Layer]>>,
     /// What applies to blocks of a kind inside of it.
@@ -249,6 +251,17 @@ impl Instance {
     /// The variables of its repetition.
     pub(crate) fn bindings(&self) -> &[(Name, Value)] {
         self.rest.as_ref().map_or(&[], |rest| &rest.bindings)
+    }
+
+    /// For the use of a component: the scope that its arguments stand in. It has the variables of the
+    /// repetition, and nothing inside of the component sees it.
+    pub(crate) fn arguments(&self) -> Option<InstanceId> {
+        self.rest.as_ref().and_then(|rest| rest.arguments)
+    }
+
+    /// Says where the arguments of the use of a component stand.
+    pub(crate) fn takes(&mut self, arguments: InstanceId) {
+        self.rest_mut().arguments = Some(arguments);
     }
 
     /// Bodies of `defaults` that apply, innermost first.
