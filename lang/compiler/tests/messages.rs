@@ -234,3 +234,110 @@ E0304 \"ä b\" cannot be a key
 letter or digit and have at most 63 characters",
     );
 }
+
+/// A tenant with a secret, and another one with this in it.
+fn beside(more: &str) -> String {
+    format!(
+        "param outer: Int = 1
+fn memory(of: vm): Bytes = of.memory
+type Large = vm where this.memory > 1GiB
+component portal {{
+  param pin: Int
+  vm app {{ vcpus = pin, memory = 2GiB }}
+  output size: Bytes = vm.app.memory
+}}
+tenant a {{
+  title = \"A\"
+  network shown {{ cidr = 10.0.0.0/24, expose_to = [tenant.b], dhcp {{ range = 10.0.0.9..=10.0.0.99 }} }}
+  network closed {{ cidr = 10.0.1.0/24 }}
+  volume data {{ size = 1GiB }}
+  portal web {{ pin = 2 }}
+  vm db {{
+    vcpus = 1
+    memory = 4GiB
+    cloud_init = {{ write_files = [{{ path = \"/k\", content = secret(\"env:DB_PASSWORD\") }}] }}
+    nic n {{ network = network.shown }}
+  }}
+  output db: Bytes = vm.db.memory
+}}
+tenant b {{
+  {more}
+}}
+"
+    )
+}
+
+/// Where attributes that tenant b must not read are read, and of what.
+#[track_caller]
+fn hidden(more: &str, expected: &[(&str, &str)]) {
+    let text = beside(more);
+    let world = MemoryWorld::of(&text).with_environment("DB_PASSWORD", "not shown");
+    let compiled = compile(&world, &Settings::new(Deployment::new("test")));
+    let said: Vec<_> = compiled
+        .diagnostics
+        .iter()
+        .map(|found| {
+            let span = found.primary.span;
+            (found.code.0, &text[span.start as usize..span.end as usize], found.message.as_str())
+        })
+        .collect();
+    let told: Vec<_> = expected
+        .iter()
+        .map(|(at, what)| {
+            ("E0601", *at, format!("{what} belongs to tenant a and is not exposed to b"))
+        })
+        .collect();
+    let told: Vec<_> = told.iter().map(|(code, at, what)| (*code, *at, what.as_str())).collect();
+    assert_eq!(said, told, "{more}");
+}
+
+#[test]
+fn values_of_another_tenant_are_hidden_where_no_reference_is_left() {
+    hidden("title = \"${tenant.a.vm.db.memory}\"", &[("tenant.a.vm.db.memory", "vm `db`")]);
+    hidden(
+        "vm spy {\n vcpus = 1\n memory = 2GiB\n cloud_init = tenant.a.vm.db.cloud_init\n }",
+        &[("tenant.a.vm.db.cloud_init", "vm `db`")],
+    );
+    hidden(
+        "title = \"${tenant.a.vm.db.nic.n.address}\"",
+        &[("tenant.a.vm.db.nic.n.address", "nic `n`")],
+    );
+    hidden("let all = tenant.a.vm.*.memory", &[("tenant.a.vm.*.memory", "vm `db`")]);
+    hidden(
+        "output o: Bytes = tenant.a.volume.data.size",
+        &[("tenant.a.volume.data.size", "volume `data`")],
+    );
+    hidden(
+        "output o: Cidr = tenant.a.network.closed.cidr",
+        &[("tenant.a.network.closed.cidr", "network `closed`")],
+    );
+    hidden(
+        "output o: Int = tenant.a.portal.web.pin",
+        &[("tenant.a.portal.web.pin", "portal `web`")],
+    );
+    hidden(
+        "vm w if tenant.a.vm.db.vcpus == 1 { vcpus = 1, memory = 2GiB }",
+        &[("tenant.a.vm.db.vcpus", "vm `db`")],
+    );
+}
+
+#[test]
+fn nor_do_functions_types_and_components_read_them() {
+    hidden("output o: Bytes = memory(tenant.a.vm.db)", &[("of.memory", "vm `db`")]);
+    hidden(
+        "let one = [tenant.a.vm.db]\n let all = one.map(x => x.memory)",
+        &[("x.memory", "vm `db`")],
+    );
+    hidden("portal p { pin = tenant.a.vm.db.vcpus }", &[("tenant.a.vm.db.vcpus", "vm `db`")]);
+    hidden("let large: Large = tenant.a.vm.db", &[("this.memory", "vm `db`")]);
+}
+
+#[test]
+fn what_a_tenant_shows_may_be_read() {
+    hidden("title = \"${tenant.a.title} ${tenant.a.db} ${tenant.a.portal.web.size}\"", &[]);
+    hidden("output o: Cidr = tenant.a.network.shown.cidr", &[]);
+    hidden("let pool = tenant.a.network.shown.dhcp.range", &[]);
+    hidden("vm own { vcpus = 1, memory = 2GiB }\n title = \"${vm.own.memory}\"", &[]);
+    hidden("}\nlet all = tenant.a.vm.db.memory\ntenant c {\n title = \"${all}\"", &[]);
+    hidden("}\noutput o: Bytes = memory(tenant.a.vm.db)\ntenant c {", &[]);
+}

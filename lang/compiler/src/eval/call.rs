@@ -59,10 +59,11 @@ impl<'p> Eval<'p> {
         let function = &self.tree.functions[id.index()];
         let values = self.arguments(env, expr, id, scope, arguments)?;
         let frame = Frame { bindings: &values, outer: None };
+        let inside = Env { frame: None, scope, ..env };
         self.called(id, expr.span, |eval| {
-            let value = eval.eval(Env { frame: Some(&frame), scope }, &function.ast.body)?;
+            let value = eval.eval(Env { frame: Some(&frame), ..inside }, &function.ast.body)?;
             match &function.ast.result {
-                Some(ty) => eval.conform(scope, ty, value, &function.ast.body),
+                Some(ty) => eval.conform(inside, ty, value, &function.ast.body),
                 None => Ok(value),
             }
         })
@@ -94,12 +95,13 @@ impl<'p> Eval<'p> {
         let function = &self.tree.functions[id.index()];
         let given = match_arguments(function, arguments, expr.span)
             .map_err(|diagnostic| self.report(*diagnostic))?;
+        let inside = Env { frame: None, scope, ..env };
         let mut values = Vec::with_capacity(given.len());
         let mut stop = None;
         for ((parameter, ty), argument) in function.ast.params.iter().zip(given) {
             // A call in an argument is over before this one begins: `f(f(1))` is no circle.
             let value = self.eval(env, argument).and_then(|value| {
-                self.called(id, expr.span, |eval| eval.conform(scope, ty, value, argument))
+                self.called(id, expr.span, |eval| eval.conform(inside, ty, value, argument))
             });
             match value {
                 Ok(value) => values.push((&parameter.name, value)),
@@ -293,7 +295,7 @@ impl<'p> Eval<'p> {
         };
         let bindings = [(&variable.name, value.clone())];
         let frame = Frame { bindings: &bindings, outer: env.frame };
-        self.eval(Env { frame: Some(&frame), scope: env.scope }, body)
+        self.eval(Env { frame: Some(&frame), ..env }, body)
     }
 }
 

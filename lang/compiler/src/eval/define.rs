@@ -74,7 +74,7 @@ impl<'p> Eval<'p> {
                     let body = self.body_of(holder);
                     let ty = self.type_of(id, written, body)?;
                     let value = self.fitted_to(&ty, value, &def.name.name, expr)?;
-                    self.conditions(holder, written, &value, expr.span)?;
+                    self.conditions(Env::of(holder), written, &value, expr.span)?;
                     return Ok(value);
                 }
                 if def.kind == DefKind::Output && contains_secret(&value) {
@@ -143,14 +143,14 @@ impl<'p> Eval<'p> {
     /// Makes a value one of a written type, conditions included.
     pub(super) fn conform(
         &mut self,
-        scope: InstanceId,
+        env: Env<'_>,
         written: &'p TypeExpr,
         value: Value,
         expr: &'p Expr,
     ) -> Evaluated<Value> {
-        let ty = self.read_type(written, self.body_of(scope));
+        let ty = self.read_type(written, self.body_of(env.scope));
         let value = self.fitted(&ty, value, "this", expr)?;
-        self.conditions(scope, written, &value, expr.span)?;
+        self.conditions(env, written, &value, expr.span)?;
         Ok(value)
     }
 
@@ -174,7 +174,7 @@ impl<'p> Eval<'p> {
                     let diagnostic = misfit.into_diagnostic(expr);
                     self.report(diagnostic.also(def.span, "the parameter"))
                 })?;
-                self.conditions(holder, written, &value, expr.span)?;
+                self.conditions(Env::of(holder), written, &value, expr.span)?;
                 return Ok(value);
             }
         }
@@ -210,7 +210,7 @@ impl<'p> Eval<'p> {
         let Some(expr) = &def.value else { return Err(Stop::Reported) };
         let value = self.eval(Env::of(holder), expr)?;
         let value = self.fitted(ty, value, &def.name.name, expr)?;
-        self.conditions(holder, written, &value, expr.span)?;
+        self.conditions(Env::of(holder), written, &value, expr.span)?;
         Ok(value)
     }
 
@@ -262,19 +262,19 @@ impl<'p> Eval<'p> {
         let value = fitted.map_err(|diagnostic| {
             self.report(Diagnostic { code: codes::E0207, fix: None, ..diagnostic })
         })?;
-        self.conditions(holder, written, &value, def.name.span)?;
+        self.conditions(Env::of(holder), written, &value, def.name.span)?;
         Ok(value)
     }
 
     /// Checks the `where` conditions of a written type, however deep they stand.
     pub(super) fn conditions(
         &mut self,
-        scope: InstanceId,
+        env: Env<'_>,
         written: &'p TypeExpr,
         value: &Value,
         at: Span,
     ) -> Evaluated<()> {
-        let Some(unmet) = self.unmet(scope, written, value, at)? else { return Ok(()) };
+        let Some(unmet) = self.unmet(env, written, value, at)? else { return Ok(()) };
         let message = format!("{} is not allowed here", shown(&unmet.value));
         Err(self.report(
             Diagnostic::error(codes::E0205, at, message)
@@ -286,35 +286,35 @@ impl<'p> Eval<'p> {
     /// The first condition of a written type that does not hold.
     fn unmet(
         &mut self,
-        scope: InstanceId,
+        env: Env<'_>,
         written: &'p TypeExpr,
         value: &Value,
         at: Span,
     ) -> Evaluated<Option<Unmet>> {
         match (&written.kind, value) {
-            (TypeExprKind::Where(of, condition), _) => match self.unmet(scope, of, value, at)? {
-                None => self.unmet_condition(scope, condition, value),
+            (TypeExprKind::Where(of, condition), _) => match self.unmet(env, of, value, at)? {
+                None => self.unmet_condition(env, condition, value),
                 unmet => Ok(unmet),
             },
-            (TypeExprKind::Paren(of), _) => self.unmet(scope, of, value, at),
+            (TypeExprKind::Paren(of), _) => self.unmet(env, of, value, at),
             (TypeExprKind::Optional(of), value) if *value != Value::None => {
-                self.unmet(scope, of, value, at)
+                self.unmet(env, of, value, at)
             }
             (TypeExprKind::List(of), Value::List(items)) => {
-                self.first_unmet(scope, items.iter().map(|item| (&**of, item)), at)
+                self.first_unmet(env, items.iter().map(|item| (&**of, item)), at)
             }
             (TypeExprKind::Generic(_, of), Value::Map(fields)) => {
-                self.first_unmet(scope, fields.iter().map(|(_, item)| (&**of, item)), at)
+                self.first_unmet(env, fields.iter().map(|(_, item)| (&**of, item)), at)
             }
             (TypeExprKind::Object(known), Value::Map(fields)) => {
                 let written = known
                     .iter()
                     .filter_map(|(name, _, of)| fields.get(&name.name).map(|value| (of, value)));
-                self.first_unmet(scope, written, at)
+                self.first_unmet(env, written, at)
             }
-            (TypeExprKind::Union(members), _) => self.unmet_in_all(scope, members, value, at),
+            (TypeExprKind::Union(members), _) => self.unmet_in_all(env, members, value, at),
             (TypeExprKind::Name(name), _) => {
-                let alias = self.lexical(scope).find_map(|scope| {
+                let alias = self.lexical(env.scope).find_map(|scope| {
                     let named = self.tree.named(self.body_of(scope), name);
                     named.iter().find_map(|(_, named)| match named {
                         Named::Alias(alias) => Some((*alias, scope)),
@@ -323,7 +323,7 @@ impl<'p> Eval<'p> {
                 });
                 let Some((alias, scope)) = alias else { return Ok(None) };
                 self.spend(1, at)?;
-                self.unmet(scope, &self.tree.aliases[alias.index()].ty, value, at)
+                self.unmet(Env { scope, ..env }, &self.tree.aliases[alias.index()].ty, value, at)
             }
             _ => Ok(None),
         }
@@ -331,12 +331,12 @@ impl<'p> Eval<'p> {
 
     fn first_unmet<'v>(
         &mut self,
-        scope: InstanceId,
+        env: Env<'_>,
         parts: impl Iterator<Item = (&'p TypeExpr, &'v Value)>,
         at: Span,
     ) -> Evaluated<Option<Unmet>> {
         for (of, value) in parts {
-            if let Some(unmet) = self.unmet(scope, of, value, at)? {
+            if let Some(unmet) = self.unmet(env, of, value, at)? {
                 return Ok(Some(unmet));
             }
         }
@@ -347,7 +347,7 @@ impl<'p> Eval<'p> {
     /// the value is of tells what is missing.
     fn unmet_in_all(
         &mut self,
-        scope: InstanceId,
+        env: Env<'_>,
         members: &'p [TypeExpr],
         value: &Value,
         at: Span,
@@ -356,11 +356,11 @@ impl<'p> Eval<'p> {
         for member in members {
             self.spend(1, at)?;
             // What is wrong with a type is told where the whole of it is read.
-            let ty = Reader::new(self.tree, self.shapes, self.body_of(scope)).read(member);
+            let ty = Reader::new(self.tree, self.shapes, self.body_of(env.scope)).read(member);
             if fit(&ty, value.clone(), "this").is_err() {
                 continue;
             }
-            match self.unmet(scope, member, value, at)? {
+            match self.unmet(env, member, value, at)? {
                 None => return Ok(None),
                 unmet => first = first.or(unmet),
             }
@@ -370,14 +370,14 @@ impl<'p> Eval<'p> {
 
     fn unmet_condition(
         &mut self,
-        scope: InstanceId,
+        env: Env<'_>,
         condition: &'p Expr,
         value: &Value,
     ) -> Evaluated<Option<Unmet>> {
         let this = Name::new("this");
         let bindings = [(&this, value.clone())];
         let frame = Frame { bindings: &bindings, outer: None };
-        let result = self.eval(Env { frame: Some(&frame), scope }, condition)?;
+        let result = self.eval(Env { frame: Some(&frame), ..env }, condition)?;
         let holds = self.truth(&result, condition.span)?;
         Ok((!holds).then(|| Unmet { condition: condition.span, value: value.clone() }))
     }

@@ -134,7 +134,7 @@ impl<'p> Eval<'p> {
                 continue;
             };
             let frame = Frame { bindings: &pass.bindings, outer: None };
-            let env = Env { frame: Some(&frame), scope: child.scope };
+            let env = Env { frame: Some(&frame), ..Env::of(child.scope) };
             if self.condition(env, condition)? {
                 kept.push(pass);
             }

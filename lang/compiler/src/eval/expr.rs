@@ -29,7 +29,7 @@ impl<'p> Eval<'p> {
             ExprKind::Template(parts) => self.template(env, parts, expr.span),
             ExprKind::Name(_) | ExprKind::Field(..) | ExprKind::Index(..) | ExprKind::Star(_) => {
                 let place = self.place(env, expr)?;
-                self.value_of(place, expr)
+                self.value_of(env, place, expr)
             }
             ExprKind::Call(callee, arguments) => self.call(env, expr, callee, arguments),
             ExprKind::List(items) => self.list(env, items).and_then(|v| self.paid(v, expr.span)),
@@ -319,7 +319,7 @@ impl<'p> Eval<'p> {
                 bindings.push((&variable.name, value));
             }
             let frame = Frame { bindings: &bindings, outer: env.frame };
-            let inner = Env { frame: Some(&frame), scope: env.scope };
+            let inner = Env { frame: Some(&frame), ..env };
             if let Some(condition) = &of.condition {
                 let value = eval.eval(inner, condition)?;
                 if !eval.truth(&value, condition.span)? {

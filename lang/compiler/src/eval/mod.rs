@@ -9,6 +9,7 @@
 //! * `attribute` – an attribute of a resource, with `defaults`, the schema's default and what is
 //!   derived (`derive`).
 //! * `fit` – whether a value is of a type, and what to say if not.
+//! * `tenant` – who may read an attribute.
 //! * `resource` – a finished resource for the desired graph.
 
 mod attribute;
@@ -24,6 +25,7 @@ mod path;
 mod resource;
 mod state;
 mod statement;
+mod tenant;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -132,6 +134,9 @@ impl Sink {
 pub(crate) struct Env<'e> {
     frame: Option<&'e Frame<'e>>,
     scope: InstanceId,
+    /// The scope that the value is for. Functions, and the conditions of types, read in the name of
+    /// whoever uses them.
+    reader: InstanceId,
 }
 
 struct Frame<'e> {
@@ -141,7 +146,7 @@ struct Frame<'e> {
 
 impl<'e> Env<'e> {
     fn of(scope: InstanceId) -> Env<'static> {
-        Env { frame: None, scope }
+        Env { frame: None, scope, reader: scope }
     }
 
     fn local(&self, name: &str) -> Option<&'e Value> {

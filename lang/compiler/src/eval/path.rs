@@ -37,7 +37,7 @@ impl<'p> Eval<'p> {
                     return self.global(env, kind, field, expr.span);
                 }
                 let base = self.place(env, base)?;
-                self.field(base, field, expr.span)
+                self.field(env, base, field, expr.span)
             }
             ExprKind::Index(base, index) => {
                 let base = self.place(env, base)?;
@@ -255,10 +255,16 @@ impl<'p> Eval<'p> {
         Ok(Place::Value(Value::Ref(address)))
     }
 
-    fn field(&mut self, base: Place<'p>, field: &'p Ident, at: Span) -> Evaluated<Place<'p>> {
+    fn field(
+        &mut self,
+        env: Env<'_>,
+        base: Place<'p>,
+        field: &'p Ident,
+        at: Span,
+    ) -> Evaluated<Place<'p>> {
         match base {
             Place::Value(Value::Ref(address)) => match self.state.at(&address) {
-                Some(id) => self.instance_field(id, field, at),
+                Some(id) => self.instance_field(env, id, field, at),
                 None => Err(self.no_field(&Value::Ref(address), field)),
             },
             Place::Value(Value::List(items))
@@ -266,7 +272,7 @@ impl<'p> Eval<'p> {
                     && methods::property(&Value::List(items.clone()), &field.name).is_none() =>
             {
                 let all = items.iter().map(|item| Place::Value(item.clone())).collect();
-                self.field(Place::Many(all), field, at)
+                self.field(env, Place::Many(all), field, at)
             }
             Place::Value(Value::Map(fields)) => match fields.get(&field.name) {
                 Some(value) => Ok(Place::Value(value.clone())),
@@ -285,12 +291,12 @@ impl<'p> Eval<'p> {
                     None => Err(self.no_field(&value, field)),
                 }
             }
-            Place::Part(id) => self.instance_field(id, field, at),
+            Place::Part(id) => self.instance_field(env, id, field, at),
             Place::Kind(id, kind) => self.member(id, kind, field, at),
             Place::Repeated(id, position) => Err(self.needs_key(id, position, at)),
             Place::Many(places) => {
                 let all: Evaluated<Vec<_>> =
-                    places.into_iter().map(|place| self.field(place, field, at)).collect();
+                    places.into_iter().map(|place| self.field(env, place, field, at)).collect();
                 all.map(Place::Many)
             }
         }
@@ -318,6 +324,7 @@ impl<'p> Eval<'p> {
     /// What an instance has under a name: an attribute, an output, a nested block, a kind.
     fn instance_field(
         &mut self,
+        env: Env<'_>,
         id: InstanceId,
         field: &'p Ident,
         at: Span,
@@ -326,12 +333,17 @@ impl<'p> Eval<'p> {
         let wanted = |kind| matches!(kind, DefKind::Output | DefKind::Param);
         let own =
             self.tree.defs_of(body).find(|(_, d)| wanted(d.kind) && d.name.name == field.name);
-        if let Some((def, _)) = own {
+        if let Some((def, found)) = own {
+            // Outputs are there to be read by others.
+            if found.kind != DefKind::Output {
+                self.may_read(env.reader, id, at)?;
+            }
             self.asking = at;
             return self.definition(id, def, None).map(Place::Value);
         }
         if let Some(info) = self.info(id) {
             if info.attribute(&field.name).is_some() || assigned_only(info, &field.name) {
+                self.may_read(env.reader, id, at)?;
                 self.asking = at;
                 let value = self.attribute(id, &field.name)?;
                 return Ok(Place::Value(value.unwrap_or(Value::None)));
@@ -400,15 +412,23 @@ impl<'p> Eval<'p> {
     }
 
     /// What a path that ends here is as a value.
-    pub(super) fn value_of(&mut self, place: Place<'p>, expr: &'p Expr) -> Evaluated<Value> {
+    pub(super) fn value_of(
+        &mut self,
+        env: Env<'_>,
+        place: Place<'p>,
+        expr: &'p Expr,
+    ) -> Evaluated<Value> {
         match place {
             Place::Value(value) => Ok(value),
-            Place::Part(id) => self.part(id).map(Value::Map),
+            Place::Part(id) => {
+                self.may_read(env.reader, id, expr.span)?;
+                self.part(id).map(Value::Map)
+            }
             Place::Many(places) => {
                 let mut values = Vec::with_capacity(places.len());
                 let mut stop = None;
                 for place in places {
-                    match self.value_of(place, expr) {
+                    match self.value_of(env, place, expr) {
                         Ok(value) => values.push(value),
                         Err(error) => super::expr::worst(&mut stop, error),
                     }

@@ -230,7 +230,7 @@ fn lists(references: &[Value], address: &Address) -> bool {
 }
 
 /// The tenant that an address lies in, without listing its ancestry.
-pub(super) fn tenant_of(address: &Address) -> Option<&Address> {
+pub(crate) fn tenant_of(address: &Address) -> Option<&Address> {
     let scope = scope_of(address);
     (scope.kind() == "tenant").then_some(scope)
 }

@@ -18,6 +18,9 @@ mod vlan;
 
 use tcloud_model::{Address, Catalog, DesiredGraph, Diagnostic, Span, parallel};
 
+pub(crate) use facts::tenant_of;
+pub(crate) use tenancy::hidden;
+
 use facts::Facts;
 
 /// Where in the text the values of resources stand.

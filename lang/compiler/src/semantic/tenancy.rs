@@ -1,6 +1,6 @@
 //! References into another tenant, and rules that let another tenant in.
 
-use tcloud_model::{Address, DesiredResource, Diagnostic, Value, codes};
+use tcloud_model::{Address, DesiredResource, Diagnostic, Span, Value, codes};
 
 use super::facts::{Facts, Member, Network, nics_of, path_to, tenant_of};
 
@@ -55,6 +55,14 @@ fn is_open(facts: &Facts<'_>, reader: &Address, target: &Address) -> bool {
     }
 }
 
+/// What is said of a tenant's object where another tenant uses it; the help depends on how.
+pub(crate) fn hidden(at: Span, target: &Address, reader: &Address) -> Diagnostic {
+    let owner = tenant_of(target).map_or("", |owner| owner.name().as_str());
+    let (kind, name, me) = (target.kind(), target.last_name(), reader.name());
+    let message = format!("{kind} `{name}` belongs to tenant {owner} and is not exposed to {me}");
+    Diagnostic::error(codes::E0601, at, message).label(format!("this is in tenant {me}"))
+}
+
 fn not_exposed(
     facts: &Facts<'_>,
     resource: &DesiredResource,
@@ -62,15 +70,10 @@ fn not_exposed(
     target: &Address,
     path: &str,
 ) -> Diagnostic {
-    let owner = tenant_of(target).map_or_else(String::new, |owner| owner.name().to_string());
+    let owner = tenant_of(target).map_or("", |owner| owner.name().as_str());
     let (kind, name) = (target.kind(), target.last_name());
     let me = reader.name();
-    let diagnostic = Diagnostic::error(
-        codes::E0601,
-        facts.span(resource, path),
-        format!("{kind} `{name}` belongs to tenant {owner} and is not exposed to {me}"),
-    )
-    .label(format!("this is in tenant {me}"));
+    let diagnostic = hidden(facts.span(resource, path), target, reader);
     if kind != "network" {
         return diagnostic.help(format!(
             "only networks can be exposed to another tenant, a {kind} never; refer to an exposed \
