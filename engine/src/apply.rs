@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tcloud_model::{Address, ObjectId, ObservedState, OperationKind, PathStep, State, kinds};
+use tcloud_model::{Address, Digest, ObjectId, ObservedState, OperationKind, PathStep, State};
 use tcloud_planner::fit::Crowded;
-use tcloud_planner::plan::{Decision, DecisionKind, Plan, Step, StepId};
+use tcloud_planner::plan::{Expectation, Plan, Step, StepId};
 use tcloud_state::{
     Body, End, EndStatus, Entry, Intent, IntentId, Outcome, RecordChange, Remembered, Scope,
     Selection, StepResult, StoreError, Why,
@@ -188,17 +188,12 @@ fn scope_of(step: &Step) -> Scope {
     object.map_or(Scope::Shared, |object| Scope::of(&object.address))
 }
 
-/// Whether a step deletes what may hold data, and the plan asks nobody to agree to its loss.
-fn only_empty(plan: &Plan, step: &Step) -> bool {
-    let Some(operation) = &step.operation else { return false };
-    let deletes = matches!(operation.action, OperationKind::Delete)
-        && kinds::HOLDS_DATA.iter().any(|kind| operation.kind == *kind);
-    let change = plan.changes.get(step.change as usize);
-    let own = [Some(&operation.object.address), change.map(|change| &change.object.address)];
-    let about = |decision: &Decision| {
-        decision.kind == DecisionKind::DataLoss && own.contains(&Some(&decision.address))
-    };
-    deletes && !plan.decisions.iter().any(about)
+/// What the plan saw of the object that a step is about, if nothing of the plan comes before it.
+fn seen(step: &Step) -> Option<Digest> {
+    match step.expects {
+        Expectation::Present(digest) => Some(digest),
+        Expectation::Absent | Expectation::Earlier => None,
+    }
 }
 
 /// A plan that is being carried out.
@@ -321,7 +316,7 @@ impl Executor {
                 id,
                 operation,
                 planned: records,
-                only_empty: only_empty(&self.plan, planned),
+                seen: seen(planned),
                 until: self.plan.closes(planned).cloned(),
                 revealed: Arc::clone(&self.revealed),
                 control: self.control.clone(),

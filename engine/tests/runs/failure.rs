@@ -374,16 +374,3 @@ async fn what_was_empty_and_is_filled_during_a_run_is_not_deleted() {
     assert_eq!(reasons, ["it was empty when the plan was made, and holds data now; plan again"]);
     assert_eq!(world.names(), [name("b")]);
 }
-
-#[tokio::test(start_paused = true)]
-async fn what_is_filled_between_two_attempts_is_not_deleted() {
-    let world = World::new();
-    world.apply(&from_nothing("b 1")).await.expect("applied");
-    let state = loaded(&world).await.state;
-    let next = plan(&wanted(""), &world.observe().await, &state);
-    world.fault("delete", &name("b"), Fault::LaterFilled);
-    let account = world.apply(&next).await.expect("it ran");
-    let reasons: Vec<&str> = account.failed.iter().map(|trouble| &*trouble.reason).collect();
-    assert_eq!(reasons, ["it was empty when the plan was made, and holds data now; plan again"]);
-    assert_eq!(world.names(), [name("b")]);
-}

@@ -52,8 +52,6 @@ pub(crate) enum Fault {
     More,
     /// It does what it should, and meanwhile everything else is written into.
     Fills,
-    /// It fails for now, without an effect, and meanwhile everything is written into.
-    LaterFilled,
     /// It never answers, and has no effect.
     Hang,
     /// It never answers, and had its effect.
@@ -435,12 +433,10 @@ impl Connected {
                 self.effect(operation, None)
             }
             Some(Fault::Fills) => {
-                self.fill();
+                if let Some(objects) = self.world.inner().hosts.get_mut(&self.host) {
+                    objects.values_mut().for_each(|object| object.written = Some(1));
+                }
                 self.effect(operation, None)
-            }
-            Some(Fault::LaterFilled) => {
-                self.fill();
-                Err(ProviderError::transient("busy"))
             }
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::HangWith) => {
@@ -448,12 +444,6 @@ impl Connected {
                 std::future::pending().await
             }
             Some(Fault::Panic) => panic!("an error of the provider's own"),
-        }
-    }
-
-    fn fill(&self) {
-        if let Some(objects) = self.world.inner().hosts.get_mut(&self.host) {
-            objects.values_mut().for_each(|object| object.written = Some(1));
         }
     }
 
