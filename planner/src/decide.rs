@@ -4,6 +4,8 @@ mod compared;
 mod moving;
 mod staying;
 
+use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tcloud_model::{
@@ -65,12 +67,12 @@ pub(crate) fn decide<'a>(
         staying: None,
     };
     table.differences = parallel::each(&facts.known, |known| table.compared(facts, known));
-    let addresses: Vec<Address> = merged(facts.addresses(), layout.wanted.keys());
+    let objects = objects(facts, layout);
     // Room for all when everything is new.
     let wanted: usize = layout.wanted.values().map(|wanted| wanted.hosts.len()).sum();
     table.decided.drafts.reserve(wanted.saturating_sub(facts.known.len()));
-    for address in &addresses {
-        table.address(facts, address);
+    for object in &objects {
+        table.object(facts, object);
     }
     facts.settle();
     table.remember_new();
@@ -78,28 +80,35 @@ pub(crate) fn decide<'a>(
     if table.problems.is_empty() { Ok(table.decided) } else { Err(table.problems) }
 }
 
-/// Two sorted sequences as one, without doubles.
-fn merged<'k>(
-    left: impl Iterator<Item = &'k Address>,
-    right: impl Iterator<Item = &'k Address>,
-) -> Vec<Address> {
-    let (mut left, mut right) = (left.peekable(), right.peekable());
-    let mut all = Vec::with_capacity(left.size_hint().0.max(right.size_hint().0));
+/// What is known and wanted of one address.
+struct Object<'t, 'a> {
+    address: Address,
+    /// Which of [`Facts::known`] belong to it.
+    known: Range<usize>,
+    wanted: Option<&'t Wanted<'a>>,
+}
+
+/// All that is known or wanted, sorted by address. Both are sorted already, and going through them side
+/// by side is quicker than looking each address up.
+fn objects<'t, 'a>(facts: &Facts<'a>, layout: &'t Layout<'a>) -> Vec<Object<'t, 'a>> {
+    let mut known = facts.ranges().peekable();
+    let mut wanted = layout.wanted.iter().peekable();
+    let mut all = Vec::with_capacity(known.len().max(wanted.len()));
     loop {
-        let next = match (left.peek(), right.peek()) {
+        let order = match (known.peek(), wanted.peek()) {
             (None, None) => return all,
-            (Some(_), None) => left.next(),
-            (None, Some(_)) => right.next(),
-            (Some(a), Some(b)) => match a.cmp(b) {
-                std::cmp::Ordering::Less => left.next(),
-                std::cmp::Ordering::Greater => right.next(),
-                std::cmp::Ordering::Equal => {
-                    right.next();
-                    left.next()
-                }
-            },
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((known, _)), Some((wanted, _))) => (*known).cmp(wanted),
         };
-        all.extend(next.cloned());
+        let own = if order.is_le() { known.next() } else { None };
+        let text = if order.is_ge() { wanted.next() } else { None };
+        let Some(address) = own.map(|own| own.0).or(text.map(|text| text.0)) else { return all };
+        all.push(Object {
+            address: address.clone(),
+            known: own.map_or(0..0, |own| own.1.clone()),
+            wanted: text.map(|text| text.1),
+        });
     }
 }
 
@@ -118,9 +127,10 @@ struct Table<'t, 'a> {
 }
 
 impl<'a> Table<'_, 'a> {
-    fn address(&mut self, facts: &mut Facts<'a>, address: &Address) {
+    fn object(&mut self, facts: &mut Facts<'a>, object: &Object<'_, 'a>) {
+        let Object { address, known: all, wanted } = object;
         if !self.selection.selects(address) {
-            self.decided.left_out += facts.of(address).len();
+            self.decided.left_out += all.len();
             return;
         }
         if let Some(span) = self.selection.forgets(address) {
@@ -131,30 +141,28 @@ impl<'a> Table<'_, 'a> {
                     .help("remove the block, or the `forget`");
                 self.problems.push(problem);
             }
-            for index in facts.range(address) {
+            for index in all.clone() {
                 self.forget(&facts.known[index], index);
             }
             return;
         }
-        let wanted =
-            self.layout.wanted.get(address).filter(|_| self.input.wishes.goal != Goal::Destroy);
-        let Some(wanted) = wanted else {
-            let destroyed = self.layout.wanted.contains_key(address);
+        let Some(wanted) = wanted.filter(|_| self.input.wishes.goal != Goal::Destroy) else {
+            let destroyed = wanted.is_some();
             let reason = match self.selection.follows(address) {
                 Some(leader) => Reason::Follows(leader.clone()),
                 None if destroyed => Reason::Destroy,
                 None => Reason::Removed,
             };
-            for index in facts.range(address) {
+            for index in all.clone() {
                 self.delete(&facts.known[index], index, reason.clone());
             }
             return;
         };
         if wanted.schema.role == Role::PerHost {
             for host in &wanted.hosts {
-                self.wanted_on(facts, wanted, host, Some(host));
+                self.wanted_on(facts, (wanted, all), host, Some(host));
             }
-            for index in facts.range(address) {
+            for index in all.clone() {
                 let known = &facts.known[index];
                 let host = &known.object.host;
                 if wanted.hosts.contains(host) {
@@ -170,7 +178,7 @@ impl<'a> Table<'_, 'a> {
                 }
             }
         } else if let Some(host) = wanted.hosts.first() {
-            self.wanted_on(facts, wanted, host, None);
+            self.wanted_on(facts, (wanted, all), host, None);
         }
     }
 
@@ -178,12 +186,11 @@ impl<'a> Table<'_, 'a> {
     fn wanted_on(
         &mut self,
         facts: &mut Facts<'a>,
-        wanted: &Wanted<'a>,
+        (wanted, all): (&Wanted<'a>, &Range<usize>),
         host: &Address,
         at: Option<&Address>,
     ) {
-        let address = &wanted.resource.address;
-        let Some(current) = facts.current_index(address, at) else {
+        let Some(current) = facts.current_among(all.clone(), at) else {
             self.create(facts, wanted, host);
             return;
         };
@@ -197,7 +204,7 @@ impl<'a> Table<'_, 'a> {
         } else {
             self.existing(facts, wanted, current, host);
         }
-        for index in facts.range(address) {
+        for index in all.clone() {
             let other = &facts.known[index];
             let here = at.is_none_or(|at| other.object.host == *at);
             let arriving = migrates

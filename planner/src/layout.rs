@@ -138,21 +138,25 @@ fn complete<'a>(
     allocation: &Allocation,
 ) -> Result<Layout<'a>, Vec<Diagnostic>> {
     let assigned = assign(placement, allocation);
+    let desired = input.evaluator.desired();
     let managed = evaluated(input, &assigned)?;
+    let attributes = |address: &Address| {
+        let managed = managed.get(desired.resources.get_index_of(address)?)?.as_ref();
+        managed.map(|managed| &*managed.attributes)
+    };
     let firewall = match input.wishes.goal {
         Goal::Destroy => Firewall::default(),
-        Goal::Apply | Goal::Refresh => firewall(&FirewallInput {
-            desired: input.evaluator.desired(),
-            attributes: &|address| managed.get(address).map(|managed| &*managed.attributes),
-            allocation,
-        }),
+        Goal::Apply | Goal::Refresh => {
+            firewall(&FirewallInput { desired, attributes: &attributes, allocation })
+        }
     };
-    let managed: Vec<(&Address, Managed<'a>)> = managed.into_iter().collect();
-    let wanted = parallel::each(&managed, |(address, Managed { resource, schema, attributes })| {
-        let place = placement.hosts.get(*address);
+    let managed: Vec<Managed<'a>> = managed.into_iter().flatten().collect();
+    let wanted = parallel::each(&managed, |Managed { resource, schema, attributes }| {
+        let address = &resource.address;
+        let place = placement.hosts.get(address);
         let hosts = match place {
             Some(place) => vec![place.host.clone()],
-            None => placement.spread.get(*address).cloned().unwrap_or_default(),
+            None => placement.spread.get(address).cloned().unwrap_or_default(),
         };
         let given = Given { place, allocation, firewall: &firewall };
         let identities = identities(input, facts, (address, schema), &hosts);
@@ -172,7 +176,7 @@ fn complete<'a>(
             hosts,
             identities,
         };
-        (Address::clone(address), wanted)
+        (address.clone(), wanted)
     });
     Ok(Layout { wanted: wanted.into_iter().collect(), assigned, firewall })
 }
@@ -207,27 +211,28 @@ struct Managed<'a> {
     attributes: Arc<Fields>,
 }
 
+/// What is managed, by its position in what the text declares.
 fn evaluated<'a>(
     input: &Input<'a>,
     assigned: &Assigned,
-) -> Result<ByAddress<&'a Address, Managed<'a>>, Vec<Diagnostic>> {
-    let desired = input.evaluator.desired();
-    let mut all = ByAddress::with_capacity_and_hasher(desired.resources.len(), Default::default());
-    let mut problems = Vec::new();
-    for (address, resource) in &desired.resources {
-        let Some(schema) = managed_schema(input, resource) else { continue };
+) -> Result<Vec<Option<Managed<'a>>>, Vec<Diagnostic>> {
+    let resources: Vec<&DesiredResource> = input.evaluator.desired().resources.values().collect();
+    let managed = parallel::each(&resources, |resource| {
+        let Some(schema) = managed_schema(input, resource) else { return Ok(None) };
         let attributes = if resource.deferred && input.wishes.goal != Goal::Destroy {
-            match input.evaluator.configure(address, assigned) {
-                Ok(attributes) => attributes,
-                Err(found) => {
-                    problems.extend(found);
-                    continue;
-                }
-            }
+            input.evaluator.configure(&resource.address, assigned)?
         } else {
             Arc::clone(&resource.attributes)
         };
-        all.insert(address, Managed { resource, schema, attributes });
+        Ok(Some(Managed { resource, schema, attributes }))
+    });
+    let mut all = Vec::with_capacity(managed.len());
+    let mut problems = Vec::new();
+    for managed in managed {
+        match managed {
+            Ok(managed) => all.push(managed),
+            Err(found) => problems.extend::<Vec<Diagnostic>>(found),
+        }
     }
     if problems.is_empty() { Ok(all) } else { Err(problems) }
 }

@@ -224,13 +224,15 @@ fn sides<'s>(
     let before = facts.known.iter().filter_map(held);
     let stays =
         |address: &Address| !selection.selects(address) || selection.forgets(address).is_some();
+    // Nearly always all hosts answer, and then nobody needs to be asked about.
+    let silent = facts.known.iter().any(|known| !known.answered);
     let kept = facts
         .known
         .iter()
         .filter(move |known| !known.answered || stays(&known.object.address))
         .filter_map(held);
     let made = layout.wanted.iter().filter(move |(address, _)| {
-        !destroys && counts(address) && !stays(address) && !is_silent(facts, address)
+        !destroys && counts(address) && !stays(address) && !(silent && is_silent(facts, address))
     });
     let made = made.filter_map(|(address, wanted)| {
         let host = wanted.hosts.first()?;

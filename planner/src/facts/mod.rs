@@ -66,6 +66,13 @@ impl<'a> Facts<'a> {
         self.index.keys()
     }
 
+    /// The same with which of [`Facts::known`] belong to each.
+    pub(crate) fn ranges(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&Address, &std::ops::Range<usize>)> {
+        self.index.iter()
+    }
+
     /// The object that is current at an address: on `host`, or on whichever host it is. An object
     /// that is there wins over one that is only remembered, and a newer incarnation over an older.
     pub(crate) fn current(&self, address: &Address, host: Option<&Address>) -> Option<&Known<'a>> {
@@ -74,8 +81,16 @@ impl<'a> Facts<'a> {
 
     /// Like [`Facts::current`]: the index into [`Facts::known`].
     pub(crate) fn current_index(&self, address: &Address, host: Option<&Address>) -> Option<usize> {
-        self.range(address)
-            .filter_map(|index| Some((index, self.known.get(index)?)))
+        self.current_among(self.range(address), host)
+    }
+
+    /// Like [`Facts::current_index`], where it is known which belong to the address.
+    pub(crate) fn current_among(
+        &self,
+        all: std::ops::Range<usize>,
+        host: Option<&Address>,
+    ) -> Option<usize> {
+        all.filter_map(|index| Some((index, self.known.get(index)?)))
             .filter(|(_, known)| host.is_none_or(|host| known.object.host == *host))
             .max_by_key(|(_, known)| {
                 let newest = (known.object.incarnation, known.record.is_some());

@@ -37,12 +37,8 @@ impl Taken {
 
     /// Takes an identity on a host, if its UUID and its name are free.
     pub(super) fn take(&mut self, host: &Address, identity: &Identity) -> bool {
-        let name = (host.clone(), identity.name.clone());
-        let free = !self.uuids.contains(&identity.uuid) && !self.names.contains(&name);
-        if free {
-            self.uuids.insert(identity.uuid);
-            self.names.insert(name);
-        }
-        free
+        !self.uuids.contains(&identity.uuid)
+            && self.names.insert((host.clone(), identity.name.clone()))
+            && self.uuids.insert(identity.uuid)
     }
 }

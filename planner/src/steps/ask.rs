@@ -14,11 +14,20 @@ use crate::plan::{Action, Expectation, Step, StepId};
 use crate::remember::{keeping, record, untouched};
 
 impl Builder<'_, '_> {
-    pub(super) fn step(&mut self, node: Node, id: StepId, after: Vec<StepId>) -> Step {
+    /// The step of a node.
+    ///
+    /// # Errors
+    /// Objects of others that are not where it needs them.
+    pub(super) fn step(
+        &self,
+        node: Node,
+        id: StepId,
+        after: Vec<StepId>,
+    ) -> Result<Step, Vec<Diagnostic>> {
         let draft = &self.drafts[node.draft];
         let known = self.old(draft);
         let (kind, object, identity) = match node.part {
-            Part::Restamp(index) => return self.restamp(node.draft, index, id, after),
+            Part::Restamp(index) => return Ok(self.restamp(node.draft, index, id, after)),
             Part::Adopt => {
                 let (object, identity) = self.old_identity(draft);
                 (self.adopt(draft), object, identity)
@@ -44,7 +53,7 @@ impl Builder<'_, '_> {
         let records = self.records(node);
         let operation = kind.map(|action| self.operation(draft, object, identity, action));
         let change = u32::try_from(node.draft).unwrap_or(u32::MAX);
-        Step { id, change, operation, expects, records, after }
+        Ok(Step { id, change, operation: operation.transpose()?, expects, records, after })
     }
 
     fn old_identity(&self, draft: &Draft) -> (ObjectId, Identity) {
@@ -169,12 +178,12 @@ impl Builder<'_, '_> {
     }
 
     fn operation(
-        &mut self,
+        &self,
         draft: &Draft,
         object: ObjectId,
         identity: Identity,
         action: OperationKind,
-    ) -> Operation {
+    ) -> Result<Operation, Vec<Diagnostic>> {
         let (attributes, host) = match &action {
             OperationKind::Create { attributes, .. } | OperationKind::Update { attributes, .. } => {
                 (Some(attributes), &object.host)
@@ -185,20 +194,20 @@ impl Builder<'_, '_> {
             }
         };
         let references = match attributes {
-            Some(attributes) => self.references(attributes, host, &draft.object.address),
+            Some(attributes) => self.references(attributes, host, &draft.object.address)?,
             None => Vec::new(),
         };
         let kind = draft.kind().clone();
-        Operation { object, kind, identity, action, references }
+        Ok(Operation { object, kind, identity, action, references })
     }
 
     /// How the hypervisor knows what the attributes refer to.
     fn references(
-        &mut self,
+        &self,
         attributes: &Fields,
         host: &Address,
         owner: &Address,
-    ) -> Vec<(Address, Identity)> {
+    ) -> Result<Vec<(Address, Identity)>, Vec<Diagnostic>> {
         let mut addresses: Vec<&Address> = Vec::new();
         for (_, value) in attributes.iter() {
             value.each_reference(&mut |address| addresses.push(address));
@@ -206,6 +215,7 @@ impl Builder<'_, '_> {
         addresses.sort();
         addresses.dedup();
         let mut references = Vec::with_capacity(addresses.len());
+        let mut problems = Vec::new();
         for address in addresses {
             if let Some(name) = self.existing.get(address) {
                 match self.facts.foreign.get(&(host, address.kind(), name)) {
@@ -214,13 +224,13 @@ impl Builder<'_, '_> {
                         references
                             .push((address.clone(), Identity { uuid, name: live.name.clone() }));
                     }
-                    None => self.problems.push(self.not_there(address, host, owner)),
+                    None => problems.push(self.not_there(address, host, owner)),
                 }
             } else if let Some(identity) = self.identity_of(address, host) {
                 references.push((address.clone(), identity));
             }
         }
-        references
+        if problems.is_empty() { Ok(references) } else { Err(problems) }
     }
 
     fn identity_of(&self, address: &Address, host: &Address) -> Option<Identity> {
@@ -260,7 +270,7 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn restamp(&mut self, draft: usize, index: usize, id: StepId, after: Vec<StepId>) -> Step {
+    fn restamp(&self, draft: usize, index: usize, id: StepId, after: Vec<StepId>) -> Step {
         let known = &self.facts.known[index];
         let change = u32::try_from(draft).unwrap_or(u32::MAX);
         let kind = self.input.catalog.get(known.kind());

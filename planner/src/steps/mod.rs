@@ -6,7 +6,7 @@ mod room;
 use std::ops::Range;
 
 use indexmap::{IndexMap, IndexSet};
-use tcloud_model::{Address, ByAddress, Diagnostic, ObjectId};
+use tcloud_model::{Address, ByAddress, Diagnostic, ObjectId, parallel};
 
 use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
@@ -84,7 +84,6 @@ pub(crate) fn steps(
         drafts_of: ByAddress::with_capacity_and_hasher(drafts.len(), Default::default()),
         carried: IndexMap::new(),
         restamps: Vec::new(),
-        problems: Vec::new(),
     };
     builder.index();
     builder.nodes();
@@ -107,14 +106,20 @@ pub(crate) fn steps(
     for (id, node) in (0_u32..).zip(&order.sequence) {
         ids[*node] = id;
     }
-    let mut steps = Vec::with_capacity(order.sequence.len());
-    for node in &order.sequence {
+    let made = parallel::each(&order.sequence, |node| {
         let mut after: Vec<StepId> = order.after[*node].iter().map(|n| StepId(ids[*n])).collect();
         after.sort_unstable();
-        let step = builder.step(builder.nodes[*node], StepId(ids[*node]), after);
-        steps.push(step);
+        builder.step(builder.nodes[*node], StepId(ids[*node]), after)
+    });
+    let mut steps = Vec::with_capacity(made.len());
+    let mut problems = Vec::new();
+    for step in made {
+        match step {
+            Ok(step) => steps.push(step),
+            Err(found) => problems.extend(found),
+        }
     }
-    if builder.problems.is_empty() { Ok(steps) } else { Err(builder.problems) }
+    if problems.is_empty() { Ok(steps) } else { Err(problems) }
 }
 
 struct Builder<'b, 'a> {
@@ -131,7 +136,6 @@ struct Builder<'b, 'a> {
     carried: IndexMap<&'b Address, Vec<usize>>,
     /// Drafts of moves, with the nodes that tell others of them.
     restamps: Vec<(usize, usize)>,
-    problems: Vec<Diagnostic>,
 }
 
 impl<'a> Builder<'_, 'a> {

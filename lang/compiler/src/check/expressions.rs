@@ -1,6 +1,6 @@
 //! Goes over all bodies and checks each expression against what it is for.
 
-use tcloud_model::{Diagnostic, Type};
+use tcloud_model::{Diagnostic, Type, parallel};
 use tcloud_syntax::ast::{Expr, TypeExpr, TypeExprKind};
 
 use super::infer::{Infer, Local, Scope};
@@ -8,16 +8,26 @@ use crate::shapes::{ShapeInfo, Shapes};
 use crate::tree::{BodyId, Def, DefId, DefKind, FunctionId, Owner, Shape, Statement, Tree};
 use crate::types::Reader;
 
-/// Checks every expression of the program.
+/// Checks every expression of the program, on several threads. What two of them need is inferred by
+/// both, and what is wrong with it is said twice.
 pub(crate) fn check(tree: &Tree, shapes: &Shapes) -> Vec<Diagnostic> {
-    let infer = Infer::new(tree, shapes);
-    for at in 0..tree.bodies.len() {
-        infer.body(BodyId(u32::try_from(at).unwrap_or(u32::MAX)));
+    let bodies: Vec<BodyId> = (0..).map(BodyId).take(tree.bodies.len()).collect();
+    let functions: Vec<FunctionId> = (0..).map(FunctionId).take(tree.functions.len()).collect();
+    let threads = parallel::threads_for(bodies.len());
+    let mut pieces: Vec<(&[BodyId], &[FunctionId])> = bodies
+        .chunks(bodies.len().div_ceil(threads.get()).max(1))
+        .map(|own| (own, &[][..]))
+        .collect();
+    if !functions.is_empty() {
+        pieces.push((&[], &functions));
     }
-    for at in 0..tree.functions.len() {
-        infer.function_declaration(FunctionId(u32::try_from(at).unwrap_or(u32::MAX)));
-    }
-    infer.finish()
+    let found = parallel::map(threads, pieces, |(bodies, functions)| {
+        let infer = Infer::new(tree, shapes);
+        bodies.iter().for_each(|body| infer.body(*body));
+        functions.iter().for_each(|function| infer.function_declaration(*function));
+        infer.finish()
+    });
+    found.into_iter().flatten().collect()
 }
 
 impl<'c> Infer<'c> {
