@@ -278,3 +278,99 @@ tenant t {{ outer o for size in 1..=2 {{ size = size * 10 }} }}
         ],
     );
 }
+
+/// A text under a value of its parameter `env`.
+#[track_caller]
+fn in_env(text: &str, env: &str) -> Program {
+    let mut settings = settings();
+    settings.variables.insert(Name::new("env"), Variable::Text(env.to_owned()));
+    let compiled = compile(&MemoryWorld::of(text), &settings);
+    assert_eq!(compiled.diagnostics, [], "{env}");
+    compiled.program.expect("a program without errors")
+}
+
+/// All outputs of a program, a line each.
+#[track_caller]
+fn outputs(program: &Program) -> String {
+    let outputs = program.outputs(&Assigned::default()).expect("no mistakes");
+    let lines: Vec<String> =
+        outputs.iter().map(|output| format!("{} = {}", output.name, output.value)).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn references_see_whichever_declaration_of_a_name_holds() {
+    let text = "\
+param env: \"prod\" | \"test\"
+tenant a {
+  defaults vm { vcpus = 1 }
+  if env == \"prod\" {
+    vm web for n in 1..=2 { memory = 4GiB }
+    vm db { memory = 8GiB }
+  } else {
+    vm web for n in 2..=4 { memory = 1GiB, disk data { size = 1GiB } }
+    vm db { memory = 2GiB }
+  }
+  vm mixed for n in 1..=2 if env == \"prod\" { memory = 4GiB }
+  vm mixed if env == \"test\" { memory = 1GiB }
+  output all = vm.web.*.memory
+  output outside = tenant.a.vm.web.*
+  output second = vm.web[2].memory
+  output one = vm.db.memory
+  output mixed = vm.mixed.*.memory
+  output chosen = if env == \"prod\" then vm.mixed[1].memory else vm.mixed.memory
+  output data = if env == \"test\" then vm.web[3].disk.data.size else 0B
+}
+";
+    assert_eq!(
+        outputs(&in_env(text, "prod")),
+        "\
+tenant.a.all = [4GiB, 4GiB]
+tenant.a.chosen = 4GiB
+tenant.a.data = 0B
+tenant.a.mixed = [4GiB, 4GiB]
+tenant.a.one = 8GiB
+tenant.a.outside = [tenant.a.vm.web[1], tenant.a.vm.web[2]]
+tenant.a.second = 4GiB"
+    );
+    assert_eq!(
+        outputs(&in_env(text, "test")),
+        "\
+tenant.a.all = [1GiB, 1GiB, 1GiB]
+tenant.a.chosen = 1GiB
+tenant.a.data = 1GiB
+tenant.a.mixed = [1GiB]
+tenant.a.one = 2GiB
+tenant.a.outside = [tenant.a.vm.web[2], tenant.a.vm.web[3], tenant.a.vm.web[4]]
+tenant.a.second = 1GiB"
+    );
+}
+
+#[test]
+fn so_do_references_to_definitions() {
+    let text = "\
+param env: \"prod\" | \"test\"
+if env == \"prod\" { let size = 3 } else { let size = \"three\" }
+tenant a {
+  if env == \"prod\" { output count = 1 } else { output count = \"one\" }
+}
+component c {
+  param mode: String
+  vm v { vcpus = 1, memory = 1GiB }
+  if mode == \"prod\" { output count = 2 } else { output count = \"two\" }
+}
+tenant b { c own { mode = env } }
+output size = size
+output count = tenant.a.count
+output inside = tenant.b.c.own.count
+";
+    assert_eq!(
+        outputs(&in_env(text, "prod")),
+        "count = 1\ninside = 2\nsize = 3\ntenant.a.count = 1\ntenant.b.c.own.count = 2"
+    );
+    assert_eq!(
+        outputs(&in_env(text, "test")),
+        "count = \"one\"\ninside = \"two\"\nsize = \"three\"\ntenant.a.count = \"one\"\n\
+         tenant.b.c.own.count = \"two\""
+    );
+}

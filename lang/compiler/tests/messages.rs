@@ -341,3 +341,33 @@ fn what_a_tenant_shows_may_be_read() {
     hidden("}\nlet all = tenant.a.vm.db.memory\ntenant c {\n title = \"${all}\"", &[]);
     hidden("}\noutput o: Bytes = memory(tenant.a.vm.db)\ntenant c {", &[]);
 }
+
+#[test]
+fn what_no_declaration_gives_is_told_by_all_of_them() {
+    says(
+        "param env: \"prod\" | \"test\" = \"prod\"
+tenant a {
+  defaults vm { vcpus = 1, memory = 1GiB }
+  if env == \"prod\" { vm web for n in 1..=2 {} } else { vm web {} }
+  vm app for n in 1..=2 if env == \"test\" {}
+  vm app for n in 4..=5 if env == \"prod\" {}
+  if env == \"test\" { output out = 1 } else if env != \"prod\" { output out = 2 }
+  output key = vm.web
+  output none = vm.app[1]
+}
+output out = tenant.a.out
+",
+        "
+E0305 vm.web is repeated, which one is meant?
+  8 [vm.web]
+  4 [vm web for n in 1..=2] repeated here
+  help: write `vm.web[KEY]` for one, `vm.web.*` for all
+E0305 vm `app` has no instance 1
+  9 [vm.app[1]]
+  help: its instances: 4, 5
+E0305 `out` does not exist
+  11 [tenant.a.out] its condition does not hold
+  7 [out] declared here
+  help: put this under the same condition",
+    );
+}

@@ -8,7 +8,7 @@ use super::{structure, unknown};
 use crate::methods;
 use crate::ops::OpError;
 use crate::shapes::{ShapeId, ShapeInfo};
-use crate::tree::{Block, BlockId, BodyId, DefKind, Named, Owner, Shape, Tree};
+use crate::tree::{Block, BlockId, BodyId, DefId, DefKind, Named, Owner, Shape, Tree};
 
 /// What a path has reached.
 #[derive(Clone, Debug)]
@@ -62,12 +62,12 @@ impl<'c> Infer<'c> {
             local = at.outer;
         }
         for body in self.tree.outwards(scope.body) {
-            for (_, named) in self.tree.named(body, name) {
-                if let Named::Def(def) = named
-                    && is_variable(self.tree.def(*def).kind)
-                {
-                    return Some(self.definition(*def, body));
-                }
+            let defs = self.tree.named(body, name).iter().filter_map(|(_, named)| match named {
+                Named::Def(def) if is_variable(self.tree.def(*def).kind) => Some(*def),
+                _ => None,
+            });
+            if let Some(ty) = self.one_type(defs, body) {
+                return Some(ty);
             }
             if let Owner::Block(block) = self.tree.body(body).owner
                 && let Some(repeat) = &self.tree.block(block).repeat
@@ -82,6 +82,13 @@ impl<'c> Infer<'c> {
             }
         }
         (name == "any").then(|| Type::OneOf(vec![Name::new("any")]))
+    }
+
+    /// The type of a name with so many definitions, under conditions: any of them may hold.
+    fn one_type(&self, defs: impl Iterator<Item = DefId>, body: BodyId) -> Option<Type> {
+        let mut types = defs.map(|def| self.definition(def, body));
+        let first = types.next()?;
+        Some(if types.all(|ty| ty == first) { first } else { Type::Unknown })
     }
 
     fn is_bad(&self, scope: Scope<'_>, name: &Name) -> bool {
@@ -207,10 +214,25 @@ impl<'c> Infer<'c> {
         };
         let id = self.tree.body(body).blocks[*position as usize];
         let block = self.tree.block(id);
+        let repeated =
+            |at: &u32| self.tree.block(self.tree.body(body).blocks[*at as usize]).repeat.is_some();
         match (block.shape, &block.repeat) {
             (Shape::Unknown, _) => UNKNOWN,
+            // Which of them holds says whether a key has to follow.
+            _ if found.iter().any(|at| repeated(at) != repeated(position)) => UNKNOWN,
             (_, Some(_)) => Place::Repeated(id),
-            (_, None) => Place::Block(id),
+            (_, None) => self.instance(id),
+        }
+    }
+
+    /// An instance of a block. Only its kind is known where several blocks have its name, under
+    /// conditions.
+    fn instance(&self, id: BlockId) -> Place {
+        let block = self.tree.block(id);
+        let name = block.name.as_ref().map_or("", |name| name.name.as_str());
+        match self.tree.blocks_named(block.parent, &block.kind.name, name) {
+            [_] => Place::Block(id),
+            _ => Place::Type(self.type_of_place(Place::Block(id), block.head)),
         }
     }
 
@@ -306,7 +328,9 @@ impl<'c> Infer<'c> {
         let info = self.shapes.get(shape);
         match self.shape_field(info, field) {
             Some(ty) => Place::Type(ty),
-            None if info.block(&field.name).is_some()
+            // What stands in a scope is its own.
+            None if info.is_scope()
+                || info.block(&field.name).is_some()
                 || self.shapes.kind(&field.name).is_some() =>
             {
                 UNKNOWN
@@ -343,7 +367,7 @@ impl<'c> Infer<'c> {
             return Place::Kind(body, word.clone());
         }
         match self.tree.blocks_named(body, word, "").first() {
-            Some(position) => Place::Block(self.tree.body(body).blocks[*position as usize]),
+            Some(position) => self.instance(self.tree.body(body).blocks[*position as usize]),
             None => UNKNOWN,
         }
     }
@@ -362,10 +386,10 @@ impl<'c> Infer<'c> {
         mut known: Vec<&'c str>,
     ) -> Place {
         let readable = |kind| matches!(kind, DefKind::Output | DefKind::Param);
-        let own =
-            self.tree.defs_of(body).find(|(_, d)| readable(d.kind) && d.name.name == field.name);
-        if let Some((def, _)) = own {
-            return Place::Type(self.definition(def, body));
+        let own = self.tree.defs_of(body);
+        let own = own.filter(|(_, def)| readable(def.kind) && def.name.name == field.name);
+        if let Some(ty) = self.one_type(own.map(|(id, _)| id), body) {
+            return Place::Type(ty);
         }
         let holds = self.tree.blocks_of_kind(body, &field.name).next().is_some();
         if holds || is_kind {
@@ -394,7 +418,7 @@ impl<'c> Infer<'c> {
 
     fn index(&self, place: Place, key: &Type, at: Span) -> Place {
         match place {
-            Place::Repeated(id) => Place::Block(id),
+            Place::Repeated(id) => self.instance(id),
             Place::Many(inner) => match *inner {
                 Place::Type(_) | Place::Block(_) => *inner,
                 inner => Place::Many(Box::new(self.index(inner, key, at))),
@@ -453,7 +477,7 @@ impl<'c> Infer<'c> {
             return Place::Many(Box::new(Place::Type(Type::Ref(vec![kind.clone()]))));
         }
         match self.place(scope, base) {
-            Place::Repeated(id) => Place::Many(Box::new(Place::Block(id))),
+            Place::Repeated(id) => Place::Many(Box::new(self.instance(id))),
             Place::Kind(_, kind) => Place::Many(Box::new(Place::Type(Type::Ref(vec![kind])))),
             Place::Many(inner) => Place::Many(inner),
             Place::Type(Type::List(of) | Type::Map(of)) => Place::Many(Box::new(Place::Type(*of))),

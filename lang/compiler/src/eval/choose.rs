@@ -6,7 +6,7 @@ use tcloud_syntax::ast::{Expr, ExprKind};
 
 use super::path::Place;
 use super::state::{InstanceId, State};
-use super::{Env, Eval, Evaluated};
+use super::{Env, Eval, Evaluated, Stop};
 use crate::ops::shown;
 
 impl<'p> Eval<'p> {
@@ -18,7 +18,7 @@ impl<'p> Eval<'p> {
         at: Span,
     ) -> Evaluated<Place<'p>> {
         match (base, key) {
-            (Place::Repeated(id, position), _) => self.keyed(id, position, key, at),
+            (Place::Repeated(id, positions), _) => self.keyed(id, &positions, key, at),
             (Place::Many(places), _) => {
                 let all: Evaluated<Vec<_>> =
                     places.into_iter().map(|place| self.index(place, key, key_at, at)).collect();
@@ -73,26 +73,25 @@ impl<'p> Eval<'p> {
         }
     }
 
-    /// One instance of a repeated block.
+    /// One instance of a repeated block, by whichever of its declarations.
     fn keyed(
         &mut self,
         id: InstanceId,
-        position: u32,
+        positions: &[u32],
         key: &Value,
         at: Span,
     ) -> Evaluated<Place<'p>> {
-        self.asking = at;
-        let found = self.expand(id, position);
-        let range = self.now(found, at, "what exists")?;
         let wanted = match key {
             Value::Int(number) => Some(Key::Int(*number)),
             Value::Text(text) => Some(Key::Text(Name::new(text))),
             Value::Ref(address) => Some(Key::Ref(address.clone())),
             _ => None,
         };
-        let first = State::range(range.clone()).next();
-        let sample = first.and_then(|first| self.state.get(first).address.clone());
-        if let (Some(wanted), Some(sample)) = (wanted, sample) {
+        for position in positions {
+            let range = self.existing(id, *position, at)?;
+            let first = State::range(range).next();
+            let sample = first.and_then(|first| self.state.get(first).address.clone());
+            let (Some(wanted), Some(sample)) = (wanted.clone(), sample) else { continue };
             let (kind, name) = (sample.kind().clone(), sample.name().clone());
             let address = match sample.parent() {
                 Some(parent) => parent.child(kind, name, Some(wanted)),
@@ -102,21 +101,24 @@ impl<'p> Eval<'p> {
                 return self.instance_place(instance);
             }
         }
-        let name = self.child(id, position).map_or(String::new(), |child| {
+        Err(self.no_instance(id, positions, key, at))
+    }
+
+    fn no_instance(&mut self, id: InstanceId, positions: &[u32], key: &Value, at: Span) -> Stop {
+        let child = positions.first().and_then(|position| self.child(id, *position));
+        let name = child.map_or(String::new(), |child| {
             crate::check::structure::describe(self.tree.block(child.block))
         });
-        let keys: Vec<String> = State::range(range)
-            .take(8)
-            .filter_map(|instance| self.state.get(instance).address.as_ref()?.key().cloned())
-            .map(|key| key.to_string())
-            .collect();
+        let found = positions.iter().flat_map(|at| self.state.addresses(id, *at..*at + 1));
+        let keys: Vec<String> =
+            found.filter_map(|address| address.key()).take(8).map(|key| key.to_string()).collect();
         let help = if keys.is_empty() {
             "there are no instances".to_owned()
         } else {
             format!("its instances: {}", keys.join(", "))
         };
         let message = format!("{name} has no instance {}", shown(key));
-        Err(self.report(Diagnostic::error(codes::E0305, at, message).help(help)))
+        self.report(Diagnostic::error(codes::E0305, at, message).help(help))
     }
 
     /// `vm.web.*`, `vm.*`, `list.*`: all of them.
@@ -136,7 +138,7 @@ impl<'p> Eval<'p> {
             };
         }
         match self.place(env, base)? {
-            Place::Repeated(id, position) => self.all_at(id, position, base.span).map(Place::Many),
+            Place::Repeated(id, positions) => self.all_at(id, &positions, base.span),
             Place::Kind(id, kind) => self.all_of_kind(id, kind, base.span),
             Place::Many(places) => Ok(Place::Many(places)),
             Place::Value(Value::List(items)) => {
@@ -163,18 +165,18 @@ impl<'p> Eval<'p> {
         let mut positions: Vec<u32> =
             self.tree.blocks_of_kind(self.body_of(id), kind).map(|(at, _)| at).collect();
         positions.sort_unstable();
-        let mut all = Vec::new();
-        for position in positions {
-            all.extend(self.all_at(id, position, at)?);
-        }
-        Ok(Place::Many(all))
+        self.all_at(id, &positions, at)
     }
 
-    fn all_at(&mut self, id: InstanceId, position: u32, at: Span) -> Evaluated<Vec<Place<'p>>> {
-        self.asking = at;
-        let found = self.expand(id, position);
-        let range = self.now(found, at, "what exists")?;
-        self.spend(u64::from(range.end - range.start), at)?;
-        State::range(range).map(|instance| self.instance_place(instance)).collect()
+    fn all_at(&mut self, id: InstanceId, positions: &[u32], at: Span) -> Evaluated<Place<'p>> {
+        let mut all = Vec::new();
+        for position in positions {
+            let range = self.existing(id, *position, at)?;
+            self.spend(u64::from(range.end - range.start), at)?;
+            for instance in State::range(range) {
+                all.push(self.instance_place(instance)?);
+            }
+        }
+        Ok(Place::Many(all))
     }
 }

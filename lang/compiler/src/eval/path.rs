@@ -1,5 +1,7 @@
 //! References. A path is followed word by word: a scope, a kind in it, a name, a key, an attribute.
 
+use std::ops::Range;
+
 use tcloud_model::{Diagnostic, Name, Span, Value, codes};
 use tcloud_syntax::ast::{Expr, ExprKind, Ident};
 
@@ -19,8 +21,9 @@ pub(super) enum Place<'p> {
     Part(InstanceId),
     /// `tenant.x.vm`: a name has to follow.
     Kind(InstanceId, &'p str),
-    /// `vm.web` of a repeated block: a key or `*` has to follow.
-    Repeated(InstanceId, u32),
+    /// `vm.web` of a repeated block: a key or `*` has to follow. All declarations of the name, one of
+    /// which is repeated at least.
+    Repeated(InstanceId, Vec<u32>),
     /// All of something.
     Many(Vec<Place<'p>>),
 }
@@ -211,27 +214,60 @@ impl<'p> Eval<'p> {
                 self.unknown_member(&[id], kind, name, at)
             });
         }
-        let mut head = at;
+        if positions.iter().any(|position| self.is_repeated(id, *position)) {
+            return Ok(Place::Repeated(id, positions));
+        }
+        if let Some(place) = self.not_repeated(id, &positions, at)? {
+            return Ok(place);
+        }
+        let last = positions.last().and_then(|position| self.child(id, *position));
+        let head = last.map_or(at, |child| self.tree.block(child.block).head);
+        Err(self.does_not_hold(&format!("{kind} `{}`", name.name), head, at))
+    }
+
+    fn is_repeated(&self, id: InstanceId, position: u32) -> bool {
+        self.child(id, position).is_some_and(|child| self.tree.block(child.block).repeat.is_some())
+    }
+
+    /// The instance of a name by those of its declarations that are not repeated: the one whose
+    /// condition holds, if any does.
+    fn not_repeated(
+        &mut self,
+        id: InstanceId,
+        positions: &[u32],
+        at: Span,
+    ) -> Evaluated<Option<Place<'p>>> {
         for position in positions {
-            let Some(child) = self.child(id, position) else { continue };
-            let block = self.tree.block(child.block);
-            head = block.head;
-            if block.repeat.is_some() {
-                return Ok(Place::Repeated(id, position));
+            if self.is_repeated(id, *position) {
+                continue;
             }
-            self.asking = at;
-            let found = self.expand(id, position);
-            let range = self.now(found, at, "what exists")?;
+            let range = self.existing(id, *position, at)?;
             if let Some(instance) = State::range(range).next() {
-                return self.instance_place(instance);
+                return self.instance_place(instance).map(Some);
             }
         }
-        Err(self.report(
-            Diagnostic::error(codes::E0305, at, format!("{kind} `{}` does not exist", name.name))
+        Ok(None)
+    }
+
+    /// The instances of a block that a reference needs.
+    pub(super) fn existing(
+        &mut self,
+        id: InstanceId,
+        position: u32,
+        at: Span,
+    ) -> Evaluated<Range<u32>> {
+        self.asking = at;
+        let found = self.expand(id, position);
+        self.now(found, at, "what exists")
+    }
+
+    fn does_not_hold(&mut self, what: &str, declared: Span, at: Span) -> Stop {
+        self.report(
+            Diagnostic::error(codes::E0305, at, format!("{what} does not exist"))
                 .label("its condition does not hold")
-                .also(head, "declared here")
+                .also(declared, "declared here")
                 .help("put this under the same condition"),
-        ))
+        )
     }
 
     /// An instance as something that a path goes on from.
@@ -293,7 +329,10 @@ impl<'p> Eval<'p> {
             }
             Place::Part(id) => self.instance_field(env, id, field, at),
             Place::Kind(id, kind) => self.member(id, kind, field, at),
-            Place::Repeated(id, position) => Err(self.needs_key(id, position, at)),
+            Place::Repeated(id, positions) => match self.not_repeated(id, &positions, at)? {
+                Some(place) => self.field(env, place, field, at),
+                None => Err(self.needs_key(id, &positions, at)),
+            },
             Place::Many(places) => {
                 let all: Evaluated<Vec<_>> =
                     places.into_iter().map(|place| self.field(env, place, field, at)).collect();
@@ -331,15 +370,22 @@ impl<'p> Eval<'p> {
     ) -> Evaluated<Place<'p>> {
         let body = self.body_of(id);
         let wanted = |kind| matches!(kind, DefKind::Output | DefKind::Param);
-        let own =
-            self.tree.defs_of(body).find(|(_, d)| wanted(d.kind) && d.name.name == field.name);
-        if let Some((def, found)) = own {
+        let own = self.tree.defs_of(body);
+        let own = own.filter(|(_, def)| wanted(def.kind) && def.name.name == field.name);
+        let mut declared = None;
+        for (def, found) in own {
             // Outputs are there to be read by others.
             if found.kind != DefKind::Output {
                 self.may_read(env.reader, id, at)?;
             }
             self.asking = at;
-            return self.definition(id, def, None).map(Place::Value);
+            if self.guards_hold(id, found.guard)? {
+                return self.definition(id, def, None).map(Place::Value);
+            }
+            declared = Some(found.name.span);
+        }
+        if let Some(declared) = declared {
+            return Err(self.does_not_hold(&format!("`{}`", field.name), declared, at));
         }
         if let Some(info) = self.info(id) {
             if info.attribute(&field.name).is_some() || assigned_only(info, &field.name) {
@@ -399,8 +445,9 @@ impl<'p> Eval<'p> {
         self.report(diagnostic)
     }
 
-    pub(super) fn needs_key(&mut self, id: InstanceId, position: u32, at: Span) -> Stop {
-        let (name, head) = match self.child(id, position) {
+    fn needs_key(&mut self, id: InstanceId, positions: &[u32], at: Span) -> Stop {
+        let repeated = positions.iter().find(|position| self.is_repeated(id, **position));
+        let (name, head) = match repeated.and_then(|position| self.child(id, *position)) {
             Some(child) => {
                 let block = self.tree.block(child.block);
                 let name = block.name.as_ref().map_or("", |name| name.name.as_str());
@@ -446,7 +493,12 @@ impl<'p> Eval<'p> {
                     .help(format!("write `{path}.{kind}.NAME`, or `.*` for all of them")),
                 ))
             }
-            Place::Repeated(id, position) => Err(self.needs_key(id, position, expr.span)),
+            Place::Repeated(id, positions) => {
+                match self.not_repeated(id, &positions, expr.span)? {
+                    Some(place) => self.value_of(env, place, expr),
+                    None => Err(self.needs_key(id, &positions, expr.span)),
+                }
+            }
         }
     }
 
