@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use tcloud_compiler::{World, WorldError};
+use tcloud_compiler::{Reader, World, WorldError};
 
 use crate::trust;
 use tcloud_project::config::{self, Limits};
@@ -17,6 +18,7 @@ const DEEPEST: usize = 64;
 
 /// A project on disk. Symbolic links are never followed, so that nothing outside of the root can be
 /// read, whoever wrote the text.
+#[derive(Clone)]
 pub(crate) struct DiskWorld {
     root: PathBuf,
     limits: Limits,
@@ -128,6 +130,11 @@ impl World for DiskWorld {
             )));
         }
         Ok(bytes)
+    }
+
+    fn reader(&self) -> Reader {
+        let world = self.clone();
+        Arc::new(move |path| world.read(path))
     }
 
     fn environment(&self, name: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use tcloud_compiler::{Compiled, World, WorldError};
+use tcloud_compiler::{Compiled, Reader, World, WorldError};
 use tcloud_model::value::human_size;
 use tcloud_model::{
     Address, Evaluator, HostObservation, Impact, Name, ObservedState, State, Value,
@@ -258,6 +258,10 @@ impl World for Beside<'_> {
             Some((_, text)) => Ok(text.clone().into_bytes()),
             None => self.disk.read(path),
         }
+    }
+
+    fn reader(&self) -> Reader {
+        self.disk.reader()
     }
 
     fn environment(&self, name: &str) -> Option<String> {

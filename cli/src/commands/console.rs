@@ -10,7 +10,7 @@ use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{Config, Editor, Helper};
-use tcloud_compiler::{Program, World, WorldError};
+use tcloud_compiler::{Program, Reader, World, WorldError};
 use tcloud_model::{Address, Assigned, Diagnostic, Evaluator, Output, Severity, Sources, Span};
 
 use super::look::{self, Known};
@@ -254,6 +254,10 @@ impl World for WithLine {
 
     fn read(&self, path: &str) -> Result<Vec<u8>, WorldError> {
         if path == FILE { Ok(self.text.clone().into_bytes()) } else { self.world.read(path) }
+    }
+
+    fn reader(&self) -> Reader {
+        self.world.reader()
     }
 
     fn environment(&self, name: &str) -> Option<String> {

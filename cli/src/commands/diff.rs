@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tcloud_compiler::{Compiled, World, WorldError};
+use tcloud_compiler::{Compiled, Reader, World, WorldError};
 use tcloud_planner::compare::{self, Unplannable, compare};
 use tcloud_planner::plan::Plan;
 
@@ -23,13 +23,13 @@ pub(super) async fn run(arguments: arguments::Diff, context: &Context) -> Outcom
     let range = repository.range(&arguments.revisions)?;
     let files = repository.check_out(&range.before)?;
     let before = read(&project, files.path(), &range.before.called, &arguments.inputs, context)?;
-    let after = match &range.after {
-        Some(revision) => {
-            let files = repository.check_out(revision)?;
-            read(&project, files.path(), &revision.called, &arguments.inputs, context)?
-        }
-        None => read(&project, &project.root, WORK_TREE, &arguments.inputs, context)?,
+    // Programs read files of theirs also while they are planned.
+    let later = range.after.as_ref().map(|revision| repository.check_out(revision)).transpose()?;
+    let (root, called) = match (&later, &range.after) {
+        (Some(files), Some(revision)) => (files.path(), &*revision.called),
+        _ => (&*project.root, WORK_TREE),
     };
+    let after = read(&project, root, called, &arguments.inputs, context)?;
     let now = jiff::Timestamp::now();
     let plan = compare(&project.deployment, &project.catalog, now, text(&before), text(&after));
     let plan = plan.map_err(|wrong| unplannable(wrong, &range, [&before, &after], context))?;
@@ -83,6 +83,10 @@ impl World for Offline {
 
     fn read(&self, path: &str) -> Result<Vec<u8>, WorldError> {
         self.0.read(path)
+    }
+
+    fn reader(&self) -> Reader {
+        self.0.reader()
     }
 
     fn environment(&self, _: &str) -> Option<String> {

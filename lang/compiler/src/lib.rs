@@ -33,4 +33,4 @@ mod world;
 
 pub use eval::Variable;
 pub use program::{Compiled, Limits, Program, Settings, compile};
-pub use world::{MemoryWorld, World, WorldError};
+pub use world::{MemoryWorld, Reader, World, WorldError};

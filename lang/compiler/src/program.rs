@@ -14,6 +14,7 @@ use crate::eval::{Bounds, Collected, Eval, Sink, State, Variable};
 use crate::parts::{Done, Held, Parts, Share, shares};
 use crate::shapes::Shapes;
 use crate::tree::Tree;
+use crate::world::Texts;
 use crate::{World, causes, check, lower, semantic};
 
 /// What a compilation is given besides the files.
@@ -77,6 +78,7 @@ pub struct Program {
     tree: Tree,
     shapes: Shapes,
     variables: BTreeMap<Name, Variable>,
+    texts: Texts,
     limits: Limits,
     graph: DesiredGraph,
     outputs: Vec<Held>,
@@ -103,6 +105,7 @@ pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
         tree,
         shapes,
         variables: settings.variables.clone(),
+        texts: Texts::new(world.reader()),
         limits: settings.limits,
         graph: DesiredGraph::default(),
         outputs: Vec::new(),
@@ -110,7 +113,7 @@ pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
         parts: Parts::whole(State::new(0)),
     };
     if sound {
-        program.check_and_evaluate(world, &mut diagnostics);
+        program.check_and_evaluate(&mut diagnostics);
         program.graph.digest = Some(digest(&sources, settings));
         let (ordered, found) = parallel::both(
             parallel::threads_for(program.graph.resources.len()),
@@ -241,9 +244,9 @@ fn tidy(sources: &Sources, diagnostics: &mut Vec<Diagnostic>) {
 
 impl Program {
     /// Checks every expression, and evaluates, each on all threads.
-    fn check_and_evaluate(&mut self, world: &dyn World, diagnostics: &mut Vec<Diagnostic>) {
+    fn check_and_evaluate(&mut self, diagnostics: &mut Vec<Diagnostic>) {
         diagnostics.extend(check::expressions::check(&self.tree, &self.shapes));
-        let (found, parts, reported) = self.evaluate(world);
+        let (found, parts, reported) = self.evaluate();
         diagnostics.extend(reported);
         let Collected { mut resources, moved, adopted, forgotten, mut outputs, mut checks } = found;
         resources.sort_by(|a, b| a.address.cmp(&b.address));
@@ -260,35 +263,39 @@ impl Program {
         self.parts = parts;
     }
 
-    fn evaluate(&self, world: &dyn World) -> (Collected, Parts, Vec<Diagnostic>) {
+    fn evaluate(&self) -> (Collected, Parts, Vec<Diagnostic>) {
         let threads = parallel::threads_for(self.tree.blocks.len());
         let blocks = u32::try_from(self.tree.body(Tree::ROOT).blocks.len()).unwrap_or(u32::MAX);
         let shares = shares(blocks, threads);
         if shares.len() > 1 {
             let bounds = self.bounds().share(shares.len());
-            let part = |share| self.evaluate_part(world, share, bounds);
+            let part = |share| self.evaluate_part(share, bounds);
             if let Some((found, parts)) = Parts::join(parallel::map(threads, shares, part)) {
                 return (found, parts, Vec::new());
             }
         }
         let whole = Share { part: 0, blocks: 0..blocks };
-        let Done { found, state, reported, .. } = self.evaluate_part(world, whole, self.bounds());
+        let Done { found, state, reported, .. } = self.evaluate_part(whole, self.bounds());
         (found, Parts::whole(state), reported)
     }
 
-    fn evaluate_part(&self, world: &dyn World, share: Share, bounds: Bounds) -> Done {
+    fn evaluate_part(&self, share: Share, bounds: Bounds) -> Done {
         // Most blocks are one instance each.
         let top = self.tree.body(Tree::ROOT).blocks.len().max(1);
         let room = self.tree.blocks.len() * share.blocks.len() / top;
         let mut state = State::new(room);
-        let mut eval = Eval::new(&self.tree, &self.shapes, &mut state, &self.variables, bounds);
-        (eval.world, eval.part) = (Some(world), share.part);
+        let mut eval = self.eval(&mut state, bounds);
+        eval.part = share.part;
         let mut found = Collected::default();
         eval.walk_some(State::ROOT, share.blocks.clone(), &mut found);
         // What is sorted part by part, on all threads, is only put together afterwards.
         found.resources.sort_unstable_by(|a, b| a.address.cmp(&b.address));
         let reported = eval.sink.diagnostics;
         Done { share, found, state, reported }
+    }
+
+    fn eval<'p>(&'p self, state: &'p mut State, bounds: Bounds) -> Eval<'p> {
+        Eval::new(&self.tree, &self.shapes, state, &self.variables, &self.texts, bounds)
     }
 
     fn bounds(&self) -> Bounds {
@@ -302,8 +309,7 @@ impl Program {
         ask: impl FnOnce(&mut Eval<'_>) -> T,
     ) -> (T, Vec<Diagnostic>) {
         let mut state = self.parts.state(part);
-        let mut eval =
-            Eval::new(&self.tree, &self.shapes, &mut state, &self.variables, self.bounds());
+        let mut eval = self.eval(&mut state, self.bounds());
         eval.assigned = Some(assigned);
         let answer = ask(&mut eval);
         let diagnostics = std::mem::take(&mut eval.sink.diagnostics);

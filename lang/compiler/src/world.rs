@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tcloud_model::Value;
 
 /// What a compilation may ask of the outside. Paths are relative to the project's root, with `/`.
 pub trait World: Sync {
@@ -18,8 +21,48 @@ pub trait World: Sync {
     /// an absolute path, a symbolic link).
     fn read(&self, path: &str) -> Result<Vec<u8>, WorldError>;
 
+    /// Reads files as [`World::read`] does, and is kept by the program: which of them it needs may
+    /// depend on what the planner assigns.
+    fn reader(&self) -> Reader;
+
     /// An environment variable. Only asked whether secrets exist; values never enter a graph.
     fn environment(&self, name: &str) -> Option<String>;
+}
+
+/// Reads files of a project when its compilation is over.
+pub type Reader = Arc<dyn Fn(&str) -> Result<Vec<u8>, WorldError> + Send + Sync>;
+
+/// What `file("…")` gives: each file is read once, when it is first asked for, so that all parts and
+/// all evaluations of a program see the same.
+pub(crate) struct Texts {
+    reader: Reader,
+    known: Mutex<BTreeMap<String, Result<Value, String>>>,
+}
+
+impl Texts {
+    pub(crate) fn new(reader: Reader) -> Texts {
+        Texts { reader, known: Mutex::default() }
+    }
+
+    /// The text of a file, or why there is none.
+    pub(crate) fn text(&self, path: &str) -> Result<Value, String> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = known.get(path) {
+            return text.clone();
+        }
+        let text = (self.reader)(path).map_err(|error| error.0).and_then(|bytes| {
+            let text = String::from_utf8(bytes);
+            text.map(|text| Value::text(&text)).map_err(|_| "it is not UTF-8 text".to_owned())
+        });
+        known.insert(path.to_owned(), text.clone());
+        text
+    }
+}
+
+impl fmt::Debug for Texts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Texts").finish_non_exhaustive()
+    }
 }
 
 /// Why something outside cannot be had, in words that follow "because": "there is no such file".
@@ -73,6 +116,11 @@ impl World for MemoryWorld {
         }
         let missing = || WorldError("there is no such file".to_owned());
         self.files.get(path).cloned().ok_or_else(missing)
+    }
+
+    fn reader(&self) -> Reader {
+        let world = self.clone();
+        Arc::new(move |path| world.read(path))
     }
 
     fn environment(&self, name: &str) -> Option<String> {

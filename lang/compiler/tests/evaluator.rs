@@ -374,3 +374,42 @@ output inside = tenant.b.c.own.count
          tenant.b.c.own.count = \"two\""
     );
 }
+
+#[test]
+fn files_are_read_whenever_they_are_asked_for() {
+    let text = "\
+tenant a {
+  network n { cidr = 10.0.0.0/24 }
+  vm db {
+    vcpus = 1
+    memory = 1GiB
+    nic n { network = network.n }
+  }
+  vm web {
+    vcpus = 1
+    memory = 1GiB
+    cloud_init = { runcmd = [if vm.db.nic.n.address == 10.0.0.7 then file(\"a\") else file(\"none\")] }
+  }
+}
+output b = if tenant.a.vm.db.nic.n.address == 10.0.0.7 then file(\"b\") else \"\"
+check there { assert file(\"c\") == \"C\", \"another text\" }
+check gone { assert file(\"none\") == \"\", \"another text\" }
+";
+    let world = MemoryWorld::of(text).with("a", "A").with("b", "B").with("c", "C");
+    let compiled = compile(&world, &settings());
+    assert_eq!(compiled.diagnostics, []);
+    let program = compiled.program.expect("a program without errors");
+    let fields = program.configure(&address("tenant.a.vm.web"), &assigned()).expect("no mistakes");
+    let cloud_init = fields.map("cloud_init").expect("set");
+    assert_eq!(cloud_init.list("runcmd"), [Value::text("A")]);
+    let outputs = program.outputs(&assigned()).expect("no mistakes");
+    assert_eq!(outputs[0].value, Value::text("B"));
+    let said: Vec<(String, Vec<String>)> = program
+        .checks(&assigned())
+        .into_iter()
+        .map(|check| (check.name.to_string(), check.failures.into_iter().map(|f| f.message)))
+        .map(|(name, failures)| (name, failures.collect()))
+        .collect();
+    let gone = "\"none\" cannot be read: there is no such file".to_owned();
+    assert_eq!(said, [("gone".to_owned(), vec![gone]), ("there".to_owned(), vec![])]);
+}

@@ -187,30 +187,13 @@ impl<'p> Eval<'p> {
     /// `file("…")`: a text inside the project.
     fn file(&mut self, env: Env<'_>, argument: &'p Expr) -> Evaluated<Value> {
         let path = self.literal_text(env, argument)?;
-        if let Some(known) = self.state.files.get(&*path) {
-            return known.clone().ok_or(Stop::Reported);
-        }
-        let read = match self.world {
-            Some(world) => world.read(&path).map_err(|error| error.0),
-            None => Err("it was not read when the program was compiled".to_owned()),
-        };
-        let text = read.and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
-        });
-        match text {
-            Ok(text) => {
-                let value = Value::Text(Arc::from(text));
-                self.state.files.insert(path.to_string(), Some(value.clone()));
-                Ok(value)
-            }
-            Err(why) => {
-                let message = format!("{} cannot be read: {why}", Value::Text(path));
-                Err(self.report(
-                    Diagnostic::error(codes::E0307, argument.span, message)
-                        .help("paths begin at the root of the project and stay inside it"),
-                ))
-            }
-        }
+        self.texts.text(&path).map_err(|why| {
+            let message = format!("{} cannot be read: {why}", Value::Text(path));
+            self.report(
+                Diagnostic::error(codes::E0307, argument.span, message)
+                    .help("paths begin at the root of the project and stay inside it"),
+            )
+        })
     }
 
     fn method(

@@ -32,9 +32,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexSet;
 use tcloud_model::{Address, Assigned, Code, Diagnostic, Name, Span, Value, codes};
 
-use crate::World;
 use crate::shapes::Shapes;
 use crate::tree::{BodyId, DefId, FunctionId, Tree};
+use crate::world::Texts;
 
 pub(crate) use call::match_arguments;
 pub(crate) use resource::Collected;
@@ -83,7 +83,7 @@ pub(crate) struct Eval<'p> {
     pub(crate) shapes: &'p Shapes,
     pub(crate) state: &'p mut State,
     pub(crate) variables: &'p BTreeMap<Name, Variable>,
-    pub(crate) world: Option<&'p dyn World>,
+    pub(crate) texts: &'p Texts,
     /// What the planner assigned; `None` while compiling.
     pub(crate) assigned: Option<&'p Assigned>,
     pub(crate) sink: Sink,
@@ -167,6 +167,7 @@ impl<'p> Eval<'p> {
         shapes: &'p Shapes,
         state: &'p mut State,
         variables: &'p BTreeMap<Name, Variable>,
+        texts: &'p Texts,
         bounds: Bounds,
     ) -> Eval<'p> {
         let nowhere = Span::new(tcloud_model::FileId(0), 0, 0);
@@ -175,7 +176,7 @@ impl<'p> Eval<'p> {
             shapes,
             state,
             variables,
-            world: None,
+            texts,
             assigned: None,
             sink: Sink::default(),
             part: 0,

@@ -21,8 +21,6 @@ pub(crate) struct State {
     /// Definitions in `defaults` blocks, by the scope that these stand in: all objects of the scope
     /// share one value.
     layered: BTreeMap<(InstanceId, DefId), Slot>,
-    /// Files read by `file("…")`.
-    pub(crate) files: BTreeMap<String, Option<Value>>,
     /// Written types, understood.
     pub(crate) types: BTreeMap<DefId, Arc<Type>>,
     /// How many instances have an address.
@@ -103,7 +101,6 @@ impl State {
             instances,
             by_address: ByAddress::with_capacity_and_hasher(room, Default::default()),
             layered: BTreeMap::new(),
-            files: BTreeMap::new(),
             types: BTreeMap::new(),
             addressed: 0,
         }
