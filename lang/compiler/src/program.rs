@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, Assigned, AttrPath, Catalog, Check, Deployment, DesiredGraph, Diagnostic, Digest,
-    Evaluator, Fields, FileId, Name, Output, Severity, Sources, Span, codes, parallel, sharing,
+    Address, Assigned, AttrPath, Catalog, Check, Code, Deployment, DesiredGraph, Diagnostic,
+    Digest, Evaluator, Fields, FileId, Name, Output, Severity, Sources, Span, codes, parallel,
+    sharing,
 };
 use tcloud_syntax::{Parsed, ast};
 
@@ -86,11 +87,16 @@ pub struct Program {
     parts: Parts,
 }
 
+/// Says that something is not declared, or not given: what a file that cannot be read may do.
+const ABSENCES: [Code; 6] =
+    [codes::E0102, codes::E0103, codes::E0207, codes::E0209, codes::E0301, codes::E0306];
+
 /// Compiles a project.
 pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
     let mut sources = Sources::new();
     let mut diagnostics = Vec::new();
     let files = sharing::sharing(|| read_all(world, settings, &mut sources, &mut diagnostics));
+    let all_read = files.len() == sources.iter().count();
     if sources.iter().next().is_none() {
         // Diagnostics about no file at all need a place.
         sources.add(".", "");
@@ -122,6 +128,9 @@ pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
         );
         diagnostics.extend(ordered);
         diagnostics.extend(found);
+    }
+    if !all_read {
+        diagnostics.retain(|diagnostic| !ABSENCES.contains(&diagnostic.code));
     }
     tidy(&sources, &mut diagnostics);
     let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);

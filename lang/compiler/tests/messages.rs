@@ -371,3 +371,27 @@ E0305 `out` does not exist
   help: put this under the same condition",
     );
 }
+
+#[test]
+fn what_a_file_that_cannot_be_read_may_declare_is_not_missed() {
+    let text = "use-of main {}
+tenant a {
+  vm web { vcpus = cores, nic n { network = network.office } }
+  output size: Size2 = helper(tenant.b.vm.db)
+  output office = tenant.a.network.office.cidr
+}
+";
+    let compile = |world: &MemoryWorld| {
+        let compiled = compile(world, &Settings::new(Deployment::new("test")));
+        let said = compiled.diagnostics.iter();
+        said.map(|d| (d.primary.span.file.0, d.code.0)).collect::<Vec<_>>()
+    };
+    let alone = compile(&MemoryWorld::of(text));
+    assert!(alone.len() > 5, "{alone:?}");
+    let latin1 = b"let owner = \"J\xf6rg\"\n".as_slice();
+    let utf16 = b"\xff\xfel\0e\0t\0".as_slice();
+    for broken in [latin1, utf16] {
+        let world = MemoryWorld::of(text).with("broken.tcloud", broken);
+        assert_eq!(compile(&world), [(0, "E0008")]);
+    }
+}
