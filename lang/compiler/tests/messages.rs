@@ -395,3 +395,23 @@ tenant a {
         assert_eq!(compile(&world), [(0, "E0008")]);
     }
 }
+
+#[test]
+fn conditions_hold_inside_of_secret_and_late_types() {
+    says(
+        "type Small = Int where this < 10
+param password: Secret<String where this.length() >= 8> = \"hunter\"
+let all: Map<Secret<String where this.length() >= 8>> = { a = secret(\"env:FOO\"), b = \"long enough\" }
+let small: Late<Small> = 20
+",
+        "
+E0205 this secret is not allowed here
+  2 [\"hunter\"]
+  2 [this.length() >= 8] this condition has to hold
+  help: choose a value that fulfils the condition of the type
+E0205 20 is not allowed here
+  4 [20]
+  1 [this < 10] this condition has to hold
+  help: choose a value that fulfils the condition of the type",
+    );
+}

@@ -275,7 +275,11 @@ impl<'p> Eval<'p> {
         at: Span,
     ) -> Evaluated<()> {
         let Some(unmet) = self.unmet(env, written, value, at)? else { return Ok(()) };
-        let message = format!("{} is not allowed here", shown(&unmet.value));
+        let what = match &unmet.value {
+            Value::Secret(_) => "this secret".to_owned(),
+            value => shown(value),
+        };
+        let message = format!("{what} is not allowed here");
         Err(self.report(
             Diagnostic::error(codes::E0205, at, message)
                 .also(unmet.condition, "this condition has to hold")
@@ -303,9 +307,19 @@ impl<'p> Eval<'p> {
             (TypeExprKind::List(of), Value::List(items)) => {
                 self.first_unmet(env, items.iter().map(|item| (&**of, item)), at)
             }
-            (TypeExprKind::Generic(_, of), Value::Map(fields)) => {
-                self.first_unmet(env, fields.iter().map(|(_, item)| (&**of, item)), at)
-            }
+            (TypeExprKind::Generic(word, of), value) => match (word.name.as_str(), value) {
+                // What a secret is, is not known here.
+                (_, Value::Secret(_)) => Ok(None),
+                ("Secret", _) => {
+                    let unmet = self.unmet(env, of, value, at)?;
+                    Ok(unmet.map(|unmet| Unmet { value: Value::Secret([].into()), ..unmet }))
+                }
+                ("Map", Value::Map(fields)) => {
+                    self.first_unmet(env, fields.iter().map(|(_, item)| (&**of, item)), at)
+                }
+                ("Map", _) => Ok(None),
+                _ => self.unmet(env, of, value, at),
+            },
             (TypeExprKind::Object(known), Value::Map(fields)) => {
                 let written = known
                     .iter()
