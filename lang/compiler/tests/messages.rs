@@ -415,3 +415,31 @@ E0205 20 is not allowed here
   help: choose a value that fulfils the condition of the type",
     );
 }
+
+#[test]
+fn defaults_are_given_once_in_a_scope() {
+    says(
+        "param env: String = \"prod\"
+tenant a {
+  defaults vm { vcpus = 1 }
+  defaults vm { vcpus = 2, memory = 1GiB }
+  defaults network if env == \"prod\" { mode = \"nat\" }
+  defaults network if env == \"prod\" { mode = \"routed\" }
+  defaults volume if env == \"prod\" { size = 1GiB }
+  defaults volume if env != \"prod\" { size = 2GiB }
+  vm web {}
+  network n { cidr = 10.0.0.0/24 }
+  volume v {}
+}
+",
+        "
+E0302 defaults for vm are given twice in one scope
+  4 [defaults vm] again
+  3 [defaults vm] first
+  help: write one block with all of them; conditions of two have to exclude each other
+E0302 defaults for network are given twice in one scope
+  6 [defaults network if env == \"prod\"] again
+  5 [defaults network if env == \"prod\"] first
+  help: write one block with all of them; conditions of two have to exclude each other",
+    );
+}

@@ -455,6 +455,20 @@ impl<'c> Structure<'c> {
                 self.diagnostics.push(declared_twice(first, second));
             }
         }
+        self.defaults_twice(id);
+    }
+
+    fn defaults_twice(&mut self, id: BodyId) {
+        let tree = self.tree;
+        let blocks = tree.body(id).defaults().iter().map(|id| tree.block(*id));
+        let mut blocks: Vec<&Block> = blocks.filter(|block| block.condition.is_none()).collect();
+        blocks.sort_by(|a, b| a.kind.name.cmp(&b.kind.name));
+        for pair in blocks.windows(2) {
+            let [first, second] = pair else { continue };
+            if first.kind.name == second.kind.name && first.guard == second.guard {
+                self.diagnostics.push(defaults_given_twice(first, second));
+            }
+        }
     }
 
     fn place(&self, named: Named) -> (tcloud_model::Span, Option<crate::tree::GuardId>) {
@@ -506,6 +520,15 @@ pub(crate) fn declared_twice(first: &Block, second: &Block) -> Diagnostic {
         .label("again")
         .also(first.head, "first")
         .help("give one of them another name; blocks are never merged")
+}
+
+/// Two blocks of defaults for one kind, in one scope.
+pub(crate) fn defaults_given_twice(first: &Block, second: &Block) -> Diagnostic {
+    let message = format!("defaults for {} are given twice in one scope", second.kind.name);
+    Diagnostic::error(codes::E0302, second.head, message)
+        .label("again")
+        .also(first.head, "first")
+        .help("write one block with all of them; conditions of two have to exclude each other")
 }
 
 /// A block for people: ``vm `web` ``.

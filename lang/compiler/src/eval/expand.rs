@@ -10,6 +10,7 @@ use tcloud_syntax::ast::{BlockForm, Expr, Repeat};
 
 use super::state::{Expansion, Instance, InstanceId, Layer, State};
 use super::{Env, Eval, Evaluated, Frame, Node, Stop};
+use crate::check::structure;
 use crate::ops::shown;
 use crate::tree::{Block, BlockId, BodyId, GuardId, Named, Shape};
 
@@ -290,12 +291,18 @@ impl<'p> Eval<'p> {
         }
         let instance = self.state.get(scope);
         let (body, parent) = (self.tree.body(instance.body), instance.parent);
-        let mut found = Vec::new();
+        let mut found: Vec<Layer> = Vec::new();
+        let mut first: Option<&Block> = None;
         for id in body.defaults() {
             let block = self.tree.block(*id);
-            if block.kind.name == *kind && self.gives_defaults(scope, block) {
-                found.push(Layer { body: block.body, scope });
+            if block.kind.name != *kind || !self.gives_defaults(scope, block) {
+                continue;
             }
+            match first {
+                None => first = Some(block),
+                Some(first) => self.sink.push(structure::defaults_given_twice(first, block)),
+            }
+            found.push(Layer { body: block.body, scope });
         }
         let outer = parent.and_then(|parent| self.scope_layers(parent, kind));
         let layers = if found.is_empty() {
