@@ -259,6 +259,7 @@ tenant a {{
     nic n {{ network = network.shown }}
   }}
   output db: Bytes = vm.db.memory
+  output guest: vm = vm.db
 }}
 tenant b {{
   {more}
@@ -323,13 +324,13 @@ fn values_of_another_tenant_are_hidden_where_no_reference_is_left() {
 
 #[test]
 fn nor_do_functions_types_and_components_read_them() {
-    hidden("output o: Bytes = memory(tenant.a.vm.db)", &[("of.memory", "vm `db`")]);
+    hidden("output o: Bytes = memory(tenant.a.guest)", &[("of.memory", "vm `db`")]);
     hidden(
-        "let one = [tenant.a.vm.db]\n let all = one.map(x => x.memory)",
+        "let one = [tenant.a.guest]\n let all = one.map(x => x.memory)",
         &[("x.memory", "vm `db`")],
     );
     hidden("portal p { pin = tenant.a.vm.db.vcpus }", &[("tenant.a.vm.db.vcpus", "vm `db`")]);
-    hidden("let large: Large = tenant.a.vm.db", &[("this.memory", "vm `db`")]);
+    hidden("let large: Large = tenant.a.guest", &[("this.memory", "vm `db`")]);
 }
 
 #[test]
@@ -442,4 +443,21 @@ E0302 defaults for network are given twice in one scope
   5 [defaults network if env == \"prod\"] first
   help: write one block with all of them; conditions of two have to exclude each other",
     );
+}
+
+#[test]
+fn objects_of_another_tenant_are_neither_counted_nor_named() {
+    let guests = [("tenant.a.vm.*", "vm `db`")];
+    hidden("let all = tenant.a.vm.*\n output count: Int = all.length()", &guests);
+    hidden("vm spy for v in tenant.a.vm.* { vcpus = 1, memory = 2GiB }", &guests);
+    hidden("title = \"${tenant.a.vm.db}\"", &[("tenant.a.vm.db", "vm `db`")]);
+    hidden("output o: vm = tenant.a.vm.db", &[("tenant.a.vm.db", "vm `db`")]);
+    let portal = [("tenant.a.portal.web", "portal `web`")];
+    hidden("let same = tenant.a.portal.web == tenant.a.portal.web", &[portal[0], portal[0]]);
+    hidden(
+        "network n { cidr = 10.0.2.0/24, route x { to = tenant.a.network.closed.cidr } }",
+        &[("tenant.a.network.closed.cidr", "network `closed`")],
+    );
+    hidden("title = \"${tenant.a.guest} ${tenant.a} ${tenant.a.network.shown}\"", &[]);
+    hidden("}\nlet all = tenant.a.vm.*\ntenant c {\n title = \"${all.length()}\"", &[]);
 }

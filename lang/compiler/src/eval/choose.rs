@@ -53,11 +53,12 @@ impl<'p> Eval<'p> {
                     Err(self.report(Diagnostic::error(codes::E0305, key_at, message).help(help)))
                 }
             },
+            (Place::Object(id), _) => {
+                let path = self.instance_path(id);
+                Err(self.not_repeated_at_all(&path, at))
+            }
             (Place::Value(Value::Ref(address)), _) => {
-                let message = format!("{address} is not repeated, it has no instances");
-                Err(self.report(
-                    Diagnostic::error(codes::E0305, at, message).help("leave the key away"),
-                ))
+                Err(self.not_repeated_at_all(&address.to_string(), at))
             }
             (Place::Value(value), _) => {
                 let message = format!("{} has no element {}", shown(&value), shown(key));
@@ -71,6 +72,11 @@ impl<'p> Eval<'p> {
                     .help("write `vm.web[1]`"),
             )),
         }
+    }
+
+    fn not_repeated_at_all(&mut self, path: &str, at: Span) -> Stop {
+        let message = format!("{path} is not repeated, it has no instances");
+        self.report(Diagnostic::error(codes::E0305, at, message).help("leave the key away"))
     }
 
     /// One instance of a repeated block, by whichever of its declarations.
@@ -148,17 +154,21 @@ impl<'p> Eval<'p> {
                 Ok(Place::Many(fields.iter().map(|(_, v)| Place::Value(v.clone())).collect()))
             }
             Place::Value(value) => {
-                let message = format!("{} is one thing, `.*` needs many", shown(&value));
-                Err(self.report(
-                    Diagnostic::error(codes::E0305, base.span, message)
-                        .help("`.*` follows a repeated block, a kind, a list or a map"),
-                ))
+                Err(self.not_many(&format!("{} is one thing", shown(&value)), base.span))
             }
-            Place::Part(_) => Err(self.report(
-                Diagnostic::error(codes::E0305, base.span, "this occurs once, `.*` needs many")
-                    .help("`.*` follows a repeated block, a kind, a list or a map"),
-            )),
+            Place::Object(id) => {
+                let path = self.instance_path(id);
+                Err(self.not_many(&format!("{path} is one thing"), base.span))
+            }
+            Place::Part(_) => Err(self.not_many("this occurs once", base.span)),
         }
+    }
+
+    fn not_many(&mut self, what: &str, at: Span) -> Stop {
+        self.report(
+            Diagnostic::error(codes::E0305, at, format!("{what}, `.*` needs many"))
+                .help("`.*` follows a repeated block, a kind, a list or a map"),
+        )
     }
 
     fn all_of_kind(&mut self, id: InstanceId, kind: &str, at: Span) -> Evaluated<Place<'p>> {

@@ -17,6 +17,8 @@ use crate::tree::{DefKind, Named, Shape, Tree};
 #[derive(Clone, Debug)]
 pub(super) enum Place<'p> {
     Value(Value),
+    /// An object that the path names. Whose it is, is asked where the path ends.
+    Object(InstanceId),
     /// A nested block that is no object of its own: `quota`, `dhcp`, `allow`.
     Part(InstanceId),
     /// `tenant.x.vm`: a name has to follow.
@@ -280,15 +282,16 @@ impl<'p> Eval<'p> {
             Some(Shape::Unknown) => return Err(Stop::Reported),
             None => false,
         };
-        let Some(address) = instance.address.clone().filter(|_| object) else {
+        let Some(address) = instance.address.as_ref().filter(|_| object) else {
             return Ok(Place::Part(id));
         };
         if address.kind() == "disk"
             && let Some(volume) = self.attached_volume(id)?
         {
-            return Ok(Place::Value(Value::Ref(volume)));
+            let found = self.state.at(&volume).map(Place::Object);
+            return Ok(found.unwrap_or(Place::Value(Value::Ref(volume))));
         }
-        Ok(Place::Value(Value::Ref(address)))
+        Ok(Place::Object(id))
     }
 
     fn field(
@@ -327,7 +330,7 @@ impl<'p> Eval<'p> {
                     None => Err(self.no_field(&value, field)),
                 }
             }
-            Place::Part(id) => self.instance_field(env, id, field, at),
+            Place::Part(id) | Place::Object(id) => self.instance_field(env, id, field, at),
             Place::Kind(id, kind) => self.member(id, kind, field, at),
             Place::Repeated(id, positions) => match self.not_repeated(id, &positions, at)? {
                 Some(place) => self.field(env, place, field, at),
@@ -467,6 +470,11 @@ impl<'p> Eval<'p> {
     ) -> Evaluated<Value> {
         match place {
             Place::Value(value) => Ok(value),
+            Place::Object(id) => {
+                self.may_read(env.reader, id, expr.span)?;
+                let address = self.state.get(id).address.clone();
+                address.map(Value::Ref).ok_or(Stop::Reported)
+            }
             Place::Part(id) => {
                 self.may_read(env.reader, id, expr.span)?;
                 self.part(id).map(Value::Map)
