@@ -413,3 +413,70 @@ check gone { assert file(\"none\") == \"\", \"another text\" }
     let gone = "\"none\" cannot be read: there is no such file".to_owned();
     assert_eq!(said, [("gone".to_owned(), vec![gone]), ("there".to_owned(), vec![])]);
 }
+
+#[test]
+fn blocks_of_defaults_hold_where_nothing_nearer_is_there() {
+    let text = "\
+param env: \"prod\" | \"test\"
+defaults vm { disk root { size = 1GiB } }
+tenant a {
+  defaults vm {
+    vcpus = 1
+    memory = 1GiB
+    disk root if env == \"prod\" { size = 20GiB }
+  }
+  vm plain {}
+  vm silent { disk root {} }
+  vm own { disk root if env == \"prod\" { size = 300GiB } }
+  output plain = vm.plain.disk.root.size
+  output silent = vm.silent.disk.root.size
+  output own = vm.own.disk.root.size
+}
+";
+    assert_eq!(
+        outputs(&in_env(text, "prod")),
+        "tenant.a.own = 300GiB\ntenant.a.plain = 20GiB\ntenant.a.silent = 20GiB"
+    );
+    assert_eq!(
+        outputs(&in_env(text, "test")),
+        "tenant.a.own = 1GiB\ntenant.a.plain = 1GiB\ntenant.a.silent = 1GiB"
+    );
+}
+
+#[test]
+fn repeated_blocks_of_defaults_give_to_instances_of_their_keys() {
+    let text = "\
+param env: \"prod\" | \"test\"
+defaults vm { disk data for n in 1..=3 if n != 3 || env == \"prod\" { class = \"c${n}\", size = 1GiB * n } }
+tenant a {
+  defaults vm {
+    vcpus = 1
+    memory = 1GiB
+    if env == \"prod\" { disk data for m in 2..=3 { size = 20GiB * m } }
+  }
+  vm plain {}
+  vm own { disk data for k in 1..=2 {} }
+  vm none { disk data for k in [] {} }
+  output plain = vm.plain.disk.data.*.size
+  output own = vm.own.disk.data.*.size
+  output classes = vm.own.disk.data.*.class
+  output none = vm.none.disk.data.*.size
+}
+";
+    assert_eq!(
+        outputs(&in_env(text, "prod")),
+        "\
+tenant.a.classes = [\"c1\", \"c2\"]
+tenant.a.none = []
+tenant.a.own = [1GiB, 40GiB]
+tenant.a.plain = [40GiB, 60GiB]"
+    );
+    assert_eq!(
+        outputs(&in_env(text, "test")),
+        "\
+tenant.a.classes = [\"c1\", \"c2\"]
+tenant.a.none = []
+tenant.a.own = [1GiB, 2GiB]
+tenant.a.plain = [1GiB, 2GiB]"
+    );
+}

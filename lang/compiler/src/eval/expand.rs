@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use tcloud_model::{Address, Diagnostic, Key, Name, Span, Value, codes};
 use tcloud_syntax::ast::{BlockForm, Expr, Repeat};
 
@@ -25,11 +25,14 @@ pub(super) struct Child {
 type Visit<'v, 'p> = dyn FnMut(&mut Eval<'p>, Value, Option<Value>) -> Evaluated<()> + 'v;
 
 /// One pass of a `for`: the key and the variables.
+#[derive(Default)]
 struct Pass<'p> {
     key: Option<Key>,
     bindings: Vec<(&'p Name, Value)>,
     /// For the use of a component: the scope that its arguments stand in.
     arguments: Option<InstanceId>,
+    /// What blocks of the same label in the defaults of the block around it give.
+    layers: Vec<Layer>,
 }
 
 /// How many steps of evaluation each resource allows for.
@@ -64,34 +67,81 @@ impl<'p> Eval<'p> {
         None
     }
 
-    /// The positions of the blocks of a kind and name. A block of `defaults` counts only where
-    /// nothing nearer has its name.
-    pub(super) fn positions(&self, id: InstanceId, kind: &str, name: &str) -> Vec<u32> {
+    /// Whether an instance has blocks of a kind and name, its own or of `defaults`, whatever their
+    /// conditions.
+    pub(super) fn declares(&self, id: InstanceId, kind: &str, name: &str) -> bool {
         let instance = self.state.get(id);
-        let own = self.tree.blocks_named(instance.body, kind, name);
-        if !own.is_empty() || instance.layers().is_empty() {
-            return own.to_vec();
-        }
-        let mut offset = u32::try_from(self.tree.body(instance.body).blocks.len()).unwrap_or(0);
-        for layer in instance.layers() {
-            let found = self.tree.blocks_named(layer.body, kind, name);
-            if !found.is_empty() {
-                return found.iter().map(|at| at + offset).collect();
-            }
-            offset += u32::try_from(self.tree.body(layer.body).blocks.len()).unwrap_or(0);
-        }
-        Vec::new()
+        let mut bodies =
+            std::iter::once(instance.body).chain(instance.layers().iter().map(|layer| layer.body));
+        bodies.any(|body| !self.tree.blocks_named(body, kind, name).is_empty())
     }
 
-    /// Whether a child counts, or something nearer has its name.
-    pub(super) fn is_shadowed(&self, id: InstanceId, position: u32, child: Child) -> bool {
+    /// The positions of the blocks of a kind and name. A block of `defaults` counts only where
+    /// nothing nearer of its name is there.
+    pub(super) fn positions(
+        &mut self,
+        id: InstanceId,
+        kind: &str,
+        name: &str,
+    ) -> Evaluated<Vec<u32>> {
+        let mut groups = self.groups(id, kind, name);
+        let Some(farthest) = groups.pop() else { return Ok(Vec::new()) };
+        for group in groups {
+            if self.any_is_there(id, &group)? {
+                return Ok(group);
+            }
+        }
+        Ok(farthest)
+    }
+
+    /// The positions of the blocks of a kind and name, whatever their conditions: the instance's
+    /// own, then those of each of its `defaults`, as far as there are any.
+    fn groups(&self, id: InstanceId, kind: &str, name: &str) -> Vec<Vec<u32>> {
+        let instance = self.state.get(id);
+        let layers = instance.layers().iter().map(|layer| layer.body);
+        let (mut groups, mut offset) = (Vec::new(), 0);
+        for body in std::iter::once(instance.body).chain(layers) {
+            let found = self.tree.blocks_named(body, kind, name);
+            if !found.is_empty() {
+                groups.push(found.iter().map(|at| at + offset).collect());
+            }
+            offset += u32::try_from(self.tree.body(body).blocks.len()).unwrap_or(0);
+        }
+        groups
+    }
+
+    /// Whether one of some blocks is there: its conditions hold. What is repeated over nothing says
+    /// that there is none.
+    fn any_is_there(&mut self, id: InstanceId, positions: &[u32]) -> Evaluated<bool> {
+        for position in positions {
+            if !self.expand(id, *position)?.is_empty() {
+                return Ok(true);
+            }
+            let Some(child) = self.child(id, *position) else { continue };
+            let block = self.tree.block(child.block);
+            if block.repeat.is_some() && self.guards_hold(child.scope, block.guard)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a child does not count, because something nearer of its name is there.
+    fn is_shadowed(&mut self, id: InstanceId, position: u32, child: Child) -> Evaluated<bool> {
         if child.scope == id {
-            return false;
+            return Ok(false);
         }
         let block = self.tree.block(child.block);
         let name = block.name.as_ref().map_or("", |name| name.name.as_str());
-        self.positions(id, &block.kind.name, name).first().is_some_and(|first| *first < position)
-            && !self.positions(id, &block.kind.name, name).contains(&position)
+        for group in self.groups(id, &block.kind.name, name) {
+            if group.contains(&position) {
+                break;
+            }
+            if self.any_is_there(id, &group)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The instances of the block at a position.
@@ -103,10 +153,10 @@ impl<'p> Eval<'p> {
         }
         let Some(child) = self.child(id, position) else { return Ok(0..0) };
         self.enter(Node::Expansion(id, position))?;
-        let range = if self.is_shadowed(id, position, child) {
-            Ok(0..0)
-        } else {
-            self.instances(id, child)
+        let range = match self.is_shadowed(id, position, child) {
+            Ok(true) => Ok(0..0),
+            Ok(false) => self.instances(id, child),
+            Err(stop) => Err(stop),
         };
         self.leave();
         let count = self.child_count(id) as usize;
@@ -125,27 +175,17 @@ impl<'p> Eval<'p> {
             return Ok(nothing);
         }
         let passes = match &block.repeat {
-            None => vec![Pass { key: None, bindings: Vec::new(), arguments: None }],
+            None => vec![Pass::default()],
             Some(repeat) => self.passes(child.scope, repeat)?,
         };
-        let mut kept = Vec::with_capacity(passes.len());
-        for pass in passes {
-            let Some(condition) = &block.condition else {
-                kept.push(pass);
-                continue;
-            };
-            let frame = Frame { bindings: &pass.bindings, outer: None };
-            let env = Env { frame: Some(&frame), ..Env::of(child.scope) };
-            if self.condition(env, condition)? {
-                kept.push(pass);
-            }
-        }
+        let mut kept = self.kept(child.scope, block, passes)?;
         if self.state.addressed + kept.len() > self.bounds.resources {
             return Err(self.too_many(block.head));
         }
         self.bounds.steps = self.bounds.steps.saturating_add(kept.len() as u64 * STEPS_EACH);
+        // Before all instances, whose numbers follow each other.
+        self.lay_nested(id, child, block, &mut kept)?;
         if let Shape::Use(_) = block.shape {
-            // Before all instances, whose numbers follow each other.
             kept.iter_mut().for_each(|pass| self.use_scope(id, child, block, pass));
         }
         let first = self.state.next();
@@ -153,6 +193,25 @@ impl<'p> Eval<'p> {
             self.instance(id, child, block, pass);
         }
         Ok(first..self.state.next())
+    }
+
+    /// The passes for which the condition of a block holds.
+    fn kept(
+        &mut self,
+        scope: InstanceId,
+        block: &'p Block,
+        passes: Vec<Pass<'p>>,
+    ) -> Evaluated<Vec<Pass<'p>>> {
+        let Some(condition) = &block.condition else { return Ok(passes) };
+        let mut kept = Vec::with_capacity(passes.len());
+        for pass in passes {
+            let frame = Frame { bindings: &pass.bindings, outer: None };
+            let env = Env { frame: Some(&frame), ..Env::of(scope) };
+            if self.condition(env, condition)? {
+                kept.push(pass);
+            }
+        }
+        Ok(kept)
     }
 
     /// Makes the scope that the arguments of a use stand in, with its variables and `let`s. What is
@@ -203,7 +262,7 @@ impl<'p> Eval<'p> {
         };
         let mut instance =
             Instance::new(address, Some(child.block), body, Some(parent), Some(lexical), bindings);
-        if let Some(layers) = self.layers(parent, child, block) {
+        if let Some(layers) = self.layers(parent, pass.layers, block) {
             instance.lay(layers);
         }
         if let Some(arguments) = pass.arguments {
@@ -233,46 +292,75 @@ impl<'p> Eval<'p> {
     fn layers(
         &mut self,
         parent: InstanceId,
-        child: Child,
+        nested: Vec<Layer>,
         block: &'p Block,
     ) -> Option<Arc<[Layer]>> {
         let kind = &block.kind.name;
-        let nested = self.nested_layers(parent, child, block);
         let is_kind =
             matches!(block.shape, Shape::Known(shape) if self.shapes.get(shape).schema.is_some());
         let scoped = if is_kind { self.scope_layers(parent, kind) } else { None };
-        match (nested, scoped) {
-            (layers, None) | (None, layers) => layers,
-            (Some(near), Some(far)) => Some(near.iter().chain(far.iter()).copied().collect()),
+        match scoped {
+            scoped if nested.is_empty() => scoped,
+            None => Some(nested.into()),
+            Some(far) => Some(nested.into_iter().chain(far.iter().copied()).collect()),
         }
     }
 
     /// Blocks of the same label in the defaults of the block around it: their attributes hold where
-    /// the nearer block is silent.
-    fn nested_layers(
+    /// the nearer block is silent. One that is repeated gives those of each pass to the instance of
+    /// the same key.
+    fn lay_nested(
         &mut self,
         parent: InstanceId,
         child: Child,
-        block: &Block,
-    ) -> Option<Arc<[Layer]>> {
+        block: &'p Block,
+        kept: &mut [Pass<'p>],
+    ) -> Evaluated<()> {
         let tree = self.tree;
         let name = block.name.as_ref().map_or("", |name| name.name.as_str());
-        let mut asked = Vec::new();
+        let mut alike = Vec::new();
         for layer in self.state.get(parent).layers() {
             for at in tree.blocks_named(layer.body, &block.kind.name, name) {
                 let id = tree.body(layer.body).blocks[*at as usize];
-                if id != child.block && tree.block(id).repeat.is_none() {
-                    asked.push((tree.block(id), layer.scope));
+                if id != child.block {
+                    alike.push((id, layer.scope));
                 }
             }
         }
-        let mut found = Vec::new();
-        for (other, scope) in asked {
-            if self.gives_defaults(scope, other) {
-                found.push(Layer { body: other.body, scope });
+        for (id, scope) in alike {
+            let other = tree.block(id);
+            if other.repeat.is_some() {
+                self.lay_repeated(parent, id, scope, kept)?;
+            } else if self.gives_defaults(scope, other) {
+                kept.iter_mut().for_each(|own| own.layers.push(Layer { body: other.body, scope }));
             }
         }
-        if found.is_empty() { None } else { Some(found.into()) }
+        Ok(())
+    }
+
+    fn lay_repeated(
+        &mut self,
+        parent: InstanceId,
+        id: BlockId,
+        scope: InstanceId,
+        kept: &mut [Pass<'p>],
+    ) -> Evaluated<()> {
+        let other = self.tree.block(id);
+        let Some(repeat) = &other.repeat else { return Ok(()) };
+        if kept.iter().all(|own| own.key.is_none()) || !self.guards_hold(scope, other.guard)? {
+            return Ok(());
+        }
+        let passes = self.passes(scope, repeat)?;
+        let passes = self.kept(scope, other, passes)?;
+        let mut given: IndexMap<Option<Key>, Vec<_>> =
+            passes.into_iter().map(|pass| (pass.key, pass.bindings)).collect();
+        for own in kept {
+            let Some(bindings) = given.swap_remove(&own.key) else { continue };
+            let (around, bindings) = (Some(parent), owned(bindings));
+            let of = Instance::new(None, Some(id), other.body, around, Some(scope), bindings);
+            own.layers.push(Layer { body: other.body, scope: self.state.push(of) });
+        }
+        Ok(())
     }
 
     /// Whether all conditions of a block that gives defaults hold where it was written.
@@ -393,7 +481,7 @@ impl<'p> Eval<'p> {
                     if let (Some(variable), Some(value)) = (&repeat.second, second) {
                         bindings.push((&variable.name, value));
                     }
-                    passes.push(Pass { key: Some(key), bindings, arguments: None });
+                    passes.push(Pass { key: Some(key), bindings, ..Pass::default() });
                 }
                 Ok(key) => {
                     failed = true;

@@ -123,7 +123,7 @@ impl<'p> Eval<'p> {
     ) -> Evaluated<Place<'p>> {
         let mut scope = Some(env.scope);
         while let Some(id) = scope {
-            if !self.positions(id, kind, &name.name).is_empty() {
+            if self.declares(id, kind, &name.name) {
                 return self.member(id, kind, name, at);
             }
             scope = self.state.get(id).lexical;
@@ -160,7 +160,7 @@ impl<'p> Eval<'p> {
             self.tree.blocks_of_kind(Tree::ROOT, "site").map(|(position, _)| position).collect();
         for position in sites {
             for site in State::range(self.expand(State::ROOT, position)?) {
-                if self.positions(site, kind, &name.name).is_empty() {
+                if !self.declares(site, kind, &name.name) {
                     continue;
                 }
                 let Some(first) = found.replace(site) else { continue };
@@ -207,7 +207,7 @@ impl<'p> Eval<'p> {
         name: &'p Ident,
         at: Span,
     ) -> Evaluated<Place<'p>> {
-        let positions = self.positions(id, kind, &name.name);
+        let positions = self.positions(id, kind, &name.name)?;
         if positions.is_empty() {
             let bad = self.tree.body(self.body_of(id)).bad().contains(&name.name);
             return Err(if bad {
@@ -422,7 +422,7 @@ impl<'p> Eval<'p> {
 
     /// A nested block that occurs once.
     fn single(&mut self, id: InstanceId, word: &'p str, at: Span) -> Evaluated<Place<'p>> {
-        for position in self.positions(id, word, "") {
+        for position in self.positions(id, word, "")? {
             self.asking = at;
             let range = self.expand(id, position)?;
             if let Some(part) = State::range(range).next() {
