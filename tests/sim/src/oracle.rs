@@ -349,7 +349,10 @@ impl Oracle {
         for (host, live, stamp) in hosts.ours() {
             let (address, incarnation) = (stamp.address.clone(), stamp.incarnation);
             let id = ObjectId { address, host: host.clone(), incarnation };
-            if self.records.contains_key(&id) || self.is_intended(&id) {
+            // What a late adoption put its stamp on may be a second object of its address: it stays
+            // excused when the first one, which is remembered, is taken down.
+            let late = self.was_adopted_late(host, live);
+            if late || self.records.contains_key(&id) || self.is_intended(&id) {
                 continue;
             }
             // A provider that lied about a move left the old address on it; it is remembered under the
