@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tcloud_model::{Address, Digest, ObjectId, ObservedState, OperationKind, PathStep, State};
+use tcloud_model::{Address, ObjectId, ObservedState, OperationKind, PathStep, State, kinds};
 use tcloud_planner::fit::Crowded;
-use tcloud_planner::plan::{Expectation, Plan, Step, StepId};
+use tcloud_planner::plan::{DecisionKind, Plan, Step, StepId};
 use tcloud_state::{
     Body, End, EndStatus, Entry, Intent, IntentId, Outcome, RecordChange, Remembered, Scope,
     Selection, StepResult, StoreError, Why,
@@ -114,6 +114,7 @@ pub(crate) async fn apply(
     let executor = Executor {
         parts: Arc::clone(parts),
         plan: Arc::clone(plan),
+        lost: lost(plan),
         control: control.clone(),
         silent: prepared.silent,
         revealed: Arc::new(prepared.revealed),
@@ -188,18 +189,18 @@ fn scope_of(step: &Step) -> Scope {
     object.map_or(Scope::Shared, |object| Scope::of(&object.address))
 }
 
-/// What the plan saw of the object that a step is about, if nothing of the plan comes before it.
-fn seen(step: &Step) -> Option<Digest> {
-    match step.expects {
-        Expectation::Present(digest) => Some(digest),
-        Expectation::Absent | Expectation::Earlier => None,
-    }
+/// Whose data somebody agreed to lose.
+fn lost(plan: &Plan) -> BTreeSet<Address> {
+    let losses = plan.decisions.iter().filter(|own| own.kind == DecisionKind::DataLoss);
+    losses.map(|decision| decision.address.clone()).collect()
 }
 
 /// A plan that is being carried out.
 struct Executor {
     parts: Arc<Parts>,
     plan: Arc<Plan>,
+    /// Whose data somebody agreed to lose.
+    lost: BTreeSet<Address>,
     control: Control,
     silent: BTreeMap<Address, String>,
     revealed: Arc<Revealed>,
@@ -287,6 +288,16 @@ impl Executor {
         }
     }
 
+    /// Whether a step deletes what may hold data, and nobody agreed to its loss.
+    fn is_only_empty(&self, step: &Step) -> bool {
+        let Some(operation) = &step.operation else { return false };
+        let deletes = matches!(operation.action, OperationKind::Delete)
+            && kinds::HOLDS_DATA.contains(&&*operation.kind);
+        let change = self.plan.changes.get(step.change as usize);
+        let renamed = change.is_some_and(|change| self.lost.contains(&change.object.address));
+        deletes && !renamed && !self.lost.contains(&operation.object.address)
+    }
+
     /// A step that asks nobody is done when it is written.
     fn record_only(&mut self, id: StepId, step: &Step, changes: Vec<RecordChange>) {
         if !changes.is_empty() {
@@ -316,7 +327,7 @@ impl Executor {
                 id,
                 operation,
                 planned: records,
-                seen: seen(planned),
+                only_empty: self.is_only_empty(planned),
                 until: self.plan.closes(planned).cloned(),
                 revealed: Arc::clone(&self.revealed),
                 control: self.control.clone(),

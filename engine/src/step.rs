@@ -4,7 +4,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use tcloud_model::{Digest, Moment, ObservedObject, Operation, OperationKind, kinds};
+use tcloud_model::{Moment, ObservedObject, Operation, OperationKind};
 use tcloud_planner::plan::StepId;
 use tcloud_provider::{ProviderError, Retry};
 use tcloud_state::RecordChange;
@@ -36,8 +36,8 @@ pub(crate) struct Task {
     pub(crate) id: StepId,
     pub(crate) operation: Operation,
     pub(crate) planned: Vec<RecordChange>,
-    /// What the plan saw of the object, where it has to be so still.
-    pub(crate) seen: Option<Digest>,
+    /// Whether it deletes what was empty, so that nobody had to agree to the loss of data.
+    pub(crate) only_empty: bool,
     /// When the window closes in which it may stop its guest.
     pub(crate) until: Option<Moment>,
     pub(crate) revealed: Arc<Revealed>,
@@ -59,10 +59,6 @@ enum Attempt {
 
 impl Task {
     pub(crate) async fn run(mut self) -> StepEnd {
-        if self.was_filled().await {
-            let message = "it was empty when the plan was made, and holds data now; plan again";
-            return failed(message.to_owned());
-        }
         let revealed = self.revealed.put_into(&self.operation);
         let secrets = Arc::clone(&self.parts.secrets);
         let mut attempt = 1;
@@ -99,21 +95,19 @@ impl Task {
         }
     }
 
-    /// Whether data is to be deleted that the plan has not seen: hours may lie between the look at
-    /// the beginning of a run and this step, and what was empty then needed nobody's consent.
-    async fn was_filled(&self) -> bool {
-        let deletes = matches!(self.operation.action, OperationKind::Delete);
-        let (true, Some(seen)) =
-            (deletes && kinds::HOLDS_DATA.contains(&&*self.operation.kind), self.seen)
-        else {
-            return false;
-        };
+    /// What speaks against deleting an object whose data nobody agreed to lose: hours may lie between
+    /// the look at the beginning of a run and this attempt, and between two attempts.
+    async fn filled(&self) -> Option<Attempt> {
         match settle::look(&self.parts.hosts, self.parts.limits.look, &self.operation).await {
-            Ok(Some(object)) if object.written != Some(0) => {
-                ObservedObject { written: Some(0), ..object }.digest() == seen
+            Ok(Some(object)) if object.written != Some(0) && !object.is_unfinished() => {
+                let message = "it was empty when the plan was made, and holds data now; plan again";
+                Some(Attempt::End(failed(message.to_owned())))
             }
-            // What cannot be looked at is for the call to find out.
-            Ok(_) | Err(_) => false,
+            Ok(_) => None,
+            Err(error) => Some(match error.retry {
+                Retry::Never | Retry::Unready => Attempt::End(failed(error.message)),
+                Retry::Later | Retry::Unknown => Attempt::Again(error.message),
+            }),
         }
     }
 
@@ -127,6 +121,12 @@ impl Task {
                 };
             }
         };
+        if self.only_empty
+            && let Some(end) = self.filled().await
+        {
+            return end;
+        }
+        // Asked last: reaching the host and looking took their time.
         if !self.gate.is_open() {
             let message = "the lease ran out before the provider was asked".to_owned();
             return Attempt::End(StepEnd::Unknown { message });

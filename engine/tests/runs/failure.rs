@@ -1,6 +1,7 @@
 //! What a failure costs, and what is remembered of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tcloud_engine::{ApplyError, Finding, Limits};
@@ -373,4 +374,56 @@ async fn what_was_empty_and_is_filled_during_a_run_is_not_deleted() {
     let reasons: Vec<&str> = account.failed.iter().map(|trouble| &*trouble.reason).collect();
     assert_eq!(reasons, ["it was empty when the plan was made, and holds data now; plan again"]);
     assert_eq!(world.names(), [name("b")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_filled_between_two_attempts_is_not_deleted() {
+    let world = World::new();
+    world.apply(&from_nothing("b 1")).await.expect("applied");
+    let state = loaded(&world).await.state;
+    let next = plan(&wanted(""), &world.observe().await, &state);
+    world.fault("delete", &name("b"), Fault::LaterFilled);
+    let account = world.apply(&next).await.expect("it ran");
+    let reasons: Vec<&str> = account.failed.iter().map(|trouble| &*trouble.reason).collect();
+    assert_eq!(reasons, ["it was empty when the plan was made, and holds data now; plan again"]);
+    assert_eq!(world.names(), [name("b")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_empty_and_is_filled_and_changed_otherwise_is_not_deleted() {
+    let world = World::slow();
+    world.apply(&from_nothing("b 1\na 1 after b")).await.expect("applied");
+    let state = loaded(&world).await.state;
+    let next = plan(&wanted(""), &world.observe().await, &state);
+    let meanwhile = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        for object in world.inner().hosts.values_mut().flat_map(|own| own.values_mut()) {
+            object.written = Some(1);
+            object.attributes = Arc::default();
+        }
+    };
+    let (account, ()) = tokio::join!(world.apply(&next), meanwhile);
+    let account = account.expect("it ran");
+    let reasons: Vec<&str> = account.failed.iter().map(|trouble| &*trouble.reason).collect();
+    assert_eq!(reasons, ["it was empty when the plan was made, and holds data now; plan again"]);
+    assert_eq!(world.names(), [name("b")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_empty_and_cannot_be_looked_at_is_not_deleted() {
+    let world = World::new();
+    world.apply(&from_nothing("b 1")).await.expect("applied");
+    let state = loaded(&world).await.state;
+    let next = plan(&wanted(""), &world.observe().await, &state);
+    for _ in 0..6 {
+        world.fault("look", &name("b"), Fault::Later);
+    }
+    let account = world.apply(&next).await.expect("it ran");
+    assert_eq!((account.done, account.failed.len()), (0, 1), "{account:?}");
+    assert_eq!(account.failed[0].reason, "busy");
+    assert!(!world.log().iter().any(|line| line.starts_with("delete")), "{:?}", world.log());
+    // A look that fails once is repeated.
+    world.fault("look", &name("b"), Fault::Later);
+    assert_eq!(world.apply(&next).await.expect("it ran").done, 1);
+    assert!(world.names().is_empty());
 }

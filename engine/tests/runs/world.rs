@@ -52,6 +52,8 @@ pub(crate) enum Fault {
     More,
     /// It does what it should, and meanwhile everything else is written into.
     Fills,
+    /// It fails for now, without an effect, and meanwhile everything is written into.
+    LaterFilled,
     /// It never answers, and has no effect.
     Hang,
     /// It never answers, and had its effect.
@@ -141,7 +143,7 @@ impl World {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// The next call of this action on this object fails so.
+    /// The next call of this action on this object, or the next `look` at it, fails so.
     pub(crate) fn fault(&self, action: &str, name: &str, fault: Fault) {
         let key = (action.to_owned(), name.to_owned());
         self.inner().faults.entry(key).or_default().push_back(fault);
@@ -348,6 +350,14 @@ impl ConfiguredProvider for Connected {
     }
 
     async fn look(&self, operation: &Operation) -> Result<Option<ObservedObject>, ProviderError> {
+        let key = ("look".to_owned(), operation.identity.name.to_string());
+        let fault = self.world.inner().faults.get_mut(&key).and_then(VecDeque::pop_front);
+        match fault {
+            None => {}
+            Some(Fault::Later) => return Err(ProviderError::transient("busy")),
+            Some(Fault::Hang) => std::future::pending().await,
+            Some(other) => panic!("no look fails like {other:?}"),
+        }
         let inner = self.world.inner();
         let Some(objects) = inner.hosts.get(&self.host) else { return Ok(None) };
         Ok(find(objects, &operation.kind, &operation.identity))
@@ -433,10 +443,12 @@ impl Connected {
                 self.effect(operation, None)
             }
             Some(Fault::Fills) => {
-                if let Some(objects) = self.world.inner().hosts.get_mut(&self.host) {
-                    objects.values_mut().for_each(|object| object.written = Some(1));
-                }
+                self.fill();
                 self.effect(operation, None)
+            }
+            Some(Fault::LaterFilled) => {
+                self.fill();
+                Err(ProviderError::transient("busy"))
             }
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::HangWith) => {
@@ -444,6 +456,12 @@ impl Connected {
                 std::future::pending().await
             }
             Some(Fault::Panic) => panic!("an error of the provider's own"),
+        }
+    }
+
+    fn fill(&self) {
+        if let Some(objects) = self.world.inner().hosts.get_mut(&self.host) {
+            objects.values_mut().for_each(|object| object.written = Some(1));
         }
     }
 
