@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::event::{ApplyEvent, Finding};
 use crate::hold::{self, Held, HoldError};
 use crate::hosts::Hosts;
-use crate::run::{Control, Parts, RunInfo};
+use crate::run::{Control, Parts, RunInfo, Stop};
 use crate::settle::{Settled, settle};
 
 /// Why a recovery could not be carried out.
@@ -53,11 +53,17 @@ pub(crate) async fn recover_all(
     }
     let scopes = open.iter().flat_map(|(_, open)| scopes_of(open)).collect();
     let mut held = hold::hold(parts, scopes, run, control).await?;
-    let recovered = match recover(parts, &mut held, control).await {
+    let mut stopping = control.clone();
+    let recovered = tokio::select! {
+        biased;
+        _ = stopping.stop_beyond(Stop::No) => Err(HoldError::Stopped),
+        recovered = recover(parts, &mut held, control) => recovered.map_err(HoldError::from),
+    };
+    let recovered = match recovered {
         Ok(recovered) => recovered,
         Err(error) => {
             held.give_up().await;
-            return Err(error.into());
+            return Err(error);
         }
     };
     let status = if recovered.is_unsettled() { EndStatus::Failed } else { EndStatus::Succeeded };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tcloud_engine::{Account, Limits, Stop};
+use tcloud_engine::{Account, Control, HoldError, Limits, Stop};
 use tcloud_state::{Body, EndStatus, Filter, Selection};
 
 use crate::plan::{from_nothing, name, plan, wanted};
@@ -83,4 +83,30 @@ async fn a_run_that_is_stopped_before_its_first_step_does_nothing() {
     assert_eq!((account.done, account.skipped.len(), account.interrupted), (0, 2, true));
     assert!(world.log().is_empty());
     assert_eq!(ended(&world).await, EndStatus::Interrupted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_a_recovery_and_leaves_nothing_held() {
+    let world = World::new();
+    world.fault("create", &name("a"), Fault::Hang);
+    world.apply(&from_nothing("a 1")).await.expect("it ran");
+    world.fault("look", &name("a"), Fault::Hang);
+    let engine = |pid, lease_wait| {
+        let limits = Limits { lease_wait, ..Limits::default() };
+        world.engine_of(pid, limits, Arc::clone(&world.store))
+    };
+    let (control, stopper, _heard) = listening();
+    let begun = tokio::time::Instant::now();
+    let stopping = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stopper.send_replace(Stop::Drain);
+    };
+    let (one, recovering) = (engine(1001, Duration::ZERO), run("apply"));
+    let (stopped, ()) = tokio::join!(one.recover(&recovering, &control), stopping);
+    assert!(matches!(stopped, Err(HoldError::Stopped)), "{stopped:?}");
+    assert_eq!(begun.elapsed(), Duration::from_secs(1));
+    // Nobody has to wait for its lease, and what was open still is.
+    let two = engine(1002, Duration::ZERO);
+    let recovered = two.recover(&run("apply"), &Control::silent()).await.expect("not held");
+    assert_eq!(recovered.findings.len(), 1);
 }
