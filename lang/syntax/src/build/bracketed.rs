@@ -19,12 +19,16 @@ impl<'t> Builder<'t, '_> {
         let span = self.node_span(&node);
         let mut parts = node.into_children().peekable();
         if let Some(head) = parts.next_if(|part| part.rule() == Rule::for_h) {
-            let ForHead { repeat, mut condition } = self.for_head(head, depth);
-            let value = match parts.next() {
-                Some(value) => self.value(value, depth + 1),
-                None => self.bad_expression(self.text.len(), self.text.len()),
+            let start = head.start();
+            let (late, value) = (Rule::late_if, |part: &Node<'_>| part.rule() != Rule::bad_tail);
+            let (value, late) = (parts.next_if(value), parts.next_if(|part| part.rule() == late));
+            let (Some(value), None) = (value, parts.next()) else {
+                self.check_word("for", start);
+                return Expr { kind: ExprKind::Bad, span };
             };
-            if let Some(late) = parts.next() {
+            let ForHead { repeat, mut condition } = self.for_head(head, depth);
+            let value = self.value(value, depth + 1);
+            if let Some(late) = late {
                 condition = condition.or(self.late_condition(late, depth));
             }
             let comprehension = Comprehension { repeat, condition, key: None, value };
@@ -33,6 +37,10 @@ impl<'t> Builder<'t, '_> {
         let mut elements = Vec::new();
         let mut last = None;
         for part in parts {
+            if part.rule() == Rule::bad_tail {
+                self.bad_tail((part.start(), part.start()), &part);
+                break;
+            }
             self.check_comma(last, part.start(), "elements");
             last = Some(part.end());
             elements.push(self.value(part, depth + 1));
@@ -100,14 +108,16 @@ impl<'t> Builder<'t, '_> {
         let span = self.node_span(&node);
         let mut parts = node.into_children().filter(|part| part.rule() != Rule::doc).peekable();
         if let Some(head) = parts.next_if(|part| part.rule() == Rule::for_h) {
-            let ForHead { repeat, mut condition } = self.for_head(head, depth);
-            let mut next = || parts.next();
+            let start = head.start();
+            let mut next = || parts.next_if(|part| part.rule() != Rule::bad_tail);
             let (key, value, late) = (next(), next(), next());
-            let key = key.map(|part| self.value(part, depth + 1));
-            let value = match value {
-                Some(value) => self.value(value, depth + 1),
-                None => self.bad_expression(self.text.len(), self.text.len()),
+            let (Some(key), Some(value), None) = (key, value, parts.next()) else {
+                self.bad_field(start, self.code_end(start));
+                return Expr { kind: ExprKind::Bad, span };
             };
+            let ForHead { repeat, mut condition } = self.for_head(head, depth);
+            let key = Some(self.value(key, depth + 1));
+            let value = self.value(value, depth + 1);
             if let Some(late) = late {
                 condition = condition.or(self.late_condition(late, depth));
             }
@@ -117,6 +127,10 @@ impl<'t> Builder<'t, '_> {
         let mut fields = Vec::new();
         let mut last: Option<(bool, usize)> = None;
         for part in parts {
+            if part.rule() == Rule::bad_tail {
+                self.bad_tail((part.start(), part.start()), &part);
+                break;
+            }
             let (start, end, bad) = (part.start(), part.end(), part.rule() != Rule::field);
             if let Some((broken, last)) = last
                 && !self.gap(last, start).newline
@@ -190,6 +204,10 @@ impl<'t> Builder<'t, '_> {
         let mut arguments = Vec::new();
         let mut last = None;
         for part in parts {
+            if part.rule() == Rule::bad_tail {
+                self.bad_tail((part.start(), part.start()), &part);
+                break;
+            }
             self.check_comma(last, part.start(), "arguments");
             last = Some(part.end());
             let span = self.node_span(&part);

@@ -137,6 +137,43 @@ impl<'t> Builder<'t, '_> {
         }
     }
 
+    /// The value in brackets, and what is wrong behind it.
+    pub(super) fn before_tail(
+        &mut self,
+        parts: &mut impl Iterator<Item = Node<'t>>,
+        depth: usize,
+    ) -> Expr {
+        let Some(value) = parts.next() else {
+            return self.bad_expression(self.text.len(), self.text.len());
+        };
+        let at = (value.start(), value.end());
+        let value = self.value(value, depth + 1);
+        if let Some(tail) = parts.next() {
+            self.bad_tail(at, &tail);
+        }
+        value
+    }
+
+    /// What stands before the end of brackets and is no part of what they hold.
+    pub(super) fn bad_tail(&mut self, before: (usize, usize), tail: &Node<'t>) {
+        let (start, end) = (tail.start(), tail.end());
+        if self.piece(start, end).1.is_empty() {
+            let message = "a bracket is not closed here";
+            let help = "close what was opened before, with the bracket that fits";
+            let diagnostic = Diagnostic::error(codes::E0002, self.span(start, end), message);
+            self.report_bad(diagnostic.help(help));
+        } else {
+            self.bad_rest(before, start, end);
+        }
+    }
+
+    /// A text or `${` that begins at a byte and has no end.
+    pub(super) fn unclosed(&mut self, start: usize, message: &str) {
+        let span = self.span(start, start + 1);
+        let help = "close it on the same line; `\\\"` and `\\${` are these characters themselves";
+        self.report_bad(Diagnostic::error(codes::E0004, span, message).help(help));
+    }
+
     /// The head of a block that fits nothing.
     pub(super) fn explain_head(&mut self, start: usize, text: &str) {
         if !self.foreign_word(start, start + text.len()) {

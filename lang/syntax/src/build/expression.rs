@@ -60,16 +60,20 @@ impl<'t> Builder<'t, '_> {
             Rule::object => self.object(node, depth),
             Rule::paren => {
                 let span = self.node_span(&node);
-                let inner = self.part(&mut node.into_children(), depth);
+                let mut parts = node.into_children();
+                let inner = self.before_tail(&mut parts, depth);
                 Expr { kind: ExprKind::Paren(Box::new(inner)), span }
             }
             Rule::if_e => {
                 let span = self.node_span(&node);
                 let mut parts = node.into_children();
-                let condition = self.part(&mut parts, depth);
-                let then = self.part(&mut parts, depth);
-                let otherwise = self.part(&mut parts, depth);
-                Expr { kind: ExprKind::If(Box::new([condition, then, otherwise])), span }
+                let parts: [_; 3] = std::array::from_fn(|_| parts.next());
+                let [Some(condition), Some(then), Some(otherwise)] = parts else {
+                    self.check_word("if", start);
+                    return Expr { kind: ExprKind::Bad, span };
+                };
+                let parts = [condition, then, otherwise].map(|part| self.value(part, depth + 1));
+                Expr { kind: ExprKind::If(Box::new(parts)), span }
             }
             _ => self.bad_expression(start, end),
         }
@@ -148,11 +152,12 @@ impl<'t> Builder<'t, '_> {
     }
 
     /// Words that build expressions are not names.
-    fn check_word(&mut self, word: &str, start: usize) {
+    pub(super) fn check_word(&mut self, word: &str, start: usize) {
         if !matches!(word, "if" | "then" | "else" | "for" | "in") {
             return;
         }
-        if self.foreign_word(start, self.code_end(start)) {
+        let end = self.code_end(start);
+        if self.foreign_word(start, end) {
             return;
         }
         let span = self.span(start, start + word.len());
@@ -160,7 +165,7 @@ impl<'t> Builder<'t, '_> {
             "if" | "then" | "else" => "a choice is written `if condition then value else value`",
             _ => "a list is made by `[for x in xs : value]`",
         };
-        let rest = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("");
+        let rest = self.text.get(start..end).unwrap_or("");
         let message = match word {
             "if" if !rest.contains(" then ") => "this `if` has no `then`".to_owned(),
             "if" if !rest.contains(" else ") => "this `if` has no `else`".to_owned(),
@@ -278,19 +283,13 @@ impl<'t> Builder<'t, '_> {
         match node.rule() {
             Rule::args => self.call(base, node, depth),
             Rule::index => {
-                let inner = node.into_children().next();
-                match inner {
-                    Some(star) if star.rule() == Rule::star => {
-                        self.bracket_star(base.span, whole);
-                        Expr { kind: ExprKind::Star(Box::new(base)), span: whole }
-                    }
-                    Some(index) => {
-                        let index = self.value(index, depth + 1);
-                        let kind = ExprKind::Index(Box::new(base), Box::new(index));
-                        Expr { kind, span: whole }
-                    }
-                    None => Expr { kind: ExprKind::Bad, span: whole },
+                let mut parts = node.into_children().peekable();
+                if parts.next_if(|part| part.rule() == Rule::star).is_some() {
+                    self.bracket_star(base.span, whole);
+                    return Expr { kind: ExprKind::Star(Box::new(base)), span: whole };
                 }
+                let index = self.before_tail(&mut parts, depth);
+                Expr { kind: ExprKind::Index(Box::new(base), Box::new(index)), span: whole }
             }
             _ => match node.into_children().next() {
                 Some(star) if star.rule() == Rule::star => {

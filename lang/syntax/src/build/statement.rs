@@ -33,7 +33,7 @@ impl<'t> Builder<'t, '_> {
                 continue;
             }
             statements.push(match node.rule() {
-                Rule::bad | Rule::stray => self.bad_statement(&node, after),
+                Rule::bad | Rule::bad_line | Rule::stray => self.bad_statement(&node, after),
                 _ => self.statement(node, doc, depth),
             });
         }
@@ -55,10 +55,12 @@ impl<'t> Builder<'t, '_> {
         if gap.commas > 0 || gap.newline {
             return None;
         }
-        if matches!(node.rule(), Rule::bad | Rule::stray | Rule::bad_head) {
+        let is_bad =
+            |node: &Node<'_>| matches!(node.rule(), Rule::bad | Rule::bad_line | Rule::stray);
+        if is_bad(node) || node.rule() == Rule::bad_head {
             return Some((value_of(before), before.end()));
         }
-        if matches!(before.rule(), Rule::bad | Rule::stray) {
+        if is_bad(before) {
             return None;
         }
         let what = match (before.rule(), node.rule()) {

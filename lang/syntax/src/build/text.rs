@@ -46,21 +46,16 @@ impl<'t> Builder<'t, '_> {
         let block = node.rule() == Rule::block_str;
         let layout = Layout::of(node.text(), if block { 3 } else { 1 }, block);
         let (first, last) = (node.start() + layout.opening, node.end() - layout.closing);
+        let start = node.start();
         let mut parts = Parts::default();
         for part in node.into_children() {
             match part.rule() {
-                Rule::interp => {
-                    let inner = part.into_children().next();
-                    let expr = match inner {
-                        Some(inner) if inner.rule() == Rule::bad_interp => {
-                            self.bad_interpolation(&inner)
-                        }
-                        Some(inner) => self.value(inner, depth + 1),
-                        None => self.bad_expression(first, first),
-                    };
-                    parts.expression(expr);
-                }
+                Rule::interp => parts.expression(self.interpolation(part, depth)),
                 Rule::escape => self.escape(&part, &mut parts.text),
+                Rule::unclosed => {
+                    self.unclosed(start, "text is never closed");
+                    return Expr { kind: ExprKind::Bad, span };
+                }
                 _ => {
                     let from = part.start().clamp(first, last.max(first));
                     let to = part.end().clamp(from, last.max(from));
@@ -125,6 +120,25 @@ impl<'t> Builder<'t, '_> {
         let rest = self.text.get(at..)?.strip_prefix('{')?;
         let end = rest.find(['}', '"', '\n'])?;
         rest[end..].starts_with('}').then(|| (&rest[..end], at + end + 2))
+    }
+
+    /// `${x}`
+    fn interpolation(&mut self, node: Node<'t>, depth: usize) -> Expr {
+        let start = node.start();
+        let (mut before, mut read) = ((start, start), None);
+        for part in node.into_children() {
+            match part.rule() {
+                Rule::unclosed => self.unclosed(start, "`${` is not closed in this text"),
+                Rule::bad_interp if read.is_none() => read = Some(self.bad_interpolation(&part)),
+                Rule::bad_interp if part.text().trim().is_empty() => {}
+                Rule::bad_interp => self.bad_rest(before, part.start(), part.end()),
+                _ => {
+                    before = (part.start(), part.end());
+                    read = Some(self.value(part, depth + 1));
+                }
+            }
+        }
+        read.unwrap_or_else(|| self.bad_expression(start, start))
     }
 
     fn bad_interpolation(&mut self, node: &Node<'t>) -> Expr {
