@@ -86,9 +86,11 @@ impl Splitter<'_> {
 
     fn close(&mut self, at: usize, byte: u8) {
         if let Some(open) = self.open.pop_if(|open| closer(open.byte) == byte) {
-            let first = self.indent(self.line) == at - self.line;
+            // The indentation is only counted where it matters: many brackets may stand on a line.
             let several_lines = open.line != self.line && byte == b'}';
-            if several_lines && first && self.indent(open.line) != at - self.line {
+            let column = at - self.line;
+            if several_lines && self.indent(self.line) == column && self.indent(open.line) != column
+            {
                 self.current.askew = true;
             }
             return;

@@ -4,6 +4,9 @@
 /// How deep `${…}` with texts in them may stand in each other before it counts as a mistake.
 pub(crate) const MAX_TEXT_DEPTH: usize = 16;
 
+/// How many texts of one line are followed to its end in vain before the rest of it counts as text.
+const MAX_UNCLOSED: usize = 32;
+
 /// How far the end of a text in another tool's form is looked for.
 const MAX_HEREDOC_LINES: usize = 1000;
 
@@ -56,6 +59,8 @@ pub(crate) struct Scan<'t> {
     flat: Vec<usize>,
     /// The end of the line that was looked at last.
     line_end: usize,
+    /// How many texts of the current line have no end.
+    unclosed: usize,
     /// There is no `*/` from here on.
     no_star_slash: bool,
 }
@@ -70,6 +75,7 @@ impl<'t> Scan<'t> {
             begun: false,
             flat: Vec::new(),
             line_end: 0,
+            unclosed: 0,
             no_star_slash: false,
         }
     }
@@ -103,7 +109,10 @@ impl<'t> Scan<'t> {
                 Some(Event::DeepText(deep))
             }
             Err(Unclosed::Open) => {
-                if let Some((at, end)) = open_interpolation(line, at, raw) {
+                self.unclosed += 1;
+                if self.unclosed <= MAX_UNCLOSED
+                    && let Some((at, end)) = open_interpolation(line, at, raw)
+                {
                     self.at = end + 1;
                     return Some(Event::OpenInterpolation { at, end });
                 }
@@ -147,18 +156,12 @@ impl<'t> Scan<'t> {
     /// `<<EOF` up to a line with `EOF` alone.
     fn heredoc(&mut self, at: usize) -> Option<Event> {
         let line_end = self.line_end(at);
-        let sign = std::str::from_utf8(self.bytes.get(at + 2..line_end)?).ok()?;
-        let marker = sign.trim().trim_start_matches(['-', '~']);
-        let word =
-            !marker.is_empty() && marker.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-        if !word {
-            return None;
-        }
+        let marker = heredoc_marker(self.bytes.get(at + 2..line_end)?)?;
         let mut to = line_end;
         for _ in 0..MAX_HEREDOC_LINES {
             let next = self::line_end(self.bytes, (to + 1).min(self.bytes.len()));
             let line = self.bytes.get(to + 1..next)?;
-            if line.trim_ascii() == marker.as_bytes() {
+            if line.trim_ascii() == marker {
                 self.at = next;
                 return Some(Event::Foreign { at, end: next });
             }
@@ -221,6 +224,7 @@ impl Iterator for Scan<'_> {
             match byte {
                 b'\n' => {
                     self.opened.clear();
+                    self.unclosed = 0;
                     return Some(Event::Line(self.at));
                 }
                 b'{' | b'[' | b'(' => {
@@ -335,6 +339,17 @@ fn open_interpolation(bytes: &[u8], at: usize, raw: bool) -> Option<(usize, usiz
     let dollar = find(line, b"${")?;
     let quote = line.iter().skip(dollar).position(|b| *b == b'"')? + dollar;
     (!raw).then_some((at + dollar, at + quote))
+}
+
+/// The `EOF` of `<<-EOF`, from what follows the signs on the line. It looks no further than it has to,
+/// since there may be many such signs on a line.
+fn heredoc_marker(rest: &[u8]) -> Option<&[u8]> {
+    let blanks = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let signs = rest[blanks..].iter().take_while(|b| matches!(b, b'-' | b'~')).count();
+    let rest = &rest[blanks + signs..];
+    let length = rest.iter().take_while(|b| b.is_ascii_uppercase() || **b == b'_').count();
+    let (marker, after) = rest.split_at(length);
+    (length > 0 && after.iter().all(u8::is_ascii_whitespace)).then_some(marker)
 }
 
 /// Where `pattern` begins in `bytes`.

@@ -123,6 +123,25 @@ fn traps_end_soon_with_errors() {
     }
 }
 
+/// Each of these is one line, on which something was once looked for from each of its places on.
+#[test]
+fn what_stands_on_one_line_is_not_read_again_for_each_part_of_it() {
+    let repeated = |piece: &str| piece.repeat((1 << 20) / piece.len());
+    let lines = [
+        repeated("\"${\" "),
+        repeated("\"${ "),
+        repeated("<"),
+        repeated("a b, "),
+        format!("a = [{}]", repeated("\"${[}\", ")),
+        format!("{}{}", " ".repeat(1 << 20), repeated("[]")),
+        format!("{}{}", "\n".repeat(1 << 20), repeated("}")),
+    ];
+    for line in lines {
+        let parsed = parse(FileId(0), &line);
+        assert!((1..=501).contains(&parsed.diagnostics.len()), "{}", &line[..20]);
+    }
+}
+
 #[test]
 fn brackets_are_allowed_up_to_the_limit() {
     let nested = |depth: usize| format!("a = {}{}\n", "[".repeat(depth), "]".repeat(depth));

@@ -53,6 +53,8 @@ struct Line {
     indent: usize,
     /// Nothing but blanks or a comment.
     blank: bool,
+    /// One past the last line before it that is not blank; 0 if there is none.
+    before: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -89,14 +91,19 @@ fn lines(source: &str, events: &[Event]) -> Vec<Line> {
         })
         .collect();
     let ends = starts.iter().skip(1).map(|next| next - 1).chain([source.len()]);
-    let line = |(start, end): (&usize, usize)| {
+    let mut filled = 0;
+    let line = |(number, (start, end)): (usize, (&usize, usize))| {
         let text = source.get(*start..end).unwrap_or("");
         let rest = text.trim_start_matches([' ', '\t']);
         let code = rest.trim_end();
         let blank = code.is_empty() || code.starts_with("//") || code.starts_with('#');
-        Line { start: *start, end, indent: text.len() - rest.len(), blank }
+        let before = filled;
+        if !blank {
+            filled = number + 1;
+        }
+        Line { start: *start, end, indent: text.len() - rest.len(), blank, before }
     };
-    starts.iter().zip(ends).map(line).collect()
+    starts.iter().zip(ends).enumerate().map(line).collect()
 }
 
 impl Repair<'_> {
@@ -196,10 +203,11 @@ impl Repair<'_> {
     /// The line that the brace in `column` of the current line probably closes: the nearest one
     /// that is not indented deeper, when it looks like the head of a block and opens nothing.
     fn head_without_brace(&self, after: usize, column: usize) -> Option<usize> {
-        let mut candidates = (after..self.line).rev();
-        let number = candidates.find(|number| {
-            self.lines.get(*number).is_some_and(|line| !line.blank && line.indent <= column)
-        })?;
+        let above = |number: &usize| self.lines.get(*number)?.before.checked_sub(1);
+        let candidates = std::iter::successors(above(&self.line), above);
+        let number = candidates
+            .take_while(|number| *number >= after)
+            .find(|number| self.lines.get(*number).is_some_and(|line| line.indent <= column))?;
         let line = self.lines.get(number)?;
         let end = code_end(self.source.as_bytes(), line.start, line.end);
         let code = self.source.get(line.start..end)?.trim_start();
