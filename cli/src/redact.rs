@@ -17,7 +17,7 @@ const INSTEAD: &str = "(secret)";
 /// show where it is.
 const SHORTEST: usize = 3;
 
-/// The shortest form that is hidden where it is not the secret itself, in bytes.
+/// The shortest form in Base64 or in hexadecimal digits that is hidden, in bytes.
 const SHORTEST_FORM: usize = 6;
 
 /// The shortest line of a secret that is hidden by itself, in bytes: one of a key, not a brace.
@@ -72,9 +72,51 @@ impl Redactor {
         clean.into()
     }
 
+    /// The same JSON without secrets. A secret is a text, and stands in texts alone: names of
+    /// fields, numbers and signs that look like one are none, and stay as they are.
+    pub(crate) fn scrub_json<'t>(&self, json: &'t str) -> Cow<'t, str> {
+        if self.known().finder.is_none() {
+            return json.into();
+        }
+        let mut clean = String::with_capacity(json.len());
+        let mut rest = json;
+        while let Some(start) = rest.find('"') {
+            let (before, from) = rest.split_at(start);
+            let (text, after) = from.split_at(text_length(from));
+            clean.push_str(before);
+            match after.trim_start().starts_with(':') {
+                true => clean.push_str(text),
+                false => clean.push_str(&self.scrub_json_text(text)),
+            }
+            rest = after;
+        }
+        clean.push_str(rest);
+        clean.into()
+    }
+
+    /// One text of JSON, with its quotes. What it says is searched, however it is written.
+    fn scrub_json_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let Ok(said) = serde_json::from_str::<String>(text) else { return self.scrub(text) };
+        match self.scrub(&said) {
+            Cow::Borrowed(_) => text.into(),
+            Cow::Owned(clean) => serde_json::Value::from(clean).to_string().into(),
+        }
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long the text is that JSON begins with, in bytes, with its quotes.
+fn text_length(json: &str) -> usize {
+    let mut escaped = false;
+    let end = json.bytes().skip(1).position(|byte| {
+        let is_end = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        is_end
+    });
+    end.map_or(json.len(), |end| end + 2)
 }
 
 /// All that is looked for because of one secret.
@@ -84,9 +126,9 @@ fn forms(secret: &str) -> BTreeSet<String> {
     let plain: BTreeSet<&str> = plain.filter(|text| text.len() >= SHORTEST).collect();
     let mut all = BTreeSet::new();
     for text in plain {
-        let encoded =
-            in_base64(text.as_bytes()).chain(in_hex(text.as_bytes())).chain(escaped(text));
+        let encoded = in_base64(text.as_bytes()).chain(in_hex(text.as_bytes()));
         all.extend(encoded.filter(|form| form.len() >= SHORTEST_FORM));
+        all.extend(escaped(text).filter(|form| form.len() >= SHORTEST));
         all.insert(text.to_owned());
     }
     all
@@ -205,7 +247,45 @@ mod tests {
         );
     }
 
+    #[test]
+    fn json_stays_json_and_only_its_texts_are_searched() {
+        let redactor = redactor(&["5432", "port", "true", "\":\"", "n0pe", "a\"b", "ö\u{202e}\n"]);
+        for (json, clean) in [
+            (
+                r#"{"port":5432,"on":true,"to":"5432"}"#,
+                r#"{"port":5432,"on":true,"to":"(secret)"}"#,
+            ),
+            (r#"{"port" : "x\n0pe", "a":"b"}"#, r#"{"port" : "x\n0pe", "a":"b"}"#),
+            (
+                r#"["a\"b", "a\u0022b", "\\", "a\\\"b"]"#,
+                r#"["(secret)", "(secret)", "\\", "(secret)"]"#,
+            ),
+            (r#"["\u00f6\u202e\n", "ö\u202e\u000a"]"#, r#"["(secret)", "(secret)"]"#),
+            ("[\"port", "[\"(secret)"),
+        ] {
+            assert_eq!(redactor.scrub_json(json), clean);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn any_json_stays_json_whatever_the_secrets_are(
+            secrets in proptest::collection::vec("[a-c0-3\"\\\\:,{}\n]{1,6}", 1..4),
+            texts in proptest::collection::vec("[a-c0-3\"\\\\:,{}\nä]{0,12}", 1..6), number: u16,
+        ) {
+            let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+            let redactor = redactor(&secrets);
+            let whole = serde_json::json!({ "ab": texts, "12": number, "c": { "a": true } });
+            let mut expected = whole.clone();
+            for text in expected["ab"].as_array_mut().expect("a list") {
+                *text = redactor.scrub(text.as_str().expect("a text")).into();
+            }
+            for json in [whole.to_string(), format!("{whole:#}")] {
+                let clean = redactor.scrub_json(&json).into_owned();
+                prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&clean).ok(), Some(expected.clone()));
+            }
+        }
+
         #[test]
         fn no_form_of_a_secret_survives(
             secret in "[ -~äß€\u{1f600}\n\t]{8,40}", before in ".{0,9}", after in ".{0,9}",

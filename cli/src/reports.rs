@@ -95,10 +95,14 @@ impl Reports {
             tcloud_report::write(*format, &report, &mut bytes)?;
             let text = String::from_utf8_lossy(&bytes);
             match file {
+                None if format.is_json() => context.terminal.print_json(&text),
                 None => context.terminal.print(&text),
                 Some(file) => {
                     let path = context.path(Some(file));
-                    let text = redact::process().scrub(&text);
+                    let text = match format.is_json() {
+                        true => redact::process().scrub_json(&text),
+                        false => redact::process().scrub(&text),
+                    };
                     save(&path, &text).map_err(|source| ReportError { path, source })?;
                 }
             }

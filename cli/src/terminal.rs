@@ -42,7 +42,6 @@ impl<W: Write> Stream<W> {
     }
 
     fn write(&mut self, text: &str) {
-        let text = redact::process().scrub(text);
         let written = self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush());
         if let Err(error) = written {
             self.gone = true;
@@ -52,7 +51,14 @@ impl<W: Write> Stream<W> {
 
     fn print(&mut self, text: &str) {
         if !self.gone {
-            self.write(text);
+            self.write(&redact::process().scrub(text));
+        }
+    }
+
+    /// Prints JSON. The filter for words could hide a number or a sign, and no program could read it.
+    fn print_json(&mut self, json: &str) {
+        if !self.gone {
+            self.write(&escape_json(&redact::process().scrub_json(json)));
         }
     }
 }
@@ -97,6 +103,11 @@ impl Terminal {
         self.out.borrow_mut().print(text);
     }
 
+    /// Whether nothing more reaches standard output: its reader has left, or its disk is full.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.out.borrow().gone
+    }
+
     /// Whether every result is on standard output, as far as somebody wanted it.
     ///
     /// # Errors
@@ -117,7 +128,12 @@ impl Terminal {
 
     /// Writes JSON and a newline to standard output.
     pub(crate) fn json_text(&self, json: &str) {
-        self.line(&escape_json(json));
+        self.print_json(&format!("{json}\n"));
+    }
+
+    /// Writes JSON to standard output as it is.
+    pub(crate) fn print_json(&self, json: &str) {
+        self.out.borrow_mut().print_json(json);
     }
 
     /// Says something besides the result, on standard error, unless `--quiet`.

@@ -86,6 +86,18 @@ impl Format {
         }
     }
 
+    /// Whether it is JSON.
+    pub fn is_json(self) -> bool {
+        match self {
+            Format::Json
+            | Format::Terraform
+            | Format::GitlabTerraform
+            | Format::CodeQuality
+            | Format::Sarif => true,
+            Format::Junit | Format::Github | Format::Markdown | Format::Html => false,
+        }
+    }
+
     /// The format of this name.
     pub fn named(name: &str) -> Option<Format> {
         Format::ALL.into_iter().find(|format| format.name() == name)

@@ -184,6 +184,34 @@ fn a_host_that_repeats_them(project: &Project) {
     }
 }
 
+/// Programs can read what an apply tells in JSON, also where a secret is a word or a sign of it.
+#[test]
+fn json_stays_json_whatever_the_secrets_are() {
+    let text = TEXT.split_once("content = secret").expect("files").0;
+    let project = Project::with(format!("{text}content = \"\" }} ] }} }} }}\n"));
+    for secret in ["\":\"", "address", "elapsed_ms", "true", "null", "0,\"", "}\n"] {
+        let run = |command: &str| {
+            let mut command = project.command(&[command, "--yes", "--json"]);
+            let ended = command.env("CANARY", secret).output().expect("tcloud runs");
+            let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+            let (out, err) = (text(ended.stdout), text(ended.stderr));
+            assert_eq!(ended.status.code(), Some(0), "{secret:?}: {out}{err}");
+            out
+        };
+        let out = run("apply");
+        let read = |line: &str| serde_json::from_str::<serde_json::Value>(line);
+        let events: Result<Vec<_>, _> = out.lines().map(read).collect();
+        let events = events.unwrap_or_else(|error| panic!("{secret:?}: {error} in {out}"));
+        let finished = |event: &&serde_json::Value| event["event"] == "step-finished";
+        let finished: Vec<_> = events.iter().filter(finished).collect();
+        assert!(!finished.is_empty(), "{out}");
+        for event in finished {
+            assert!(event["elapsed_ms"].is_u64() && event["address"].is_string(), "{event}");
+        }
+        run("destroy");
+    }
+}
+
 /// Ends the watch, also when a test has failed.
 struct Stop<'w>(&'w AtomicBool);
 
