@@ -12,8 +12,9 @@ use tcloud_state::{
 
 use crate::hosts::Hosts;
 use crate::recover::{Concerns, RecoverError, Recovered};
+use crate::refresh::{ChangeError, Changed, Decide};
 use crate::run::{Control, Parts, RunInfo};
-use crate::{Account, ApplyError, Clock, HoldError, HostSpec, Judge, Limits, Secrets};
+use crate::{Account, ApplyError, Clock, HostSpec, Judge, Limits, Secrets};
 use crate::{apply, observe, recover, refresh};
 
 /// What an engine works with.
@@ -149,18 +150,20 @@ impl Engine {
         apply::apply(&self.parts, plan, run, control, Some(judge)).await
     }
 
-    /// Changes what is remembered without asking a provider for anything.
+    /// Changes what is remembered, and nothing on a host. What was `agreed` to is decided again
+    /// under the leases, by what is remembered and runs then.
     ///
     /// # Errors
-    /// When the leases cannot be had or the store fails.
+    /// When the leases cannot be had, the store fails, or more would be removed than was agreed to.
     pub async fn change_records(
         &self,
         why: Why,
-        changes: Vec<RecordChange>,
+        agreed: &[RecordChange],
+        decide: Decide<'_>,
         run: &RunInfo,
         control: &Control,
-    ) -> Result<(), HoldError> {
-        refresh::change_records(&self.parts, why, changes, run, control).await
+    ) -> Result<Changed, ChangeError> {
+        refresh::change_records(&self.parts, why, agreed, decide, run, control).await
     }
 
     /// Lets go of hosts and store.

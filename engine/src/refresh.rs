@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tcloud_model::{Address, HostObservation, ObservedObject, ObservedState, Record, State, Value};
-use tcloud_state::{Body, End, EndStatus, RecordChange, Scope, Why};
+use tcloud_model::{
+    Address, HostObservation, ObjectId, ObservedObject, ObservedState, Record, State, Value,
+};
+use tcloud_state::{Body, End, EndStatus, RecordChange, Scope, Selection, Why};
 
 use crate::found::Found;
-use crate::hold::{self, HoldError};
-use crate::run::{Control, Parts, RunInfo};
+use crate::hold::{self, Held, HoldError};
+use crate::observe;
+use crate::run::{Control, Parts, RunInfo, Stop};
 
 /// What has to be written and removed so that drift counts as applied. Records whose host did not
 /// answer stay as they are; so do attributes that were never applied or could not be read.
@@ -56,42 +59,111 @@ fn refreshed(record: &Record, found: &ObservedObject) -> Option<Record> {
     (new != *record).then_some(new)
 }
 
-/// Writes changed records under leases on their scopes.
+/// Which records have to change, by what is remembered and what runs.
+pub type Decide<'a> = &'a (dyn Fn(&State, &ObservedState) -> Vec<RecordChange> + Sync);
+
+/// What became of records that were to change.
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// What was written and removed.
+    pub records: Vec<RecordChange>,
+    /// What ran then, by which it was decided.
+    pub observed: ObservedState,
+}
+
+/// Why records were not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The leases could not be had, or the store failed.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
+    /// More would be removed than was agreed to. Nothing was changed.
+    #[error("somebody else changed what is remembered meanwhile, and nothing was written")]
+    Stale,
+}
+
+/// Changes records under leases on their scopes. What was `agreed` to was worked out before the
+/// leases were held, so it is decided once more.
 pub(crate) async fn change_records(
     parts: &Parts,
     why: Why,
-    changes: Vec<RecordChange>,
+    agreed: &[RecordChange],
+    decide: Decide<'_>,
     run: &RunInfo,
     control: &Control,
-) -> Result<(), HoldError> {
-    if changes.is_empty() {
-        return Ok(());
+) -> Result<Changed, ChangeError> {
+    if agreed.is_empty() {
+        return Ok(Changed::default());
     }
-    let scope = |change: &RecordChange| Scope::of(&change.object.address);
-    let scopes: BTreeSet<Scope> = changes.iter().map(scope).collect();
+    let scopes: BTreeSet<Scope> = agreed.iter().map(scope).collect();
     let mut held = hold::hold(parts, scopes, run, control).await?;
-    let done = changes.len() as u64;
+    let mut stopping = control.clone();
+    let decided = tokio::select! {
+        biased;
+        _ = stopping.stop_beyond(Stop::No) => Err(HoldError::Stopped.into()),
+        decided = decide_again(parts, agreed, decide, &held) => decided,
+    };
+    let changed = match decided {
+        Ok(changed) => changed,
+        Err(error @ ChangeError::Hold(_)) => {
+            held.give_up().await;
+            return Err(error);
+        }
+        Err(error) => {
+            held.end(ended(EndStatus::Failed, 0)).await.map_err(HoldError::from)?;
+            return Err(error);
+        }
+    };
     let mut entries = Vec::new();
-    for of_scope in by_scope(changes) {
+    for of_scope in by_scope(&changed.records) {
         let Some(first) = of_scope.first() else { continue };
         let body = Body::Records { why, changes: of_scope.clone() };
         entries.push((scope(first), held.entry(body)));
     }
     if let Err(error) = held.append(entries).await {
         held.give_up().await;
-        return Err(error.into());
+        return Err(HoldError::from(error).into());
     }
-    let status = EndStatus::Succeeded;
-    held.end(End { status, done, failed: 0, skipped: 0, unknown: 0 }).await?;
-    Ok(())
+    let done = changed.records.len() as u64;
+    held.end(ended(EndStatus::Succeeded, done)).await.map_err(HoldError::from)?;
+    Ok(changed)
+}
+
+/// What is to be changed now that nobody else changes anything.
+async fn decide_again(
+    parts: &Parts,
+    agreed: &[RecordChange],
+    decide: Decide<'_>,
+    held: &Held,
+) -> Result<Changed, ChangeError> {
+    let scopes = Selection::Only(held.writer.scopes().cloned().collect());
+    let loaded = parts.store.load(&scopes).await.map_err(HoldError::from)?;
+    let observed = observe::observe(&parts.hosts, parts.hosts.addresses(), &parts.limits).await;
+    let mut records = decide(&loaded.state, &observed);
+    records.retain(|change| held.writer.holds(&scope(change)));
+    let removed = |change: &&RecordChange| change.record.is_none();
+    let agreed: BTreeSet<&ObjectId> =
+        agreed.iter().filter(removed).map(|change| &change.object).collect();
+    match records.iter().filter(removed).all(|change| agreed.contains(&change.object)) {
+        true => Ok(Changed { records, observed }),
+        false => Err(ChangeError::Stale),
+    }
+}
+
+fn scope(change: &RecordChange) -> Scope {
+    Scope::of(&change.object.address)
+}
+
+fn ended(status: EndStatus, done: u64) -> End {
+    End { status, done, failed: 0, skipped: 0, unknown: 0 }
 }
 
 /// The changes of each scope, in pieces that fit into an entry.
-fn by_scope(changes: Vec<RecordChange>) -> Vec<Vec<RecordChange>> {
+fn by_scope(changes: &[RecordChange]) -> Vec<Vec<RecordChange>> {
     const PIECE: usize = 500;
     let mut scopes = BTreeMap::<Scope, Vec<RecordChange>>::new();
     for change in changes {
-        scopes.entry(Scope::of(&change.object.address)).or_default().push(change);
+        scopes.entry(scope(change)).or_default().push(change.clone());
     }
     scopes
         .into_values()

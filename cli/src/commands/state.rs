@@ -2,8 +2,9 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 use serde_json::json;
-use tcloud_engine::Engine;
-use tcloud_model::State as Remembered;
+use tcloud_engine::rebuild::{Doubtful, Rebuilt};
+use tcloud_engine::{ChangeError, Changed, Decide, Engine};
+use tcloud_model::{ObservedState, State as Remembered};
 use tcloud_state::{Loaded, RecordChange, Selection, Why};
 
 use super::{Context, consent, find, follow};
@@ -156,18 +157,19 @@ async fn forget(
     let state = load(project, inputs, context).await?.state;
     let all = state.records.keys().map(|object| &object.address);
     let address = find::find(address, all)?;
-    let changes: Vec<RecordChange> = state
-        .records
-        .keys()
-        .filter(|object| object.address.is_within(address))
-        .map(|object| RecordChange { object: object.clone(), record: None })
-        .collect();
-    let number = count(changes.len(), "record");
+    let drop_all = |state: &Remembered, _: &ObservedState| -> Vec<RecordChange> {
+        let within = state.records.keys().filter(|object| object.address.is_within(address));
+        within.map(|object| RecordChange { object: object.clone(), record: None }).collect()
+    };
+    let agreed = drop_all(&state, &ObservedState::default());
     if !yes {
+        let number = count(agreed.len(), "record");
         consent::confirm(&format!("Drop {number} of {address}?"), &context.terminal).await?;
     }
     let engine = project.engine_without_hosts(project.store(inputs, Access::Write, context).await?);
-    change_with(project, &engine, "state forget", Why::Forget, changes, context).await?;
+    let change = Change { why: Why::Forget, agreed, decide: &drop_all };
+    let changed = change_with(project, &engine, "state forget", change, context).await?;
+    let number = count(changed.records.len(), "record");
     context.terminal.note(&format!("{number} dropped; what runs stays as it is."));
     Ok(Exit::Done)
 }
@@ -179,27 +181,63 @@ async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Contex
     let known = engine.load().await?.state;
     let observed = engine.observe().await;
     for host in observed.hosts.iter().filter(|host| host.facts.is_none()) {
-        let why = crate::escape::escape(&host.problems.join("; ")).into_owned();
+        let why = escape(&host.problems.join("; ")).into_owned();
         context.terminal.complain(&format!("{} did not answer: {why}", host.host));
     }
-    let changes =
-        tcloud_engine::rebuild::rebuild(&known, &observed, &project.deployment, &project.catalog);
-    let written = changes.iter().filter(|change| change.record.is_some()).count();
-    let removed = changes.len() - written;
+    let from = |known: &Remembered, observed: &ObservedState| {
+        tcloud_engine::rebuild::rebuild(known, observed, &project.deployment, &project.catalog)
+    };
+    let Rebuilt { changes, doubtful } = from(&known, &observed);
     if changes.is_empty() {
+        engine.shutdown().await;
+        certain(&doubtful)?;
         session::complete(&observed)?;
         context.terminal.line("What is remembered is what runs.");
         return Ok(Exit::Done);
     }
-    let summary = format!("{} to write, {removed} to remove", count(written, "record"));
-    if !yes && removed > 0 {
-        consent::confirm(&format!("Rebuild what is remembered ({summary})?"), &context.terminal)
-            .await?;
+    if !yes && changes.iter().any(|change| change.record.is_none()) {
+        let question = format!("Rebuild what is remembered ({})?", summary(&changes));
+        consent::confirm(&question, &context.terminal).await?;
     }
-    change_with(project, &engine, "state rebuild", Why::Rebuild, changes, context).await?;
-    context.terminal.line(&format!("Rebuilt: {summary}."));
+    let decide = |known: &Remembered, observed: &ObservedState| from(known, observed).changes;
+    let change = Change { why: Why::Rebuild, agreed: changes, decide: &decide };
+    let changed = change_with(project, &engine, "state rebuild", change, context).await?;
+    context.terminal.line(&format!("Rebuilt: {}.", summary(&changed.records)));
+    certain(&doubtful)?;
     session::complete(&observed)?;
+    session::complete(&changed.observed)?;
     Ok(Exit::Done)
+}
+
+/// `3 records to write, 1 to remove`
+fn summary(changes: &[RecordChange]) -> String {
+    let written = changes.iter().filter(|change| change.record.is_some()).count();
+    format!("{} to write, {} to remove", count(written, "record"), changes.len() - written)
+}
+
+/// A failure where several objects say that they are the same one, and which it is nobody knows.
+fn certain(doubtful: &[Doubtful]) -> Result<(), Failure> {
+    if doubtful.is_empty() {
+        return Ok(());
+    }
+    let lines = doubtful.iter().map(|Doubtful { object, names }| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{}`", escape(name))).collect();
+        format!("{object}: {}", names.join(", "))
+    });
+    let lines = lines.collect::<Vec<_>>().join("\n  ");
+    Err(Failure::new(format!(
+        "several objects say that they are the same one, and it was left out\n  {lines}"
+    ))
+    .help("remove the copies, or their stamps, and run it again"))
+}
+
+/// Records that are to change.
+struct Change<'a> {
+    why: Why,
+    /// What was told, and agreed to.
+    agreed: Vec<RecordChange>,
+    /// What it is when nobody else changes anything.
+    decide: Decide<'a>,
 }
 
 /// Changes records under the leases of their scopes.
@@ -207,17 +245,19 @@ async fn change_with(
     project: &Project,
     engine: &Engine,
     command: &str,
-    why: Why,
-    changes: Vec<RecordChange>,
+    Change { why, agreed, decide }: Change<'_>,
     context: &Context,
-) -> Result<(), Failure> {
+) -> Result<Changed, Failure> {
     let info = project.run(command, None);
     let interrupts = Interrupts::listen();
     let (control, mut events) = follow::control(&interrupts);
     let mut listener = follow::Listener::new(context, false, 0, command);
-    let work = engine.change_records(why, changes, &info, &control);
+    let work = engine.change_records(why, &agreed, decide, &info, &control);
     let changed = follow::follow(work, &mut events, &mut listener).await;
     listener.finish();
     engine.shutdown().await;
-    Ok(changed?)
+    changed.map_err(|error| match error {
+        ChangeError::Stale => Failure::from(error).help("run it again").exit(Exit::Stale),
+        ChangeError::Hold(_) => error.into(),
+    })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tcloud_engine::age::unknown;
 use tcloud_engine::{ApplyError, Control};
-use tcloud_model::{Address, State};
+use tcloud_model::{Address, ObservedState, State};
 use tcloud_state::{Loaded, RecordChange, Selection, Why};
 
 use crate::plan::{address, plan, wanted};
@@ -56,11 +56,14 @@ async fn an_older_state_is_told_from_one_that_forgot() {
     });
     let mut now = loaded(&world).await;
     assert!(unknown(&now).is_empty());
-    let forgotten = now.state.records.keys().filter(|object| object.address == address("b"));
-    let forgotten = forgotten.map(|object| RecordChange { object: object.clone(), record: None });
-    let (forgotten, info) = (forgotten.collect(), run("state forget"));
-    let silent = Control::silent();
-    world.engine().change_records(Why::Forget, forgotten, &info, &silent).await.expect("written");
+    let forget = |state: &State, _: &ObservedState| -> Vec<RecordChange> {
+        let own = state.records.keys().filter(|object| object.address == address("b"));
+        own.map(|object| RecordChange { object: object.clone(), record: None }).collect()
+    };
+    let (agreed, engine) = (forget(&now.state, &observed), world.engine());
+    let (info, silent) = (run("state forget"), Control::silent());
+    let forgotten = engine.change_records(Why::Forget, &agreed, &forget, &info, &silent).await;
+    assert_eq!(forgotten.expect("written").records, agreed);
     now = loaded(&world).await;
     assert_eq!(now.state.records.len(), 3);
     assert!(unknown(&now).is_empty(), "it is not older for what it was told to forget");

@@ -2,14 +2,24 @@
 
 use std::sync::Arc;
 
-use tcloud_engine::Control;
-use tcloud_engine::rebuild::rebuild;
+use tcloud_engine::rebuild::{Doubtful, Rebuilt, rebuild};
 use tcloud_engine::refresh::refresh;
-use tcloud_model::{Catalog, State, Value};
+use tcloud_engine::{ChangeError, Control};
+use tcloud_model::{Catalog, Name, ObservedState, State, Value};
 use tcloud_state::{MemoryStore, RecordChange, Selection, Store, Why};
 
-use crate::plan::{from_nothing, name};
+use uuid::Uuid;
+
+use crate::plan::{from_nothing, name, plan, wanted};
 use crate::world::{World, deployment, host, run};
+
+fn rebuild_from(known: &State, observed: &ObservedState) -> Rebuilt {
+    rebuild(known, observed, &deployment(), &Catalog::core())
+}
+
+fn rebuilt(known: &State, observed: &ObservedState) -> Vec<RecordChange> {
+    rebuild_from(known, observed).changes
+}
 
 async fn state(store: &Arc<dyn Store>) -> State {
     store.load(&Selection::All).await.expect("loaded").state
@@ -24,12 +34,75 @@ async fn a_lost_state_is_rebuilt_from_what_runs() {
     let empty: Arc<dyn Store> = Arc::new(MemoryStore::default());
     let engine = world.engine_of(7, tcloud_engine::Limits::default(), Arc::clone(&empty));
     let observed = engine.observe().await;
-    let changes = rebuild(&State::default(), &observed, &deployment(), &Catalog::core());
+    let changes = rebuilt(&State::default(), &observed);
     let (run, silent) = (run("state rebuild"), Control::silent());
-    engine.change_records(Why::Rebuild, changes, &run, &silent).await.expect("written");
+    let written = engine.change_records(Why::Rebuild, &changes, &rebuilt, &run, &silent).await;
+    assert_eq!(written.expect("written").records, changes);
     assert_eq!(state(&empty).await, before);
-    let again = rebuild(&before, &observed, &deployment(), &Catalog::core());
-    assert_eq!(again, [], "nothing is left to rebuild");
+    assert_eq!(rebuilt(&before, &observed), [], "nothing is left to rebuild");
+}
+
+/// Between the look and the lease somebody else applies.
+#[tokio::test(start_paused = true)]
+async fn what_others_applied_meanwhile_is_neither_overwritten_nor_forgotten() {
+    let world = World::new();
+    world.apply(&from_nothing("a 1\nb 1")).await.expect("applied");
+    let is_a = |key: &(Name, Name)| *key.1 == *name("a");
+    world.inner().hosts.values_mut().for_each(|objects| objects.retain(|key, _| !is_a(key)));
+    let (known, observed) = (state(&world.store).await, world.observe().await);
+    let agreed = rebuilt(&known, &observed);
+    let gone: Vec<String> = agreed.iter().map(|own| own.object.address.to_string()).collect();
+    assert_eq!(gone, ["tenant.t.volume.a"]);
+    let wanted = wanted("a 1\nb 2\nc 3");
+    world.apply(&plan(&wanted, &observed, &known)).await.expect("applied");
+    let before = state(&world.store).await;
+    let (engine, run, silent) = (world.engine(), run("state rebuild"), Control::silent());
+    let written = engine.change_records(Why::Rebuild, &agreed, &rebuilt, &run, &silent).await;
+    assert_eq!(written.expect("written").records, []);
+    assert_eq!(state(&world.store).await, before);
+
+    world.inner().hosts.values_mut().for_each(|objects| objects.clear());
+    let run = crate::world::run("state rebuild");
+    let written = engine.change_records(Why::Rebuild, &agreed, &rebuilt, &run, &silent).await;
+    assert!(matches!(written, Err(ChangeError::Stale)), "nobody agreed to forget b and c");
+    assert_eq!(state(&world.store).await, before);
+}
+
+/// A guest that was cloned on its host, stamp and all.
+#[tokio::test(start_paused = true)]
+async fn a_copy_is_not_taken_for_what_it_was_made_from() {
+    let world = World::new();
+    world.apply(&from_nothing("a 1\nb 1")).await.expect("applied");
+    let before = state(&world.store).await;
+    let mut observed = world.observe().await;
+    let objects = &mut observed.hosts[0].objects;
+    let original = objects.iter().position(|own| own.name == *name("a")).expect("it is there");
+    let mut copy = objects[original].clone();
+    let clone = Name::new(&format!("{}-clone", name("a")));
+    (copy.name, copy.uuid) = (clone.clone(), Some(Uuid::from_u128(7)));
+    objects.push(copy);
+    for known in [&before, &State::default()] {
+        let Rebuilt { changes, doubtful } = rebuild_from(known, &observed);
+        assert_eq!(doubtful, []);
+        assert!(changes.iter().all(|own| before.records.get(&own.object) == own.record.as_deref()));
+    }
+    // One that was adopted has a UUID that nothing follows from.
+    observed.hosts[0].objects[original].uuid = Some(Uuid::from_u128(6));
+    let mut adopted = before.clone();
+    let object = adopted.records.keys().next().expect("of a").clone();
+    let record = |uuid: u128| {
+        let mut record = before.records[&object].clone();
+        record.identity.uuid = Uuid::from_u128(uuid);
+        record
+    };
+    adopted.records.insert(object.clone(), record(6));
+    let Rebuilt { changes, doubtful } = rebuild_from(&adopted, &observed);
+    assert_eq!((changes, doubtful), (vec![], vec![]), "the record tells");
+    adopted.records.insert(object.clone(), record(5));
+    let names = vec![Name::new(&name("a")), clone];
+    let expected = vec![Doubtful { object, names }];
+    let Rebuilt { changes, doubtful } = rebuild_from(&adopted, &observed);
+    assert_eq!((changes, doubtful), (vec![], expected), "what is remembered stays");
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,7 +116,7 @@ async fn rebuilding_forgets_what_is_gone_unless_its_host_is_silent() {
     };
     foreign(&world);
     world.inner().down.push(host(2));
-    let changes = rebuild(&before, &world.observe().await, &deployment(), &Catalog::core());
+    let changes = rebuilt(&before, &world.observe().await);
     let gone: Vec<String> = changes
         .iter()
         .map(|RecordChange { object, record }| format!("{object} {}", record.is_none()))
@@ -68,8 +141,8 @@ async fn refreshing_takes_drift_for_applied_and_asks_nobody_to_change() {
     let calls = world.log().len();
     let before = state(&world.store).await;
     let changes = refresh(&before, &world.observe().await);
-    let (run, silent) = (run("refresh"), Control::silent());
-    world.engine().change_records(Why::Refresh, changes, &run, &silent).await.expect("written");
+    let (engine, run, silent) = (world.engine(), run("refresh"), Control::silent());
+    engine.change_records(Why::Refresh, &changes, &refresh, &run, &silent).await.expect("written");
     let sizes: Vec<String> = state(&world.store)
         .await
         .records

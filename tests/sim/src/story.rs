@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tcloud_engine::{Control, Engine};
-use tcloud_model::{Address, Fields, Record, State, Value};
+use tcloud_model::{Address, Fields, ObservedState, Record, State, Value};
 use tcloud_planner::{Goal, PlanFile, planfile};
 use tcloud_state::{Loaded, Selection, Why};
 use tokio::task::JoinSet;
@@ -365,11 +365,14 @@ impl Story {
         let engine = operator::engine(&self.world, &process, &self.source);
         let (deployment, catalog) = (&self.world.deployment, &*self.world.catalog);
         let (state, observed) = (self.loaded().await?.state, engine.observe().await);
-        let changes = tcloud_engine::rebuild::rebuild(&state, &observed, deployment, catalog);
-        let run = operator::info(&self.world, "state rebuild");
-        let written = engine.change_records(Why::Rebuild, changes, &run, &Control::silent()).await;
+        let from = |state: &State, observed: &ObservedState| {
+            tcloud_engine::rebuild::rebuild(state, observed, deployment, catalog).changes
+        };
+        let (run, silent) = (operator::info(&self.world, "state rebuild"), Control::silent());
+        let changes = from(&state, &observed);
+        let written = engine.change_records(Why::Rebuild, &changes, &from, &run, &silent).await;
         self.world.bury(&process);
-        written.map_err(|error| format!("no rebuild in peace: {error}"))
+        written.map(|_| ()).map_err(|error| format!("no rebuild in peace: {error}"))
     }
 
     /// I11: a rebuilt state is the one that was lost.
@@ -377,9 +380,10 @@ impl Story {
         let known = self.loaded().await?.state;
         let observed = self.engine().observe().await;
         let (deployment, catalog) = (&self.world.deployment, &*self.world.catalog);
-        let changes =
+        let rebuilt =
             tcloud_engine::rebuild::rebuild(&State::default(), &observed, deployment, catalog);
-        let records = changes
+        let records = rebuilt
+            .changes
             .into_iter()
             .filter_map(|change| Some((change.object, (*change.record?).clone())));
         let rebuilt = State { records: records.collect() };
