@@ -1,5 +1,6 @@
 //! Wiring: from a directory and options to everything that a command works with.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -66,6 +67,15 @@ pub(crate) enum SessionError {
     #[error("the directory {} cannot be made", path.display())]
     Directory {
         /// The directory.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Nobody can say whether the state is there.
+    #[error("whether something is remembered in {} cannot be seen", path.display())]
+    Unseen {
+        /// The file.
         path: PathBuf,
         /// Why not.
         #[source]
@@ -193,7 +203,7 @@ impl Project {
                 }
             },
         };
-        if access == Access::Read && !path.exists() {
+        if access == Access::Read && is_absent(&path)? {
             return Ok(nothing());
         }
         if let Some(directory) = path.parent() {
@@ -299,6 +309,27 @@ fn no_project(path: PathBuf) -> Failure {
         (false, _) => Failure::from(SessionError::NoDirectory(path))
             .help("name the project's directory, or start one: tcloud init"),
     }
+}
+
+/// Whether nothing was ever remembered at a path. What cannot be looked at may be a state, and whoever
+/// took it for none would see everything that runs as unknown.
+fn is_absent(path: &Path) -> Result<bool, SessionError> {
+    let unseen = |source| SessionError::Unseen { path: path.to_owned(), source };
+    for above in path.ancestors().filter(|above| !above.as_os_str().is_empty()) {
+        match above.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(unseen(error)),
+            Ok(_) => match above.metadata() {
+                Ok(_) => return Ok(above != path),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    let link = format!("{} is a link that leads nowhere", above.display());
+                    return Err(unseen(std::io::Error::other(link)));
+                }
+                Err(error) => return Err(unseen(error)),
+            },
+        }
+    }
+    Ok(true)
 }
 
 /// A store that nothing is in.

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use tcloud_model::{Name, SourceFile, diagnostic};
 use tcloud_state::postgres::without_password;
 
+use crate::whole_file;
+
 /// The name of the file.
 pub const FILE: &str = "tcloud.toml";
 
@@ -140,7 +142,7 @@ impl Config {
         let path = root.join(FILE);
         match std::fs::read_to_string(&path) {
             Ok(text) => Config::parse(&text, root),
-            Err(source) if source.kind() == io::ErrorKind::NotFound => Config::parse("", root),
+            Err(source) if whole_file::is_absent(&path, &source) => Config::parse("", root),
             Err(source) => Err(ConfigError::Read { path, source }),
         }
     }
@@ -269,6 +271,20 @@ mod tests {
             let error = parse(text).expect_err(text);
             assert!(error.starts_with(start), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn only_a_file_that_is_not_there_says_nothing() {
+        let root = tempfile::tempdir().expect("a directory");
+        let directory = root.path().join("town");
+        std::fs::create_dir(&directory).expect("made");
+        assert_eq!(
+            Config::load(&directory).map(|own| own.deployment).ok().as_deref(),
+            Some("town")
+        );
+        std::os::unix::fs::symlink("nowhere", directory.join(FILE)).expect("a link");
+        let error = Config::load(&directory).expect_err("a link that leads nowhere").to_string();
+        assert!(error.ends_with("town/tcloud.toml cannot be read"), "{error}");
     }
 
     #[test]

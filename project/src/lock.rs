@@ -52,7 +52,7 @@ impl Lock {
         let path = root.join(FILE);
         match std::fs::read_to_string(&path) {
             Ok(text) => Lock::parse(&text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Lock::default()),
+            Err(error) if whole_file::is_absent(&path, &error) => Ok(Lock::default()),
             Err(source) => Err(LockError::File { path, source }),
         }
     }
@@ -141,5 +141,11 @@ mod tests {
             let error = Lock::read(root.path()).expect_err(text).to_string();
             assert!(error.contains("tcloud.lock is damaged: "), "{error}");
         }
+        std::fs::remove_file(root.path().join(FILE)).expect("removed");
+        std::os::unix::fs::symlink("nowhere", root.path().join(FILE)).expect("a link");
+        assert!(
+            Lock::read(root.path()).is_err(),
+            "a link that leads nowhere pins nobody knows what"
+        );
     }
 }

@@ -44,6 +44,28 @@ fn a_place_that_cannot_be_written_to_is_told() {
     fails(&project, &["apply", "--yes", "--state", "sqlite:/proc/nowhere/state.db"], 1, "/proc/");
 }
 
+/// Whoever took such a state for none would make everything again beside what runs.
+#[test]
+fn a_state_that_cannot_be_seen_is_not_taken_for_none() {
+    let project = guest("");
+    project.run(&["state", "list"], 0);
+    let own = project.path().join(".tcloud");
+    for (what, leads_to) in
+        [("a link that leads nowhere", "gone"), ("symbolic links", ".tcloud"), ("ot a dir", "file")]
+    {
+        project.write("file", "");
+        std::os::unix::fs::symlink(leads_to, &own).expect("a link");
+        for command in [&["plan"][..], &["state", "list"], &["output"]] {
+            fails(&project, command, 1, what);
+            fails(&project, command, 1, "state.db");
+        }
+        std::fs::remove_file(&own).expect("removed");
+    }
+    std::fs::create_dir(&own).expect("made");
+    std::os::unix::fs::symlink("gone", own.join("state.db")).expect("a link");
+    fails(&project, &["plan"], 1, "state.db is a link that leads nowhere");
+}
+
 #[test]
 fn a_read_only_disk_is_told_and_reading_goes_on() {
     let read_only = "mount --bind . . && mount -o remount,bind,ro . && cd \"$PWD\"\n";
