@@ -1,10 +1,11 @@
 //! `tcloud fmt`: files in their canonical form.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use tcloud_compiler::World;
 use tcloud_model::Sources;
+use tcloud_model::value::human_size;
 
 use crate::arguments::Fmt;
 use crate::context::Context;
@@ -14,6 +15,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::session;
 use crate::view::layout::count;
 use tcloud_project::config::{Config, Limits};
+use tcloud_project::whole_file;
 
 #[derive(Debug, thiserror::Error)]
 enum FmtError {
@@ -42,7 +44,8 @@ pub(super) fn run(arguments: &Fmt, context: &Context) -> Outcome {
         broken |= !sound;
         if formatted != text {
             if !arguments.check {
-                replace(path, &formatted)?;
+                whole_file::replace(path, formatted.as_bytes())
+                    .map_err(|source| FmtError::Write { path: path.clone(), source })?;
             }
             changed.push(path);
         }
@@ -67,9 +70,15 @@ pub(super) fn run(arguments: &Fmt, context: &Context) -> Outcome {
 }
 
 fn standard_input(context: &Context) -> Outcome {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let most = Limits::default().file_size;
-    io::stdin().lock().take(most).read_to_string(&mut text).map_err(FmtError::Input)?;
+    io::stdin().lock().take(most + 1).read_to_end(&mut bytes).map_err(FmtError::Input)?;
+    if bytes.len() as u64 > most {
+        let message = format!("it is larger than {}", human_size(most));
+        return Err(FmtError::Input(io::Error::other(message)).into());
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|error| FmtError::Input(io::Error::other(error.utf8_error())))?;
     let (formatted, sound) = format("standard input", &text, context);
     context.terminal.print(&formatted);
     if sound { Ok(Exit::Done) } else { Err(Failure::said(Exit::Failed)) }
@@ -118,19 +127,4 @@ fn read(path: &Path) -> Result<String, FmtError> {
     String::from_utf8(bytes).map_err(|error| {
         failed(format!("byte {} is not valid UTF-8", error.utf8_error().valid_up_to()))
     })
-}
-
-/// Writes the new text beside the old one and puts it in its place, so that a crash leaves one of
-/// the two.
-fn replace(path: &Path, text: &str) -> Result<(), FmtError> {
-    let failed = |source| FmtError::Write { path: path.to_owned(), source };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".tmp");
-    let beside = path.with_file_name(name);
-    let mut file = std::fs::File::create(&beside).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    if let Ok(metadata) = std::fs::metadata(path) {
-        std::fs::set_permissions(&beside, metadata.permissions()).map_err(failed)?;
-    }
-    std::fs::rename(&beside, path).map_err(failed)
 }

@@ -67,6 +67,36 @@ fn a_state_that_cannot_be_seen_is_not_taken_for_none() {
 }
 
 #[test]
+fn formatting_follows_no_link_and_keeps_permissions() {
+    let project = guest("");
+    project.write("main.tcloud", "tenant  a  {}\n");
+    project.write("theirs", "theirs");
+    let (path, beside) = ("main.tcloud", project.path().join("main.tcloud.tmp"));
+    std::os::unix::fs::symlink("theirs", &beside).expect("a link");
+    set_mode(&project.path().join(path), 0o640);
+    project.run(&["fmt"], 0);
+    let read = |name: &str| std::fs::read_to_string(project.path().join(name)).expect("read");
+    assert_eq!((read(path), read("theirs")), ("tenant a {}\n".to_owned(), "theirs".to_owned()));
+    assert_eq!(mode(&project.path().join(path)) & 0o777, 0o640);
+    assert!(beside.is_symlink());
+}
+
+#[test]
+fn formatting_leaves_nothing_of_its_input_out() {
+    let project = guest("");
+    for (bytes, code) in [(16 << 20, 0), ((16 << 20) + 1, 1)] {
+        let text = format!("//{}\n", "x".repeat(bytes - 3));
+        project.write("large", &text);
+        let input = File::open(project.path().join("large")).expect("there it is");
+        let ended = project.command(&["fmt", "--stdin"]).stdin(input).output().expect("it runs");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(code), "{said}");
+        assert_eq!(ended.stdout.len(), if code == 0 { bytes } else { 0 });
+        assert_eq!(said.contains("it is larger than 16 MiB"), code == 1, "{said}");
+    }
+}
+
+#[test]
 fn a_read_only_disk_is_told_and_reading_goes_on() {
     let read_only = "mount --bind . . && mount -o remount,bind,ro . && cd \"$PWD\"\n";
     let project = guest("");
