@@ -1,6 +1,7 @@
 //! Who has to agree, and whether they have.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use tcloud_model::{Address, DesiredGraph, Value};
@@ -100,8 +101,9 @@ impl<'a> Rules<'a> {
             }
             // Its approvers went with it; that must not make it easier.
             None => {
-                let anybody = self.root.join(SIGNERS).is_file();
-                anybody.then_some(Needed { tenant, approvers: None, four_eyes: false })
+                let signers = self.root.join(SIGNERS).symlink_metadata();
+                let absent = signers.is_err_and(|error| error.kind() == ErrorKind::NotFound);
+                (!absent).then_some(Needed { tenant, approvers: None, four_eyes: false })
             }
         };
         decision.owners.iter().filter_map(of).collect()

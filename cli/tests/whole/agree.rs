@@ -136,12 +136,16 @@ fn a_tenant_without_approvers_is_as_before_and_one_that_is_gone_is_not() {
     let start = TEXT.find("tenant town").expect("a tenant");
     project.write("main.tcloud", &TEXT[..start]);
     let loss = ["archive", "other"].map(|name| format!("data-loss=tenant.town.volume.{name}"));
-    refused(
-        &project,
-        &["--allow", &loss[0], "--allow", &loss[1]],
-        4,
-        "anybody in allowed_signers, since the text no longer declares it",
-    );
+    let allowed = ["--allow", &loss[0], "--allow", &loss[1]];
+    let anybody = "anybody in allowed_signers, since the text no longer declares it";
+    refused(&project, &allowed, 4, anybody);
+    let signers = project.path().join("allowed_signers");
+    let kept = std::fs::read(&signers).expect("read");
+    std::fs::remove_file(&signers).expect("removed");
+    std::os::unix::fs::symlink("nowhere", &signers).expect("a link");
+    refused(&project, &allowed, 4, anybody);
+    std::fs::remove_file(&signers).expect("removed");
+    project.write("allowed_signers", kept);
     project.run(&["plan", "--out", "p"], 0);
     let agreed = project.ended(&["agree", "p", "D1", "D2", "--as", "max@town", "--key", "max"]);
     assert_eq!(agreed.code, Some(0), "{}", agreed.err);
