@@ -50,6 +50,9 @@ pub(super) async fn run(arguments: &Watch, context: &Context) -> Outcome {
             context.terminal.note(&format!("not checked: {}", escape(gap)));
         }
         (before, silent) = (now, known.plan.unchecked);
+        if context.terminal.is_gone() {
+            return Ok(Exit::Done);
+        }
         if !pause(every, &mut signals).await {
             return Ok(Exit::Done);
         }

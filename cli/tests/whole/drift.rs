@@ -1,6 +1,7 @@
 //! What was changed by hand: since an earlier report, and as it happens.
 
 use std::io::{BufRead as _, BufReader};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -54,6 +55,21 @@ fn drift_is_told_where_a_plan_is_refused() {
     assert_eq!(ended.code, Some(2), "{}", ended.err);
     assert!(ended.out.contains("memory 4 GiB -> 6 GiB"), "{}", ended.out);
     assert!(ended.err.contains("which is refused (tcloud plan says why)"), "{}", ended.err);
+}
+
+#[test]
+fn a_watch_ends_when_nobody_reads_it_any_more() {
+    let project = applied();
+    let mut watch = project.command(&["watch", "--every", "1", "--json"]).spawn().expect("runs");
+    drop(watch.stdout.take());
+    project.run(&["sim", "drift", GUEST, "memory=6GiB"], 0);
+    let end = Instant::now() + Duration::from_secs(60);
+    while watch.try_wait().expect("a child").is_none() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let ended = watch.try_wait().expect("a child");
+    let _ = watch.kill();
+    assert_eq!(ended.and_then(|status| status.code()), Some(0));
 }
 
 #[test]
