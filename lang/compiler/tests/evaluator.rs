@@ -480,3 +480,30 @@ tenant.a.own = [1GiB, 2GiB]
 tenant.a.plain = [1GiB, 2GiB]"
     );
 }
+
+#[test]
+fn all_blocks_of_a_kind_are_also_those_of_defaults() {
+    let text = "\
+tenant a {
+  defaults vm {
+    vcpus = 1
+    memory = 1GiB
+    disk root { size = 10GiB }
+    disk data for n in 1..=2 { size = 1GiB }
+  }
+  vm plain {}
+  vm own {
+    disk data { size = 3GiB }
+    disk more { size = 4GiB }
+  }
+  output plain = vm.plain.disk.*.size
+  output own = vm.own.disk.*.size
+}
+";
+    let compiled = compile(&MemoryWorld::of(text), &settings());
+    assert_eq!(compiled.diagnostics, []);
+    assert_eq!(
+        outputs(&compiled.program.expect("a program without errors")),
+        "tenant.a.own = [3GiB, 4GiB, 10GiB]\ntenant.a.plain = [10GiB, 1GiB, 1GiB]"
+    );
+}

@@ -175,6 +175,10 @@ impl<'p> Eval<'p> {
         let mut positions: Vec<u32> =
             self.tree.blocks_of_kind(self.body_of(id), kind).map(|(at, _)| at).collect();
         positions.sort_unstable();
+        let own = u32::try_from(self.tree.body(self.body_of(id)).blocks.len()).unwrap_or(u32::MAX);
+        positions.extend((own..self.child_count(id)).filter(|at| {
+            self.child(id, *at).is_some_and(|child| self.tree.block(child.block).kind.name == *kind)
+        }));
         self.all_at(id, &positions, at)
     }
 
