@@ -461,3 +461,25 @@ fn objects_of_another_tenant_are_neither_counted_nor_named() {
     hidden("title = \"${tenant.a.guest} ${tenant.a} ${tenant.a.network.shown}\"", &[]);
     hidden("}\nlet all = tenant.a.vm.*\ntenant c {\n title = \"${all.length()}\"", &[]);
 }
+
+#[test]
+fn blocks_without_a_name_are_declared_once() {
+    says(
+        "param env: String = \"prod\"
+tenant a {
+  quota if env == \"prod\" { vms = 1 }
+  quota if env != \"test\" { vms = 2 }
+  network n {
+    cidr = 10.0.0.0/24
+    if env == \"test\" { dhcp { range = 10.0.0.9..=10.0.0.19 } }
+    dhcp { range = 10.0.0.30..=10.0.0.40 }
+  }
+}
+",
+        "
+E0302 tenant.a.quota is declared twice
+  4 [quota if env != \"test\"] again
+  3 [quota if env == \"prod\"] first
+  help: conditions of blocks with one name have to exclude each other",
+    );
+}

@@ -1,6 +1,7 @@
 //! One block becomes its instances: `for n in 1..=3 if cond`, with keys that are values and never
 //! positions.
 
+use std::fmt::Display;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -250,7 +251,7 @@ impl<'p> Eval<'p> {
         if let Some(address) = &address
             && let Some(earlier) = self.state.at(address)
         {
-            self.report_same_address(earlier, block, address);
+            self.report_twice(earlier, block, address);
             return;
         }
         let (body, lexical) = match block.shape {
@@ -271,10 +272,10 @@ impl<'p> Eval<'p> {
         self.state.push(instance);
     }
 
-    fn report_same_address(&mut self, earlier: InstanceId, block: &'p Block, address: &Address) {
+    pub(super) fn report_twice(&mut self, earlier: InstanceId, block: &Block, what: &dyn Display) {
         let first = self.state.get(earlier).block.map(|block| self.tree.block(block).head);
         let mut diagnostic =
-            Diagnostic::error(codes::E0302, block.head, format!("{address} is declared twice"))
+            Diagnostic::error(codes::E0302, block.head, format!("{what} is declared twice"))
                 .label("again")
                 .help("conditions of blocks with one name have to exclude each other");
         if let Some(first) = first {

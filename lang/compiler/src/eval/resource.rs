@@ -285,7 +285,10 @@ impl<'p> Eval<'p> {
                     });
                 match label.filter(|_| nested.named) {
                     None => {
-                        gathered.fields.insert(word.clone(), Value::Map(fields));
+                        let earlier = gathered.fields.insert(word.clone(), Value::Map(fields));
+                        if earlier.is_some() {
+                            self.report_part_twice(id, position, instance);
+                        }
                     }
                     Some(label) => {
                         let map = match maps.iter().position(|(own, _)| *own == word) {
@@ -303,6 +306,21 @@ impl<'p> Eval<'p> {
         }
         for (word, fields) in maps {
             gathered.fields.insert(word.clone(), Value::map(fields));
+        }
+    }
+
+    /// Says that a block without a name is there twice: nothing else would tell, as it has no address.
+    fn report_part_twice(&mut self, id: InstanceId, position: u32, part: InstanceId) {
+        let Some(child) = self.child(id, position) else { return };
+        let block = self.tree.block(child.block);
+        let earlier = (0..position).find_map(|at| {
+            let other = self.child(id, at).map(|child| self.tree.block(child.block))?;
+            let range = self.expand(id, at).ok().filter(|_| other.kind.name == block.kind.name)?;
+            State::range(range).next()
+        });
+        if let Some(earlier) = earlier {
+            let path = self.instance_path(part);
+            self.report_twice(earlier, block, &path);
         }
     }
 
