@@ -483,3 +483,14 @@ E0302 tenant.a.quota is declared twice
   help: conditions of blocks with one name have to exclude each other",
     );
 }
+
+#[test]
+fn a_component_is_declared_without_a_condition() {
+    says(
+        "component portal for n in 1..=2 { network n { cidr = 10.0.0.0/24 } }\n",
+        "
+E0107 a component is declared without `for` and `if`
+  1 [component portal for n in 1..=2]
+  help: write them where it is used: `portal main for n in 1..=2 { … }`",
+    );
+}

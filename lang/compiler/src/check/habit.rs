@@ -8,6 +8,11 @@ use crate::tree::Block;
 /// A block of another tool: `variable env { … }`.
 pub(crate) fn block(block: &Block) -> Option<Diagnostic> {
     let name = block.name.as_ref().map_or("NAME", |name| name.name.as_str());
+    if block.kind.name == "component" {
+        let message = "a component is declared without `for` and `if`";
+        let help = format!("write them where it is used: `{name} main for n in 1..=2 {{ … }}`");
+        return Some(Diagnostic::error(codes::E0107, block.head, message).help(help));
+    }
     let ours = match block.kind.name.as_str() {
         "resource" => format!("KIND {name} {{ … }}"),
         "data" => format!("existing KIND {name} {{ … }}"),
