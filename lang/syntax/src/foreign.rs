@@ -46,7 +46,7 @@ pub(crate) fn is_cut(text: &str, at: usize) -> bool {
 
 /// The whole word that a letter stands in.
 pub(crate) fn around(text: &str, letter: usize) -> Range<usize> {
-    let of_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let of_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-') || is_mark(c);
     let (before, after) = text.split_at_checked(letter).unwrap_or((text, ""));
     let head = before.trim_end_matches(of_word);
     let head = before.len() - before[head.len()..].trim_start_matches('-').len();
@@ -64,7 +64,12 @@ pub(crate) fn plain(word: &str) -> Option<String> {
 }
 
 fn is_foreign(c: char) -> bool {
-    !c.is_ascii() && c.is_alphanumeric()
+    !c.is_ascii() && (c.is_alphanumeric() || is_mark(c))
+}
+
+/// Marks that stand above or below the letter before them: a decomposed `ü` is `u` and two dots.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}')
 }
 
 /// Quotes of other languages and of word processors.

@@ -136,6 +136,7 @@ pub(crate) fn as_word(text: &str) -> Option<String> {
             'ö' | 'Ö' => word.push_str("oe"),
             'ü' | 'Ü' => word.push_str("ue"),
             'ß' => word.push_str("ss"),
+            '\u{308}' if word.ends_with(['a', 'o', 'u']) => word.push('e'),
             _ => return None,
         }
     }

@@ -54,6 +54,16 @@ fn in_a_declaration() {
 }
 
 #[test]
+fn with_marks_of_their_own() {
+    for text in ["let u\u{308}ber = 3\n", "vm u\u{308}ber { a = 1 }\n", "x = u\u{308}ber\n"] {
+        rewritten(text, "u\u{308}ber", "ueber");
+    }
+    let found = parse(FileId(0), "vm cafe\u{301} { a = 1 }\n").diagnostics;
+    let messages: Vec<&str> = found.iter().map(|found| found.message.as_str()).collect();
+    assert_eq!(messages, ["`cafe\u{301}` cannot be a name"]);
+}
+
+#[test]
 fn in_a_value() {
     for text in [
         "let x = größe\n",
