@@ -7,6 +7,9 @@ use tcloud_model::{Address, DesiredGraph, Diagnostic, codes};
 use crate::program::Program;
 use crate::semantic::Places as _;
 
+/// How many cycles are told. Resources that all need each other are as many as their pairs.
+const MOST_CYCLES: usize = 10;
+
 #[derive(Clone, Copy, PartialEq)]
 enum Mark {
     Open,
@@ -16,13 +19,13 @@ enum Mark {
 /// Finds cycles of dependencies; each resource is visited once.
 pub(crate) fn check(graph: &DesiredGraph, program: &Program) -> Vec<Diagnostic> {
     let mut marks: Vec<Option<Mark>> = vec![None; graph.resources.len()];
-    let mut found = Vec::new();
+    let mut cycles = Vec::new();
     for start in 0..graph.resources.len() {
         if marks[start].is_none() {
-            visit(graph, start, &mut marks, &mut |cycle| found.push(report(graph, cycle, program)));
+            visit(graph, start, &mut marks, &mut cycles);
         }
     }
-    found
+    cycles.iter().map(|cycle| report(graph, cycle, program)).collect()
 }
 
 /// Depth-first without recursion, since chains may be as long as the graph.
@@ -30,7 +33,7 @@ fn visit(
     graph: &DesiredGraph,
     start: usize,
     marks: &mut [Option<Mark>],
-    cycle: &mut dyn FnMut(&[usize]),
+    cycles: &mut Vec<Vec<usize>>,
 ) {
     let mut path = vec![(start, 0)];
     marks[start] = Some(Mark::Open);
@@ -51,12 +54,11 @@ fn visit(
                 marks[target] = Some(Mark::Open);
                 path.push((target, 0));
             }
-            Some(Mark::Closed) => {}
-            Some(Mark::Open) => {
+            Some(Mark::Open) if cycles.len() < MOST_CYCLES => {
                 let from = path.iter().position(|(at, _)| *at == target).unwrap_or(0);
-                let nodes: Vec<usize> = path[from..].iter().map(|(at, _)| *at).collect();
-                cycle(&nodes);
+                cycles.push(path[from..].iter().map(|(at, _)| *at).collect());
             }
+            Some(Mark::Open | Mark::Closed) => {}
         }
     }
 }
