@@ -30,23 +30,54 @@ const WORDS: [(&str, Type); 19] = [
     ("Window", Type::Window),
 ];
 
+/// How many parts a written type may have. Types that name others twice double with each of them.
+const MAX_PARTS: usize = 1_000;
+
+/// How many parts a type may have that is made from values.
+const MAX_SIZE: usize = 10_000;
+
+/// How many names of types may stand for one another.
+pub(crate) const MAX_NAMES: u8 = 32;
+
 /// Understands written types in one scope.
 pub(crate) struct Reader<'r> {
     pub(crate) tree: &'r Tree,
     pub(crate) shapes: &'r Shapes,
     pub(crate) scope: BodyId,
     pub(crate) diagnostics: Vec<Diagnostic>,
-    /// How many names of types stand for one another; a guard against types that name themselves.
+    /// How many names of types stand for one another.
     depth: u8,
+    /// How many parts were read.
+    parts: usize,
+    /// Whether what may have been meant is looked for.
+    pub(crate) explains: bool,
 }
 
 impl<'r> Reader<'r> {
     pub(crate) fn new(tree: &'r Tree, shapes: &'r Shapes, scope: BodyId) -> Reader<'r> {
-        Reader { tree, shapes, scope, diagnostics: Vec::new(), depth: 0 }
+        Reader { tree, shapes, scope, diagnostics: Vec::new(), depth: 0, parts: 0, explains: true }
+    }
+
+    /// One whose mistakes are told elsewhere.
+    pub(crate) fn silent(tree: &'r Tree, shapes: &'r Shapes, scope: BodyId) -> Reader<'r> {
+        Reader { explains: false, ..Reader::new(tree, shapes, scope) }
     }
 
     /// The type; what is wrong with it becomes [`Type::Unknown`].
     pub(crate) fn read(&mut self, ty: &TypeExpr) -> Type {
+        let read = self.part(ty);
+        if self.parts <= MAX_PARTS {
+            return read;
+        }
+        let message = format!("this type has more than {MAX_PARTS} parts");
+        self.wrong(ty, &message, "look for types that have another one in several fields")
+    }
+
+    fn part(&mut self, ty: &TypeExpr) -> Type {
+        self.parts += 1;
+        if self.parts > MAX_PARTS {
+            return Type::Unknown;
+        }
         match &ty.kind {
             TypeExprKind::Name(name) => self.named(ty, name),
             TypeExprKind::Bounded(word, min, max) => match word.name.as_str() {
@@ -58,25 +89,25 @@ impl<'r> Reader<'r> {
                 ),
             },
             TypeExprKind::Generic(word, of) => match word.name.as_str() {
-                "Map" => Type::Map(Box::new(self.read(of))),
-                "Secret" => Type::Secret(Box::new(self.read(of))),
-                "Late" => self.read(of),
+                "Map" => Type::Map(Box::new(self.part(of))),
+                "Secret" => Type::Secret(Box::new(self.part(of))),
+                "Late" => self.part(of),
                 "List" => self.wrong(ty, "lists are written `T[]`", "write `T[]`"),
                 _ => self.unknown(word, ty),
             },
-            TypeExprKind::List(of) => Type::list(self.read(of)),
-            TypeExprKind::Optional(of) => Type::Optional(Box::new(self.read(of))),
+            TypeExprKind::List(of) => Type::list(self.part(of)),
+            TypeExprKind::Optional(of) => Type::Optional(Box::new(self.part(of))),
             TypeExprKind::Text(text) => Type::OneOf(vec![Name::new(text)]),
             TypeExprKind::Union(parts) => self.union(parts),
             TypeExprKind::Object(fields) => {
                 let read = |(name, optional, ty): &(Ident, bool, TypeExpr)| Field {
                     name: name.name.clone(),
-                    ty: self.read(ty),
+                    ty: self.part(ty),
                     optional: *optional,
                 };
                 Type::Object(fields.iter().map(read).collect())
             }
-            TypeExprKind::Where(of, _) | TypeExprKind::Paren(of) => self.read(of),
+            TypeExprKind::Where(of, _) | TypeExprKind::Paren(of) => self.part(of),
             TypeExprKind::Bad => Type::Unknown,
         }
     }
@@ -92,11 +123,12 @@ impl<'r> Reader<'r> {
             })
         });
         if let Some(alias) = alias {
-            if self.depth == 32 {
-                return self.wrong(ty, "this type is made of itself", "types cannot be recursive");
+            if self.depth == MAX_NAMES {
+                let message = format!("more than {MAX_NAMES} types are made of one another here");
+                return self.wrong(ty, &message, "write the type itself in place of a name");
             }
             self.depth += 1;
-            let read = self.read(&self.tree.aliases[alias.index()].ty);
+            let read = self.part(&self.tree.aliases[alias.index()].ty);
             self.depth -= 1;
             return read;
         }
@@ -119,7 +151,7 @@ impl<'r> Reader<'r> {
         let mut kinds: Vec<Name> = Vec::new();
         let mut others: Vec<Type> = Vec::new();
         for part in parts {
-            match self.read(part) {
+            match self.part(part) {
                 Type::OneOf(more) => texts.extend(more),
                 Type::Ref(more) => kinds.extend(more),
                 Type::Either(more) => others.extend(more),
@@ -162,7 +194,8 @@ impl<'r> Reader<'r> {
         ];
         let habit =
             other_tools.iter().find(|(theirs, _)| word.name == *theirs).map(|(_, ours)| *ours);
-        let aliases = self.tree.aliases.iter().map(|alias| alias.name.name.as_str());
+        let most = if self.explains { usize::MAX } else { 0 };
+        let aliases = self.tree.aliases.iter().take(most).map(|alias| alias.name.name.as_str());
         let known = WORDS.iter().map(|(word, _)| *word).chain(["Map", "Secret"]).chain(aliases);
         let meant = habit.or_else(|| nearest(&word.name, known));
         let help = match meant {
@@ -175,6 +208,25 @@ impl<'r> Reader<'r> {
         self.diagnostics.push(Diagnostic::error(codes::E0209, ty.span, message).help(help));
         Type::Unknown
     }
+}
+
+/// How many parts a type has, unless it is beyond all bounds.
+pub(crate) fn size(ty: &Type) -> Option<usize> {
+    let mut size = 0;
+    let mut open = vec![ty];
+    while let Some(ty) = open.pop() {
+        size += 1;
+        if size > MAX_SIZE {
+            return None;
+        }
+        match ty {
+            Type::List(of) | Type::Map(of) | Type::Optional(of) | Type::Secret(of) => open.push(of),
+            Type::Either(types) => open.extend(types),
+            Type::Object(fields) => open.extend(fields.iter().map(|field| &field.ty)),
+            _ => {}
+        }
+    }
+    Some(size)
 }
 
 /// A type in the words of the text, for messages.

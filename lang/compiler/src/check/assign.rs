@@ -1,10 +1,15 @@
 //! Whether a value of one type may be given where another is asked for. Lenient where only the value
 //! can tell – a text for a set of texts, a number for bounds – because the evaluator looks again.
 
-use tcloud_model::{Diagnostic, Type, codes};
+use std::collections::BTreeMap;
+
+use tcloud_model::{Diagnostic, Name, Type, codes};
 use tcloud_syntax::ast::Expr;
 
 use crate::eval::fit::named;
+
+/// How many types, or texts, something may be one of.
+const MOST_ALTERNATIVES: usize = 32;
 
 /// Whether some value of the first type is one of the second.
 pub(crate) fn fits(from: &Type, to: &Type) -> bool {
@@ -98,7 +103,7 @@ pub(crate) fn join(a: Type, b: Type) -> Type {
         (Type::Int { .. }, Type::Int { .. }) => Type::INT,
         (Type::Int { .. }, Type::Float) | (Type::Float, Type::Int { .. }) => Type::Float,
         (Type::OneOf(mut a), Type::OneOf(b)) => {
-            if a.len() + b.len() > 32 {
+            if a.len() + b.len() > MOST_ALTERNATIVES {
                 return Type::Text;
             }
             a.extend(b);
@@ -117,37 +122,54 @@ pub(crate) fn join(a: Type, b: Type) -> Type {
         (Type::Optional(a), Type::Optional(b)) => Type::Optional(Box::new(join(*a, *b))),
         (Type::Optional(a), b) | (b, Type::Optional(a)) => Type::Optional(Box::new(join(*a, b))),
         (Type::Object(a), Type::Object(b)) => join_objects(a, b),
-        (Type::Either(mut types), other) | (other, Type::Either(mut types)) => {
-            if !types.contains(&other) {
-                types.push(other);
-            }
-            Type::Either(types)
-        }
+        (Type::Either(types), Type::Either(others)) => either(types, others),
+        (Type::Either(types), other) | (other, Type::Either(types)) => either(types, vec![other]),
         (a, b) => Type::Either(vec![a, b]),
     }
 }
 
+/// Alternatives, each once. Of too many nothing is known.
+fn either(mut types: Vec<Type>, others: Vec<Type>) -> Type {
+    for other in others {
+        if !types.contains(&other) {
+            types.push(other);
+        }
+    }
+    if types.len() > MOST_ALTERNATIVES { Type::Unknown } else { Type::Either(types) }
+}
+
 /// Fields that only one of the objects has may be missing.
 fn join_objects(a: Vec<tcloud_model::Field>, b: Vec<tcloud_model::Field>) -> Type {
+    let alone = |field| tcloud_model::Field { optional: true, ..field };
     let mut fields = Vec::with_capacity(a.len());
-    let mut others = b;
+    let mut others: BTreeMap<Name, tcloud_model::Field> =
+        b.into_iter().map(|field| (field.name.clone(), field)).collect();
     for mut field in a {
-        match others.iter().position(|other| other.name == field.name) {
-            Some(at) => {
-                let other = others.swap_remove(at);
+        match others.remove(&field.name) {
+            Some(other) => {
                 field.optional |= other.optional;
                 field.ty = join(field.ty, other.ty);
+                fields.push(field);
             }
-            None => field.optional = true,
+            None => fields.push(alone(field)),
         }
-        fields.push(field);
     }
-    fields.extend(others.into_iter().map(|field| tcloud_model::Field { optional: true, ..field }));
+    fields.extend(others.into_values().map(alone));
     fields.sort_by(|a, b| a.name.cmp(&b.name));
     Type::Object(fields)
 }
 
-/// A type for the values of all types; unknown when there are none.
+/// A type for the values of all types; unknown when there are none. Neighbours are joined first, so
+/// that a long list of objects with fields of their own is not gone through once for each of them.
 pub(crate) fn join_all(types: impl Iterator<Item = Type>) -> Type {
-    types.reduce(join).unwrap_or(Type::Unknown)
+    let mut joined: Vec<(u32, Type)> = Vec::new();
+    for ty in types {
+        let mut last = (0, ty);
+        while let Some((level, before)) = joined.pop_if(|(level, _)| *level == last.0) {
+            last = (level + 1, join(before, last.1));
+        }
+        joined.push(last);
+    }
+    let types = joined.into_iter().map(|(_, ty)| ty);
+    types.rev().reduce(|later, earlier| join(earlier, later)).unwrap_or(Type::Unknown)
 }

@@ -33,10 +33,10 @@ pub(crate) fn check(tree: &Tree, shapes: &Shapes) -> Vec<Diagnostic> {
 impl<'c> Infer<'c> {
     fn body(&self, id: BodyId) {
         let body = self.tree.body(id);
-        if let Owner::Block(block) = body.owner {
-            let block = self.tree.block(block);
+        if let Owner::Block(owner) = body.owner {
+            let block = self.tree.block(owner);
             if let Some(repeat) = &block.repeat {
-                self.elements(Scope::of(block.parent), repeat);
+                self.repeated(owner, repeat);
             }
             if let Some(condition) = &block.condition {
                 // The condition sees the variables of the repetition, as the body does.
@@ -150,6 +150,7 @@ impl<'c> Infer<'c> {
     /// A type where it is declared: its words, and the conditions in it.
     fn type_written(&self, ty: &'c TypeExpr, scope: BodyId) {
         let mut reader = Reader::new(self.tree, self.shapes, scope);
+        reader.explains = self.explains();
         reader.read(ty);
         for diagnostic in reader.diagnostics {
             self.report(diagnostic);
@@ -162,7 +163,8 @@ impl<'c> Infer<'c> {
             TypeExprKind::Where(of, condition) => {
                 self.type_conditions(of, scope);
                 let this = tcloud_model::Name::new("this");
-                let local = Local { name: &this, ty: self.written(of, scope), outer: None };
+                let ty = self.written(of, scope).into();
+                let local = Local { name: &this, ty, outer: None };
                 self.condition(Scope { body: scope, locals: Some(&local) }, condition);
             }
             TypeExprKind::Generic(_, of)
@@ -190,13 +192,14 @@ impl<'c> Infer<'c> {
         if let Some(ty) = &function.ast.result {
             self.type_written(ty, function.scope);
         }
-        self.with_params(id, &|scope, body| match &function.ast.result {
-            Some(ty) => {
-                let ty = self.written(ty, function.scope);
-                self.expect(scope, body, &ty, "the result");
-                Type::Unknown
-            }
-            None => self.expr(scope, body),
+        let Some(result) = &function.ast.result else {
+            self.result(id);
+            return;
+        };
+        self.with_params(id, &|scope, body| {
+            let ty = self.written(result, function.scope);
+            self.expect(scope, body, &ty, "the result");
+            Type::Unknown
         });
     }
 }

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use tcloud_model::{Diagnostic, Field, Name, Type, Value, codes};
 use tcloud_syntax::ast::{
@@ -10,12 +11,17 @@ use tcloud_syntax::ast::{
 };
 
 use super::assign;
+use super::place::Variables;
 use crate::eval::fit::named;
 use crate::methods::{self, ArgType, Given};
 use crate::ops::{self, OpError};
 use crate::shapes::Shapes;
-use crate::tree::{BodyId, DefId, DefKind, Tree};
+use crate::tree::{BlockId, BodyId, DefId, DefKind, FunctionId, Tree};
 use crate::types::Reader;
+
+/// How many parts all types together may have that are made from others: a use of a name makes the
+/// type of what it stands for. Beyond, types are not known, and the evaluator sees what is wrong.
+const MOST_PARTS: usize = 100_000_000;
 
 /// Types all expressions.
 pub(crate) struct Infer<'c> {
@@ -23,6 +29,12 @@ pub(crate) struct Infer<'c> {
     pub(super) shapes: &'c Shapes,
     diagnostics: RefCell<Vec<Diagnostic>>,
     types: RefCell<BTreeMap<DefId, Known>>,
+    /// What functions without a written result give.
+    results: RefCell<BTreeMap<FunctionId, Rc<Type>>>,
+    /// The variables of repeated blocks.
+    repeats: RefCell<BTreeMap<BlockId, Variables>>,
+    /// How many parts types may still be made of.
+    pub(super) parts: Cell<usize>,
     /// Kinds and names of nested blocks that some `defaults` give.
     defaults: BTreeSet<(Name, Name)>,
     /// How deep definitions ask for one another.
@@ -35,7 +47,7 @@ type LambdaType<'l> = Box<dyn Fn(&Type) -> Type + 'l>;
 /// What is known of the type of a definition.
 enum Known {
     Asked,
-    Done(Type),
+    Done(Rc<Type>),
 }
 
 /// Where an expression stands: its body, and variables of functions, lambdas and `for`.
@@ -47,7 +59,7 @@ pub(super) struct Scope<'s> {
 
 pub(super) struct Local<'s> {
     pub(super) name: &'s Name,
-    pub(super) ty: Type,
+    pub(super) ty: Rc<Type>,
     pub(super) outer: Option<&'s Local<'s>>,
 }
 
@@ -64,6 +76,9 @@ impl<'c> Infer<'c> {
             shapes,
             diagnostics: RefCell::default(),
             types: RefCell::default(),
+            results: RefCell::default(),
+            repeats: RefCell::default(),
+            parts: Cell::new(MOST_PARTS),
             defaults: in_defaults(tree),
             depth: Cell::new(0),
         }
@@ -76,6 +91,11 @@ impl<'c> Infer<'c> {
 
     pub(crate) fn finish(self) -> Vec<Diagnostic> {
         self.diagnostics.into_inner()
+    }
+
+    /// Whether mistakes are still explained by what may have been meant.
+    pub(super) fn explains(&self) -> bool {
+        super::unknown::is_explained(self.diagnostics.borrow().len())
     }
 
     pub(super) fn report(&self, diagnostic: Diagnostic) -> Type {
@@ -91,31 +111,46 @@ impl<'c> Infer<'c> {
 
     /// A written type; what is wrong with it is reported once, where the type is checked.
     pub(super) fn written(&self, ty: &TypeExpr, scope: BodyId) -> Type {
-        Reader::new(self.tree, self.shapes, scope).read(ty)
+        // What is wrong with it is told where it is declared.
+        let ty = Reader::silent(self.tree, self.shapes, scope).read(ty);
+        if self.afford(&ty) { ty } else { Type::Unknown }
     }
 
     /// The type of a `let`, `param` or `output`. Definitions that ask for themselves have none; the
     /// evaluator reports the cycle.
-    pub(super) fn definition(&self, id: DefId, body: BodyId) -> Type {
-        let def = self.tree.def(id);
-        if let Some(written) = &def.ty {
-            return self.written(written, body);
-        }
+    pub(super) fn definition(&self, id: DefId, body: BodyId) -> Rc<Type> {
         match self.types.borrow().get(&id) {
             Some(Known::Done(ty)) => return ty.clone(),
-            Some(Known::Asked) => return Type::Unknown,
+            Some(Known::Asked) => return Type::Unknown.into(),
             None => {}
         }
-        let Some(value) = &def.value else { return Type::Unknown };
-        if self.depth.get() == 100 {
-            return Type::Unknown;
-        }
-        self.depth.set(self.depth.get() + 1);
-        self.types.borrow_mut().insert(id, Known::Asked);
-        let ty = self.expr(Scope::of(body), value);
+        let def = self.tree.def(id);
+        let ty = match (&def.ty, &def.value) {
+            (Some(written), _) => self.written(written, body),
+            (None, Some(_)) if self.depth.get() == 100 => return Type::Unknown.into(),
+            (None, Some(value)) => {
+                self.depth.set(self.depth.get() + 1);
+                self.types.borrow_mut().insert(id, Known::Asked);
+                let ty = self.expr(Scope::of(body), value);
+                self.depth.set(self.depth.get() - 1);
+                ty
+            }
+            (None, None) => Type::Unknown,
+        };
+        let ty = Rc::new(ty);
         self.types.borrow_mut().insert(id, Known::Done(ty.clone()));
-        self.depth.set(self.depth.get() - 1);
         ty
+    }
+
+    /// The types of the variables of a repeated block.
+    pub(super) fn repeated(&self, id: BlockId, repeat: &'c Repeat) -> Variables {
+        if let Some(known) = self.repeats.borrow().get(&id) {
+            return known.clone();
+        }
+        let (first, second) = self.elements(Scope::of(self.tree.block(id).parent), repeat);
+        let types = (Rc::new(first), Rc::new(second));
+        self.repeats.borrow_mut().insert(id, types.clone());
+        types
     }
 
     /// Checks an expression against what it is for; `subject` names that: `memory`.
@@ -174,7 +209,8 @@ impl<'c> Infer<'c> {
     }
 
     fn unknown_object_field(&self, name: &Ident, known: &[Field], subject: &str) {
-        let names: Vec<&str> = known.iter().map(|field| field.name.as_str()).collect();
+        let most = if self.explains() { known.len() } else { 0 };
+        let names: Vec<&str> = known.iter().take(most).map(|field| field.name.as_str()).collect();
         let message = format!("{subject} has no field `{}`", name.name);
         let diagnostic = Diagnostic::error(codes::E0101, name.span, message);
         let list = format!("it takes: {}", names.join(", "));
@@ -245,7 +281,7 @@ impl<'c> Infer<'c> {
             }
             ExprKind::Binary(op, operands) => self.binary(scope, expr, *op, operands),
             ExprKind::Lambda(variable, body) => {
-                let ty = Type::Unknown;
+                let ty = Type::Unknown.into();
                 let local = Local { name: &variable.name, ty, outer: scope.locals };
                 self.expr(Scope { body: scope.body, locals: Some(&local) }, body);
                 Type::Unknown
@@ -308,10 +344,11 @@ impl<'c> Infer<'c> {
         pass: &dyn Fn(Scope<'_>) -> Type,
     ) -> Type {
         let (first, second) = self.elements(scope, &of.repeat);
-        let local = Local { name: &of.repeat.first.name, ty: first, outer: scope.locals };
+        let ty = first.into();
+        let local = Local { name: &of.repeat.first.name, ty, outer: scope.locals };
         let other = of.repeat.second.as_ref().map(|variable| Local {
             name: &variable.name,
-            ty: second,
+            ty: second.into(),
             outer: Some(&local),
         });
         let inner = Scope { body: scope.body, locals: Some(other.as_ref().unwrap_or(&local)) };
@@ -384,7 +421,7 @@ impl<'c> Infer<'c> {
             .map(|argument| match &argument.value.kind {
                 ExprKind::Lambda(variable, body) => {
                     let run = move |ty: &Type| {
-                        let ty = ty.clone();
+                        let ty = Rc::new(ty.clone());
                         let local = Local { name: &variable.name, ty, outer: scope.locals };
                         self.expr(Scope { body: scope.body, locals: Some(&local) }, body)
                     };
@@ -445,7 +482,7 @@ impl<'c> Infer<'c> {
         }
         match &function.ast.result {
             Some(ty) => self.written(ty, function.scope),
-            None => self.function_body(id),
+            None => self.copy(&self.result(id)),
         }
     }
 
@@ -454,7 +491,9 @@ impl<'c> Infer<'c> {
         if bad {
             return Type::Unknown;
         }
-        let functions = self.tree.functions.iter().map(|f| f.ast.name.name.as_str());
+        let most = if self.explains() { usize::MAX } else { 0 };
+        let functions = self.tree.functions.iter().take(most);
+        let functions = functions.map(|function| function.ast.name.name.as_str());
         let known: Vec<&str> = functions.chain(["secret", "file"]).collect();
         let help = match tcloud_model::diagnostic::nearest(name, known.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
@@ -465,28 +504,24 @@ impl<'c> Infer<'c> {
     }
 
     /// What a function without a written result gives. Recursion was refused before.
-    fn function_body(&self, id: crate::tree::FunctionId) -> Type {
+    pub(super) fn result(&self, id: FunctionId) -> Rc<Type> {
+        if let Some(known) = self.results.borrow().get(&id) {
+            return known.clone();
+        }
         if self.depth.get() == 100 {
-            return Type::Unknown;
+            return Type::Unknown.into();
         }
         self.depth.set(self.depth.get() + 1);
-        let ty = self.with_params(id, &|scope, body| self.quietly(|| self.expr(scope, body)));
+        let ty = Rc::new(self.with_params(id, &|scope, body| self.expr(scope, body)));
         self.depth.set(self.depth.get() - 1);
-        ty
-    }
-
-    /// Runs something whose mistakes are reported elsewhere.
-    fn quietly(&self, run: impl Fn() -> Type) -> Type {
-        let before = self.diagnostics.borrow().len();
-        let ty = run();
-        self.diagnostics.borrow_mut().truncate(before);
+        self.results.borrow_mut().insert(id, ty.clone());
         ty
     }
 
     /// The body of a function, with its parameters in scope.
     pub(super) fn with_params(
         &self,
-        id: crate::tree::FunctionId,
+        id: FunctionId,
         run: &dyn Fn(Scope<'_>, &'c Expr) -> Type,
     ) -> Type {
         fn bind<'c>(
@@ -499,7 +534,7 @@ impl<'c> Infer<'c> {
             match params.split_first() {
                 None => run(scope, body),
                 Some(((name, ty), rest)) => {
-                    let ty = infer.written(ty, scope.body);
+                    let ty = infer.written(ty, scope.body).into();
                     let local = Local { name: &name.name, ty, outer: scope.locals };
                     bind(infer, rest, Scope { body: scope.body, locals: Some(&local) }, body, run)
                 }

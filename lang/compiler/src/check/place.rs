@@ -1,5 +1,7 @@
 //! References without evaluating: which block a path leads to, and the type of what it reads.
 
+use std::rc::Rc;
+
 use tcloud_model::{Diagnostic, Name, Span, Type, codes};
 use tcloud_syntax::ast::{Expr, ExprKind, Ident};
 
@@ -24,23 +26,28 @@ pub(super) enum Place {
     Many(Box<Place>),
 }
 
+/// The types of the variables of a repeated block.
+pub(super) type Variables = (Rc<Type>, Rc<Type>);
+
 const UNKNOWN: Place = Place::Type(Type::Unknown);
 
 impl<'c> Infer<'c> {
     pub(super) fn place(&self, scope: Scope<'_>, expr: &'c Expr) -> Place {
         match &expr.kind {
             ExprKind::Name(name) => match self.variable(scope, name) {
-                Some(ty) => Place::Type(ty),
+                Some(ty) => Place::Type(self.copy(&ty)),
                 None => self.bare(scope, name, expr.span),
             },
             ExprKind::Field(base, field) => {
-                if let ExprKind::Name(kind) = &base.kind
-                    && self.variable(scope, kind).is_none()
-                {
-                    return self.global(scope, kind, field, base.span, expr.span);
+                let ExprKind::Name(name) = &base.kind else {
+                    let base = self.place(scope, base);
+                    return self.field(base, field, expr.span);
+                };
+                match self.variable(scope, name) {
+                    // The field's type is taken without the others.
+                    Some(ty) => self.type_field(&ty, field, expr.span),
+                    None => self.global(scope, name, field, base.span, expr.span),
                 }
-                let base = self.place(scope, base);
-                self.field(base, field, expr.span)
             }
             ExprKind::Index(base, index) => {
                 let place = self.place(scope, base);
@@ -52,8 +59,19 @@ impl<'c> Infer<'c> {
         }
     }
 
+    /// A type for another use of what it is known of.
+    pub(super) fn copy(&self, ty: &Type) -> Type {
+        if self.afford(ty) { ty.clone() } else { Type::Unknown }
+    }
+
+    /// Whether a type of this size may be made once more. What doubles with each definition may not.
+    pub(super) fn afford(&self, ty: &Type) -> bool {
+        let left = crate::types::size(ty).and_then(|size| self.parts.get().checked_sub(size));
+        left.inspect(|left| self.parts.set(*left)).is_some()
+    }
+
     /// The type of a variable in scope.
-    fn variable(&self, scope: Scope<'_>, name: &str) -> Option<Type> {
+    fn variable(&self, scope: Scope<'_>, name: &str) -> Option<Rc<Type>> {
         let mut local = scope.locals;
         while let Some(at) = local {
             if *at.name == *name {
@@ -75,20 +93,19 @@ impl<'c> Infer<'c> {
                 let (first, second) = (&repeat.first, repeat.second.as_ref());
                 let is_second = second.is_some_and(|second| second.name == *name);
                 if first.name == *name || is_second {
-                    let outer = Scope::of(self.tree.block(block).parent);
-                    let (first, second) = self.elements(outer, repeat);
+                    let (first, second) = self.repeated(block, repeat);
                     return Some(if is_second { second } else { first });
                 }
             }
         }
-        (name == "any").then(|| Type::OneOf(vec![Name::new("any")]))
+        (name == "any").then(|| Rc::new(Type::OneOf(vec![Name::new("any")])))
     }
 
     /// The type of a name with so many definitions, under conditions: any of them may hold.
-    fn one_type(&self, defs: impl Iterator<Item = DefId>, body: BodyId) -> Option<Type> {
+    fn one_type(&self, defs: impl Iterator<Item = DefId>, body: BodyId) -> Option<Rc<Type>> {
         let mut types = defs.map(|def| self.definition(def, body));
         let first = types.next()?;
-        Some(if types.all(|ty| ty == first) { first } else { Type::Unknown })
+        Some(if types.all(|ty| ty == first) { first } else { Type::Unknown.into() })
     }
 
     fn is_bad(&self, scope: Scope<'_>, name: &Name) -> bool {
@@ -97,6 +114,10 @@ impl<'c> Infer<'c> {
 
     fn bare(&self, scope: Scope<'_>, name: &Name, at: Span) -> Place {
         if self.is_bad(scope, name) {
+            return UNKNOWN;
+        }
+        if !self.explains() {
+            self.report(unknown::name(name, at, &[], &[], None));
             return UNKNOWN;
         }
         let mut words: Vec<&str> = Vec::new();
@@ -175,6 +196,10 @@ impl<'c> Infer<'c> {
     }
 
     fn unknown_member(&self, scopes: &[BodyId], kind: &str, name: &Ident, at: Span) -> Place {
+        if !self.explains() {
+            self.report(unknown::member(kind, name, at, None, Vec::new()));
+            return UNKNOWN;
+        }
         if scopes.iter().any(|body| self.tree.has_misspelt(*body, &name.name)) {
             return UNKNOWN;
         }
@@ -253,35 +278,36 @@ impl<'c> Infer<'c> {
                 UNKNOWN
             }
             Place::Many(inner) => Place::Many(Box::new(self.field(*inner, field, at))),
-            Place::Type(ty) => self.type_field(ty, field, at),
+            Place::Type(ty) => self.type_field(&ty, field, at),
         }
     }
 
-    fn type_field(&self, ty: Type, field: &Ident, at: Span) -> Place {
-        match &ty {
+    fn type_field(&self, ty: &Type, field: &Ident, at: Span) -> Place {
+        match ty {
             Type::Unknown | Type::Either(_) => UNKNOWN,
             Type::Ref(kinds) => match kinds.as_slice() {
                 [kind] => self.kind_field(kind, field),
                 _ => UNKNOWN,
             },
-            Type::List(of) if methods::property_type(&ty, &field.name).is_none() => {
+            Type::List(of) if methods::property_type(ty, &field.name).is_none() => {
                 match of.as_ref() {
                     Type::Ref(_) => {
-                        let element = self.type_field((**of).clone(), field, at);
+                        let element = self.type_field(of, field, at);
                         Place::Many(Box::new(element))
                     }
-                    _ => self.no_property(&ty, field),
+                    _ => self.no_property(ty, field),
                 }
             }
-            Type::Map(of) => Place::Type((**of).clone()),
+            Type::Map(of) => Place::Type(self.copy(of)),
             Type::Object(fields) => match fields.iter().find(|own| own.name == field.name) {
-                Some(own) if own.optional => Place::Type(optional(own.ty.clone())),
-                Some(own) => Place::Type(own.ty.clone()),
-                None => match methods::property_type(&ty, &field.name) {
+                Some(own) if own.optional => Place::Type(optional(self.copy(&own.ty))),
+                Some(own) => Place::Type(self.copy(&own.ty)),
+                None => match methods::property_type(ty, &field.name) {
                     Some(ty) => Place::Type(ty),
                     None => {
-                        let known = fields.iter().map(|field| field.name.as_str()).collect();
-                        self.report(unknown::field("the object", field, known));
+                        let most = if self.explains() { fields.len() } else { 0 };
+                        let known = fields.iter().take(most).map(|field| field.name.as_str());
+                        self.report(unknown::field("the object", field, known.collect()));
                         UNKNOWN
                     }
                 },
@@ -303,9 +329,9 @@ impl<'c> Infer<'c> {
                 );
                 UNKNOWN
             }
-            _ => match methods::property_type(&ty, &field.name) {
+            _ => match methods::property_type(ty, &field.name) {
                 Some(ty) => Place::Type(ty),
-                None => self.no_property(&ty, field),
+                None => self.no_property(ty, field),
             },
         }
     }
@@ -389,7 +415,7 @@ impl<'c> Infer<'c> {
         let own = self.tree.defs_of(body);
         let own = own.filter(|(_, def)| readable(def.kind) && def.name.name == field.name);
         if let Some(ty) = self.one_type(own.map(|(id, _)| id), body) {
-            return Place::Type(ty);
+            return Place::Type(self.copy(&ty));
         }
         let holds = self.tree.blocks_of_kind(body, &field.name).next().is_some();
         if holds || is_kind {
@@ -399,9 +425,11 @@ impl<'c> Infer<'c> {
         if contents.bad().contains(&field.name) || contents.incomplete() {
             return UNKNOWN;
         }
-        known.extend(contents.blocks.iter().map(|b| self.tree.block(*b).kind.name.as_str()));
-        let defs = self.tree.defs_of(body).filter(|(_, def)| readable(def.kind));
-        known.extend(defs.map(|(_, def)| def.name.name.as_str()));
+        if self.explains() {
+            known.extend(contents.blocks.iter().map(|b| self.tree.block(*b).kind.name.as_str()));
+            let defs = self.tree.defs_of(body).filter(|(_, def)| readable(def.kind));
+            known.extend(defs.map(|(_, def)| def.name.name.as_str()));
+        }
         self.report(unknown::field(subject, field, known));
         UNKNOWN
     }

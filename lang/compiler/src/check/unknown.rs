@@ -7,6 +7,15 @@ use tcloud_syntax::ast::Ident;
 use super::habit;
 use super::structure::suggest;
 
+/// After how many mistakes nothing is looked for any more that may have been meant: nobody reads that
+/// many, and each time all names would be gone through.
+const MANY: usize = 100;
+
+/// Whether what was meant is still looked for after so many mistakes.
+pub(crate) fn is_explained(mistakes: usize) -> bool {
+    mistakes < MANY
+}
+
 /// A first word that is no variable. `words` are the variables, `kinds` the kinds and components, and
 /// `called` is what in reach has this name: `network.office`.
 pub(crate) fn name(

@@ -7,7 +7,7 @@ use tcloud_model::value::SecretPart;
 use tcloud_model::{Diagnostic, Name, Span, Value, codes};
 use tcloud_syntax::ast::{Argument, Expr, ExprKind, Ident};
 
-use super::expr::worst;
+use super::expr::{breadth, worst};
 use super::{Env, Eval, Evaluated, Frame, InstanceId, Node, Stop};
 use crate::methods::{self, MethodError};
 use crate::ops::shown;
@@ -140,7 +140,7 @@ impl<'p> Eval<'p> {
             return Stop::Reported;
         }
         let mut known = vec!["secret", "file"];
-        for scope in self.lexical(env.scope) {
+        for scope in self.lexical(env.scope).filter(|_| self.explains()) {
             let names = self.tree.body(self.body_of(scope)).names();
             let functions = names.iter().filter(|(_, n)| matches!(n, Named::Function(_)));
             known.extend(functions.map(|(name, _)| name.as_str()));
@@ -206,6 +206,7 @@ impl<'p> Eval<'p> {
     ) -> Evaluated<Value> {
         let receiver = self.eval(env, base)?;
         self.refuse_secret(&receiver, base.span)?;
+        self.spend(breadth(&receiver) as u64 / 16, expr.span)?;
         let arguments = self.in_order(&receiver, name, arguments)?;
         let mut values = Vec::with_capacity(arguments.len());
         let mut stop = None;

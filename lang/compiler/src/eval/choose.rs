@@ -44,7 +44,9 @@ impl<'p> Eval<'p> {
             (Place::Value(Value::Map(fields)), Value::Text(name)) => match fields.get(name) {
                 Some(value) => Ok(Place::Value(value.clone())),
                 None => {
-                    let known: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+                    let most = if self.explains() { fields.len() } else { 0 };
+                    let known: Vec<&str> =
+                        fields.iter().take(most).map(|(name, _)| name.as_str()).collect();
                     let help = match nearest(name, known.iter().copied()) {
                         Some(meant) => format!("did you mean \"{meant}\"?"),
                         None => format!("its keys: {}", known.join(", ")),

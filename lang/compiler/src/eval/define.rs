@@ -10,7 +10,7 @@ use super::state::{InstanceId, Slot};
 use super::{Env, Eval, Evaluated, Frame, Node, Stop, Variable};
 use crate::ops::shown;
 use crate::tree::{BodyId, Def, DefId, DefKind, Named};
-use crate::types::Reader;
+use crate::types::{self, MAX_NAMES, Reader};
 
 impl<'p> Eval<'p> {
     /// The value of a definition. `holder` is the instance whose body holds it, or the scope of the
@@ -114,6 +114,7 @@ impl<'p> Eval<'p> {
 
     fn read_type(&mut self, written: &TypeExpr, scope: BodyId) -> Type {
         let mut reader = Reader::new(self.tree, self.shapes, scope);
+        reader.explains = self.explains();
         let ty = reader.read(written);
         reader.diagnostics.into_iter().for_each(|diagnostic| self.sink.push(diagnostic));
         ty
@@ -149,6 +150,7 @@ impl<'p> Eval<'p> {
         expr: &'p Expr,
     ) -> Evaluated<Value> {
         let ty = self.read_type(written, self.body_of(env.scope));
+        self.spend(types::size(&ty).unwrap_or(0) as u64 / 16, expr.span)?;
         let value = self.fitted(&ty, value, "this", expr)?;
         self.conditions(env, written, &value, expr.span)?;
         Ok(value)
@@ -337,7 +339,17 @@ impl<'p> Eval<'p> {
                 });
                 let Some((alias, scope)) = alias else { return Ok(None) };
                 self.spend(1, at)?;
-                self.unmet(Env { scope, ..env }, &self.tree.aliases[alias.index()].ty, value, at)
+                if self.type_names == MAX_NAMES {
+                    let message = "the conditions of too many types are asked for here";
+                    let help = "write the types themselves in place of their names";
+                    let wrong = Diagnostic::error(codes::E0209, at, message).help(help);
+                    return Err(self.report(wrong));
+                }
+                let env = Env { scope, ..env };
+                self.type_names += 1;
+                let unmet = self.unmet(env, &self.tree.aliases[alias.index()].ty, value, at);
+                self.type_names -= 1;
+                unmet
             }
             _ => Ok(None),
         }
@@ -370,7 +382,8 @@ impl<'p> Eval<'p> {
         for member in members {
             self.spend(1, at)?;
             // What is wrong with a type is told where the whole of it is read.
-            let ty = Reader::new(self.tree, self.shapes, self.body_of(env.scope)).read(member);
+            let body = self.body_of(env.scope);
+            let ty = Reader::silent(self.tree, self.shapes, body).read(member);
             if fit(&ty, value.clone(), "this").is_err() {
                 continue;
             }

@@ -94,6 +94,9 @@ impl<'p> Eval<'p> {
         let (a, b) = (a?, b?);
         self.refuse_secret(&a, left.span)?;
         self.refuse_secret(&b, right.span)?;
+        // To compare what is large takes as long as to make it.
+        self.charge(&a, at)?;
+        self.charge(&b, at)?;
         let value = ops::binary(op, &a, &b).map_err(|error| self.operation_failed(error, at))?;
         self.charge(&value, at)?;
         Ok(value)
@@ -343,6 +346,16 @@ impl<'p> Eval<'p> {
 pub(super) fn worst(stop: &mut Option<Stop>, error: Stop) {
     if error == Stop::Reported || stop.is_none() {
         *stop = Some(error);
+    }
+}
+
+/// How many elements or bytes a method goes through that looks at all of them.
+pub(super) fn breadth(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::List(items) => items.len(),
+        Value::Map(fields) => fields.len(),
+        _ => 0,
     }
 }
 

@@ -95,6 +95,8 @@ pub(crate) struct Eval<'p> {
     late: Option<(Address, Name)>,
     /// The expression that asks for the next definition.
     asking: Span,
+    /// How many names of types stand for one another where conditions are checked.
+    type_names: u8,
 }
 
 /// Something that is being computed.
@@ -184,6 +186,7 @@ impl<'p> Eval<'p> {
             active: Vec::new(),
             late: None,
             asking: nowhere,
+            type_names: 0,
         }
     }
 
@@ -254,6 +257,11 @@ impl<'p> Eval<'p> {
             let body = self.tree.body(self.body_of(scope));
             body.bad().iter().any(|bad| bad == name)
         })
+    }
+
+    /// Whether mistakes are still explained by what may have been meant.
+    fn explains(&self) -> bool {
+        crate::check::unknown::is_explained(self.sink.diagnostics.len())
     }
 
     /// The words that can begin an expression in a scope.

@@ -99,6 +99,9 @@ impl<'p> Eval<'p> {
         if self.is_bad(env.scope, name) {
             return Stop::Reported;
         }
+        if !self.explains() {
+            return self.report(unknown::name(name, at, &[], &[], None));
+        }
         let mut words: Vec<&str> = self.variables_in(env.scope).into_iter().collect();
         let mut frame = env.frame;
         while let Some(at) = frame {
@@ -183,6 +186,9 @@ impl<'p> Eval<'p> {
         name: &Ident,
         at: Span,
     ) -> Stop {
+        if !self.explains() {
+            return self.report(unknown::member(kind, name, at, None, Vec::new()));
+        }
         let mut known: Vec<&str> = Vec::new();
         for scope in scopes {
             let body = self.tree.body(self.body_of(*scope));
@@ -347,8 +353,9 @@ impl<'p> Eval<'p> {
     fn no_field(&mut self, value: &Value, field: &Ident) -> Stop {
         let diagnostic = match value {
             Value::Map(fields) => {
-                let known = fields.iter().map(|(name, _)| name.as_str()).collect();
-                unknown::field("the object", field, known)
+                let most = if self.explains() { fields.len() } else { 0 };
+                let known = fields.iter().take(most).map(|(name, _)| name.as_str());
+                unknown::field("the object", field, known.collect())
             }
             Value::None => {
                 Diagnostic::error(codes::E0306, field.span, "this may be absent, it has no fields")

@@ -15,6 +15,7 @@ mod text;
 
 use tcloud_model::{Diagnostic, Type, Value, codes, diagnostic};
 
+use crate::check::assign;
 use crate::ops::{Class, OpError};
 pub(crate) use parts::hosts as host_bounds;
 pub use table::MethodDoc;
@@ -121,8 +122,24 @@ pub(crate) fn method_type(
 fn of_alternatives(types: &[Type], name: &str, args: &[Given<'_>]) -> Result<Type, OpError> {
     let mut fitting = Vec::new();
     let mut first_error = None;
+    // Lambdas are looked at once, for all types together: those in them would be for all of theirs.
+    let element = assign::join_all(types.iter().map(table::element));
+    let lambda = |arg: &ArgType<'_>| match arg {
+        ArgType::Lambda(result) => result(&element),
+        ArgType::Plain(_) => Type::Unknown,
+    };
+    let results: Vec<Type> = args.iter().map(|(_, arg)| lambda(arg)).collect();
+    let results: Vec<_> = results.iter().map(|ty| move |_: &Type| ty.clone()).collect();
+    let mut known: Vec<Given<'_>> = Vec::with_capacity(args.len());
+    for ((name, arg), result) in args.iter().zip(&results) {
+        let arg = match arg {
+            ArgType::Plain(ty) => ArgType::Plain(ty.clone()),
+            ArgType::Lambda(_) => ArgType::Lambda(result),
+        };
+        known.push((*name, arg));
+    }
     for ty in types {
-        match method_type(ty, name, args) {
+        match method_type(ty, name, &known) {
             Ok(ty) if !fitting.contains(&ty) => fitting.push(ty),
             Ok(_) => {}
             Err(error) => first_error = first_error.or(Some(error)),
