@@ -8,19 +8,21 @@ use crate::shapes::{ShapeInfo, Shapes};
 use crate::tree::{BodyId, Def, DefId, DefKind, FunctionId, Owner, Shape, Statement, Tree};
 use crate::types::Reader;
 
-/// Checks every expression of the program, on several threads. What two of them need is inferred by
-/// both, and what is wrong with it is said twice.
+/// How many bodies are checked together. What is said depends on that, since mistakes are explained
+/// as long as there are few of them, and it must not depend on the number of threads.
+const PIECE: usize = 2048;
+
+/// Checks every expression of the program, on several threads. What two pieces need is inferred for
+/// each, and what is wrong with it is said twice.
 pub(crate) fn check(tree: &Tree, shapes: &Shapes) -> Vec<Diagnostic> {
     let bodies: Vec<BodyId> = (0..).map(BodyId).take(tree.bodies.len()).collect();
     let functions: Vec<FunctionId> = (0..).map(FunctionId).take(tree.functions.len()).collect();
-    let threads = parallel::threads_for(bodies.len());
-    let mut pieces: Vec<(&[BodyId], &[FunctionId])> = bodies
-        .chunks(bodies.len().div_ceil(threads.get()).max(1))
-        .map(|own| (own, &[][..]))
-        .collect();
-    if !functions.is_empty() {
-        pieces.push((&[], &functions));
+    let mut pieces: Vec<(&[BodyId], &[FunctionId])> =
+        bodies.chunks(PIECE).map(|bodies| (bodies, &[][..])).collect();
+    if let Some((_, own)) = pieces.first_mut() {
+        *own = &functions;
     }
+    let threads = parallel::threads_for(bodies.len());
     let found = parallel::map(threads, pieces, |(bodies, functions)| {
         let infer = Infer::new(tree, shapes);
         bodies.iter().for_each(|body| infer.body(*body));
