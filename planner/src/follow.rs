@@ -4,15 +4,17 @@
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
-use tcloud_model::{Address, AttrPath, Fields, Impact, Name, Value, kinds};
+use tcloud_model::{Address, AttrPath, Diagnostic, Fields, Impact, Name, Value, kinds};
 
 use crate::decide::Decided;
 use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
+use crate::handover::hand_over;
 use crate::input::Input;
 use crate::layout::{Layout, Wanted};
 use crate::plan::{Action, AttributeChange, Reason};
 use crate::remember::{record, untouched};
+use crate::select::Selection;
 
 /// `create_first` holds for everything that the object needs as well: a new one can only stand
 /// beside the old one if what it stands on does so too.
@@ -51,13 +53,18 @@ fn spread(
 }
 
 /// Completes the decisions with what they drag along.
+///
+/// # Errors
+/// What cannot go from one guest to another now.
 pub(crate) fn follow<'a>(
     input: &Input<'a>,
     facts: &Facts<'a>,
     layout: &Layout<'a>,
+    selection: &Selection,
     decided: &mut Decided,
-) {
+) -> Result<(), Vec<Diagnostic>> {
     weigh_deletions(input, facts, &mut decided.drafts);
+    hand_over(input, facts, layout, selection, &mut decided.drafts)?;
     go_with_what_is_needed(facts, layout, &mut decided.drafts);
     let remade = remade(facts, &decided.drafts);
     let users = Users::of(facts, &decided.drafts);
@@ -67,6 +74,7 @@ pub(crate) fn follow<'a>(
     for draft in &mut decided.drafts {
         draft.guests = users.guests(facts, draft);
     }
+    Ok(())
 }
 
 /// What needs something that is gone for a while, before and after, goes before it and comes after
@@ -303,7 +311,9 @@ fn reattach(known: &Known<'_>, draft: &mut Draft, remade: &IndexMap<Place, Remad
         let label_path = AttrPath::attribute(block).field(label.clone());
         let path = label_path.field(attribute);
         if *how == Remade::DeleteFirst {
-            draft.detached.push(label_path.clone());
+            if !draft.detached.contains(&label_path) {
+                draft.detached.push(label_path.clone());
+            }
             draft.work = Work::Update;
         }
         // A guest that runs cannot be without its disk, and the disk cannot wait.

@@ -18,6 +18,8 @@ pub(crate) enum Strength {
     Release,
     /// As stamps remember it. Stamps of different runs may disagree with each other and the text.
     Stored,
+    /// Exclusive: who has something lets go of it before another takes it.
+    Handed,
     /// Has to be.
     Hard,
 }
@@ -62,7 +64,9 @@ impl Graph {
         if let Some(sequence) = self.sequence() {
             return Ok(self.finish(sequence));
         }
-        for weakest in [Strength::Tidy, Strength::Room, Strength::Release, Strength::Stored] {
+        let wishes =
+            [Strength::Tidy, Strength::Room, Strength::Release, Strength::Stored, Strength::Handed];
+        for weakest in wishes {
             self.open_circles(weakest);
             if let Some(sequence) = self.sequence() {
                 return Ok(self.finish(sequence));

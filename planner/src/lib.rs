@@ -7,7 +7,7 @@
 //! * `select` – which addresses a run is about.
 //! * `same`, `diff` – what differs; `draft`, `decide`, `lifecycle`, `restart`, `silence`, `remember` –
 //!   what follows from it.
-//! * `follow` – what is dragged along; `held` – what must not change now; `lack` – what a host cannot
+//! * `follow` – what is dragged along; `handover` – what goes from one guest to another; `held` – what must not change now; `lack` – what a host cannot
 //!   do; `consent` – what has to be agreed to.
 //! * `graph`, `steps` – what to ask of whom, in which order.
 //! * [`guest`] – what each guest notices, and for how long it is down.
@@ -33,6 +33,7 @@ pub mod fit;
 mod follow;
 mod graph;
 pub mod guest;
+mod handover;
 mod held;
 pub mod input;
 mod lack;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, Deployment, Fields, Identity, Name, ObjectId, ObservedObject, Record, Stamp,
+    Address, AttrPath, Catalog, Deployment, Fields, Identity, Impact, Name, ObjectId,
+    ObservedObject, Record, Stamp,
 };
 
 /// One object of ours, from its record, its stamp, or both.
@@ -95,6 +96,15 @@ impl<'a> Known<'a> {
         self.live.is_some_and(|live| {
             live.running.or_else(|| live.attributes.flag("running")).unwrap_or(false)
         })
+    }
+
+    /// Whether it can be without one of its disks or NICs now. A guest that runs has to let go of it.
+    pub(crate) fn unplugs(&self, catalog: &Catalog, path: &AttrPath) -> bool {
+        let [block, label] = &path.names()[..] else { return false };
+        let own = self.attributes().and_then(|fields| fields.map(block)?.get(label));
+        let schema = catalog.get(self.kind()).and_then(|schema| schema.block(block));
+        !self.runs()
+            || schema.is_some_and(|own_block| own_block.impact(own, None) < Impact::PowerCycle)
     }
 
     /// Whether there is something on a host, as far as anybody knows.

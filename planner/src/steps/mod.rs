@@ -12,6 +12,7 @@ use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
 use crate::follow::each_attachment;
 use crate::graph::{Graph, Strength};
+use crate::handover::handed;
 use crate::input::Input;
 use crate::layout::Layout;
 use crate::plan::{Action, Step, StepId};
@@ -92,6 +93,9 @@ pub(crate) fn steps(
         builder.own_order(draft, &mut graph);
         builder.needs(draft, &mut graph);
         builder.releases(draft, &mut graph);
+    }
+    for (giver, taker) in handed(facts, drafts) {
+        builder.hands_over(giver, taker, &mut graph);
     }
     builder.room(&mut graph);
     for (mover, node) in &builder.restamps {
@@ -300,6 +304,15 @@ impl<'a> Builder<'_, 'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// One guest lets go of something before another takes it.
+    fn hands_over(&self, giver: usize, taker: usize, graph: &mut Graph) {
+        let Parts { detach, delete, update, .. } = self.parts[giver];
+        let Parts { create, update: changes, .. } = self.parts[taker];
+        if let (Some(first), Some(then)) = (delete.or(detach).or(update), create.or(changes)) {
+            graph.before(first, then, Strength::Handed);
         }
     }
 

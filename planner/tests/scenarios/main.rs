@@ -5,6 +5,7 @@ mod exposure;
 mod file;
 mod guards;
 mod guests;
+mod handover;
 mod held;
 mod holds;
 mod moves;

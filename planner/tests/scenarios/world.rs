@@ -326,7 +326,30 @@ impl World {
         let attached = |kind: &str| matches!(kind, "network" | "volume" | "disk");
         let uses = operation.references.iter().filter(|(to, _)| attached(to.kind()));
         let uses = uses.map(|(to, identity)| (class(to.kind()), identity.name.clone())).collect();
-        self.uses.insert(place, uses);
+        self.uses.insert(place.clone(), uses);
+        self.is_not_shared(&place);
+    }
+
+    /// Two guests have neither a volume, while they run, nor an address in one network. Where there are
+    /// thousands, nobody looks.
+    fn is_not_shared(&self, place: &Place) {
+        if self.objects.len() > 100 {
+            return;
+        }
+        let own = &self.objects[place];
+        let of = |object: &ObservedObject| object.stamp.as_ref().map(|stamp| stamp.address.clone());
+        let others = self.objects.iter().filter(|(other, object)| {
+            other.0 == place.0 && *other != place && object.kind == "vm" && of(object) != of(own)
+        });
+        for (other, object) in others {
+            let shared = self.uses[place].intersection(&self.uses[other]);
+            let mut volumes = shared.filter(|(kind, _)| kind == "volume");
+            let run = own.running == Some(true) && object.running == Some(true);
+            assert!(!run || volumes.next().is_none(), "{place:?} shares a volume with {other:?}");
+            let (own, other) = (numbers(own), numbers(object));
+            let shared = own.iter().find(|number| other.contains(number));
+            assert!(shared.is_none(), "{place:?} shares {shared:?} with {}", object.name);
+        }
     }
 
     /// The object of an address, wherever it is.
@@ -350,6 +373,20 @@ impl World {
         fields.insert(attribute, value);
         object.attributes = Arc::new(fields);
     }
+}
+
+/// The addresses and MACs of a guest, each with its network.
+fn numbers(guest: &ObservedObject) -> Vec<(Value, Value)> {
+    let nics = guest.attributes.map("nic").into_iter().flat_map(|nics| nics.iter());
+    let fields = nics.filter_map(|(_, nic)| match nic {
+        Value::Map(nic) => Some((nic.get("network")?.clone(), nic.clone())),
+        _ => None,
+    });
+    let numbers = fields.flat_map(|(network, nic)| {
+        let all = ["address", "mac"].into_iter().filter_map(move |name| nic.get(name).cloned());
+        all.map(move |number| (network.clone(), number)).collect::<Vec<_>>()
+    });
+    numbers.collect()
 }
 
 /// Disks and volumes are the same to a hypervisor.
