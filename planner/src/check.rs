@@ -150,8 +150,8 @@ struct Operations<'c> {
     decided: IndexSet<&'c Address>,
     /// Guests whose change says that it stops them now.
     interrupted: IndexSet<&'c Address>,
-    /// Whether a disk or volume is made anew.
-    disks_change: bool,
+    /// Whether a disk, a volume or a network is made anew.
+    devices_change: bool,
     broken: Vec<String>,
 }
 
@@ -172,7 +172,12 @@ impl<'c> Operations<'c> {
         }
         let loses = plan.decisions.iter().filter(|d| d.kind == DecisionKind::DataLoss);
         let stops = |change: &&Change| change.interrupts();
-        let remade = |change: &Change| holds_data(&change.kind) && change.action != Action::Update;
+        let replaces =
+            |own: Action| matches!(own, Action::ReplaceDeleteFirst | Action::ReplaceCreateFirst);
+        let remade = |change: &Change| match change.kind.as_str() {
+            "network" => replaces(change.action),
+            kind => holds_data(kind) && change.action != Action::Update,
+        };
         Operations {
             plan,
             input,
@@ -182,7 +187,7 @@ impl<'c> Operations<'c> {
             written: if operations().any(goes) { written(plan) } else { IndexSet::new() },
             decided: loses.map(|decision| &decision.address).collect(),
             interrupted: plan.changes.iter().filter(stops).map(|c| &c.object.address).collect(),
-            disks_change: plan.changes.iter().any(remade),
+            devices_change: plan.changes.iter().any(remade),
             broken: Vec::new(),
         }
     }
@@ -270,7 +275,7 @@ impl<'c> Operations<'c> {
         let restart = resource.map(|own| Restart::of(&own.attributes, self.input.now));
         let stops = attributes.flag("running") == Some(false);
         let asked = match restart {
-            _ if stops || self.disks_change => true,
+            _ if stops || self.devices_change => true,
             Some(Restart::Now(None)) => true,
             // A window counts as long as it is open, and the plan says for how long.
             Some(Restart::Now(Some(until))) => {

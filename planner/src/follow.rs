@@ -263,10 +263,10 @@ fn drag_guests<'a>(
         let Some(wanted) = layout.wanted.get(&known.object.address) else { continue };
         match of_known.get(&index).and_then(|at| decided.drafts.get_mut(*at)) {
             Some(draft) if draft.deletes() || !draft.stays() => {}
-            Some(draft) => reattach(known, draft, remade),
+            Some(draft) => reattach(input, known, draft, remade),
             None => {
                 let mut draft = dragged(input, known, index, wanted);
-                reattach(known, &mut draft, remade);
+                reattach(input, known, &mut draft, remade);
                 if draft.work == Work::Update {
                     decided.unchanged = decided.unchanged.saturating_sub(1);
                     added.push(draft);
@@ -300,7 +300,12 @@ fn dragged<'a>(input: &Input<'a>, known: &Known<'a>, index: usize, wanted: &Want
 
 /// The guest takes the new object in the place of the old one. Where the old one goes first, the
 /// guest lets go of it before: no hypervisor removes what a guest uses.
-fn reattach(known: &Known<'_>, draft: &mut Draft, remade: &IndexMap<Place, Remade>) {
+fn reattach(
+    input: &Input<'_>,
+    known: &Known<'_>,
+    draft: &mut Draft,
+    remade: &IndexMap<Place, Remade>,
+) {
     let Some(fields) = known.attributes() else { return };
     let own = draft.attributes.len();
     let mut leader = None;
@@ -316,8 +321,9 @@ fn reattach(known: &Known<'_>, draft: &mut Draft, remade: &IndexMap<Place, Remad
             }
             draft.work = Work::Update;
         }
-        // A guest that runs cannot be without its disk, and the disk cannot wait.
-        let stops = block == "disk" && known.runs();
+        // A guest that runs cannot be without its disk, nor without some NICs, and they cannot wait.
+        let fixed = *how == Remade::DeleteFirst && !known.unplugs(input.catalog, &label_path);
+        let stops = known.runs() && (block == "disk" || fixed);
         cycles |= stops;
         if draft.attributes.iter().any(|c| c.path == path || c.path == label_path) {
             return;

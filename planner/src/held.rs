@@ -1,9 +1,10 @@
-//! What a host says must not change now: a guest whose memory is saved, a disk on a snapshot. A plan
-//! that would change it is refused, with what to do first.
+//! What a host says must not change now: a guest whose memory is saved, a disk on a snapshot, a network
+//! that somebody stays in. A plan that would change it is refused, with what to do first.
 
 use indexmap::IndexMap;
 use tcloud_model::{
-    Address, AttrPath, Diagnostic, FileId, Hold, Impact, ObjectId, Span, Value, codes, kinds,
+    Address, AttrPath, Diagnostic, Fields, FileId, Hold, Impact, ObjectId, Span, Value, codes,
+    kinds,
 };
 
 use crate::decide::Decided;
@@ -11,7 +12,9 @@ use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
 use crate::follow::each_attachment;
 use crate::input::Input;
+use crate::layout::Layout;
 use crate::plan::{Action, AttributeChange, Drift};
+use crate::select::Selection;
 
 /// What guests hold of others, by the address and host of that.
 type Attached<'f> = IndexMap<(&'f Address, &'f Address), (&'f Address, &'f Hold)>;
@@ -23,10 +26,14 @@ type Attached<'f> = IndexMap<(&'f Address, &'f Address), (&'f Address, &'f Hold)
 pub(crate) fn refuse_held(
     input: &Input<'_>,
     facts: &Facts<'_>,
+    layout: &Layout<'_>,
+    selection: &Selection,
     Decided { drafts, drift, .. }: &Decided,
 ) -> Result<(), Vec<Diagnostic>> {
     let swapped = swapped(facts, drift);
-    if swapped.is_empty() && facts.known.iter().all(|known| holds(known).is_empty()) {
+    let occupied = occupied(facts, layout, selection, drafts);
+    let holds_nothing = || facts.known.iter().all(|known| holds(known).is_empty());
+    if swapped.is_empty() && occupied.is_empty() && holds_nothing() {
         return Ok(());
     }
     let attached = attached(facts);
@@ -42,6 +49,9 @@ pub(crate) fn refuse_held(
             return Some(refusal(input, draft, path, &draft.object.address, hold));
         }
         let place = (&known.object.address, &known.object.host);
+        if let Some(hold) = occupied.get(&place) {
+            return Some(refusal(input, draft, None, &draft.object.address, hold));
+        }
         let (guest, hold) = attached.get(&place).filter(|_| changes_data(draft))?;
         Some(refusal(input, draft, None, guest, hold))
     };
@@ -75,6 +85,64 @@ fn swapped<'d>(facts: &Facts<'_>, drift: &'d [Drift]) -> IndexMap<&'d ObjectId, 
         }
     }
     swapped
+}
+
+/// Networks that are made anew, by their hosts, while somebody stays in them: no host takes away the
+/// old one.
+fn occupied<'f>(
+    facts: &'f Facts<'_>,
+    layout: &Layout<'_>,
+    selection: &Selection,
+    drafts: &[Draft],
+) -> IndexMap<(&'f Address, &'f Address), Hold> {
+    let known = |draft: &Draft| {
+        let known = draft.old.and_then(|old| facts.known.get(old))?;
+        (draft.kind() == "network" && draft.replaces() && known.live.is_some()).then_some(known)
+    };
+    let places = drafts.iter().filter_map(known);
+    let mut places: IndexMap<(&Address, &Address), Option<Hold>> =
+        places.map(|known| ((&known.object.address, &known.object.host), None)).collect();
+    if places.is_empty() {
+        return IndexMap::new();
+    }
+    let mut stay =
+        |fields: &'f Fields, host: &'f Address, because: &dyn Fn() -> (String, String)| {
+            each_attachment(fields, |_, _, _, network| {
+                let hold = places.get_mut(&(network, host));
+                if let Some(hold) = hold.filter(|hold| hold.is_none()) {
+                    let (because, help) = because();
+                    *hold = Some(Hold { path: None, stays: true, because, help });
+                }
+            });
+        };
+    for known in facts.known.iter().filter(|known| known.kind() == "vm" && known.live.is_some()) {
+        let (address, host) = (&known.object.address, &known.object.host);
+        let out = selection.leaves_out(address) || selection.forgets(address).is_some();
+        let wanted = layout.wanted.contains_key(address);
+        let left = || {
+            let because = format!("{address} has a NIC in it, and this plan leaves it as it is");
+            (because, "plan both together, or take its NIC out of the network first".to_owned())
+        };
+        if out || (!wanted && !selection.selects(address)) {
+            known.attributes().into_iter().for_each(|fields| stay(fields, host, &left));
+        }
+        let later = || {
+            let because = format!("{address} gets a NIC in it when it is next started");
+            (because, format!("stop and start {address} first"))
+        };
+        if let Some(pending) = known.pending.as_ref().filter(|_| wanted || out) {
+            stay(pending, host, &later);
+        }
+    }
+    for ((host, kind, name), live) in &facts.foreign {
+        if **kind == "vm" {
+            stay(&live.attributes, host, &|| {
+                let because = format!("the guest {name}, which is not ours, has a NIC in it");
+                (because, "take its NIC out of the network first".to_owned())
+            });
+        }
+    }
+    places.into_iter().filter_map(|(place, hold)| Some((place, hold?))).collect()
 }
 
 fn holds<'f>(known: &Known<'f>) -> &'f [Hold] {

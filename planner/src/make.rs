@@ -56,7 +56,7 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let existing = existing(desired);
     let mut decided = decide(input, &mut facts, &layout, &selection, &existing)?;
     follow(input, &facts, &layout, &selection, &mut decided)?;
-    refuse_held(input, &facts, &decided)?;
+    refuse_held(input, &facts, &layout, &selection, &decided)?;
     refuse_lacking(input, &layout, &decided.drafts)?;
     let mut decisions = decisions(input, &facts, &layout, &decided.drafts);
     let outputs = outputs(input, &layout);

@@ -161,6 +161,11 @@ impl Selection {
         self.only.as_ref().is_none_or(|only| only.contains(address)) && !self.out.contains(address)
     }
 
+    /// Whether the run must not touch it.
+    pub(crate) fn leaves_out(&self, address: &Address) -> bool {
+        self.out.contains(address)
+    }
+
     /// What takes this address along when it is destroyed.
     pub(crate) fn follows(&self, address: &Address) -> Option<&Address> {
         self.followers.get(address)

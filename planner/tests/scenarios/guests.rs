@@ -129,6 +129,19 @@ fn a_network_made_anew_is_plugged_in_again() {
     assert_eq!(power_cycles(&plan), 0);
 }
 
+/// Some cards cannot be taken out of a guest that runs, and no network goes from under them.
+#[test]
+fn a_guest_is_stopped_where_its_nic_cannot_be_unplugged() {
+    let guest = vm("vcpus=1 nic.x.model=rtl8139");
+    let mut world = World::with(&(NET.to_owned() + &guest));
+    let plan = world.up(&(NET.replace("/24", "/24 mtu=1400") + &guest));
+    let expected = ["replace- n: recreate-keep mtu", "update a: power-cycle nic.x.network"];
+    assert_eq!(lines(&plan), expected);
+    assert_eq!(step_names(&plan), ["update a", "delete n", "create n", "update a"]);
+    assert_eq!((power_cycles(&plan), plan.changes[1].waits), (1, false));
+    assert_eq!(world.live("tenant.t.vm.a").running, Some(true));
+}
+
 #[test]
 fn a_network_made_first_is_plugged_over() {
     let mut world = World::with(&(NET.replace("/24", "/24 create_first=true") + &vm("vcpus=1")));

@@ -47,6 +47,47 @@ fn a_network_stays_under_a_guest_that_is_forgotten() {
 }
 
 #[test]
+fn a_network_is_not_made_anew_under_who_stays_in_it() {
+    let mut world = World::with(&format!("{N}{}{}", vm("a", "vcpus=1"), vm("b", "vcpus=1")));
+    let anew = N.replace("/24", "/24 mtu=1400");
+    let text = format!("{anew}{}{}", vm("a", "vcpus=1"), vm("b", "vcpus=1"));
+    let told = |because: &str| format!("E0914 tenant.t.network.n cannot be removed now: {because}");
+    let left = [told("tenant.t.vm.b has a NIC in it, and this plan leaves it as it is")];
+    let refused = |world: &World, text: &str, wishes: &tcloud_planner::Wishes| {
+        let problems = world.try_plan(text, wishes).expect_err("refused");
+        problems.iter().map(|own| format!("{} {}", own.code, own.message)).collect::<Vec<_>>()
+    };
+    let mut without_b = wishes();
+    without_b.exclude = vec!["tenant.t.vm.b".to_owned()];
+    assert_eq!(refused(&world, &text, &without_b), left);
+    without_b.exclude.push("tenant.t.network.n".to_owned());
+    assert!(world.plan_with(&text, &without_b).is_empty());
+    let forgotten = format!("{anew}{}forget tenant.t.vm.b\n", vm("a", "vcpus=1"));
+    assert_eq!(world.refuses(&forgotten), left);
+    let mut only = wishes();
+    only.target = vec!["tenant.t.network.n".to_owned()];
+    assert_eq!(refused(&world, &format!("{anew}{}", vm("a", "vcpus=1")), &only), left);
+    world.live("tenant.t.vm.b").stamp = None;
+    world.state.records.retain(|id, _| id.address != address("tenant.t.vm.b"));
+    let text = format!("{anew}{}", vm("a", "vcpus=1"));
+    let theirs = told("the guest t.b, which is not ours, has a NIC in it");
+    assert_eq!(world.refuses(&text), [theirs]);
+}
+
+#[test]
+fn a_network_is_not_made_anew_while_a_nic_in_it_waits() {
+    let mut world = World::with(&format!("{N}tenant.t.vm.a vcpus=1 memory=1GiB\n"));
+    let own = [("network".into(), tcloud_model::Value::Ref(address("tenant.t.network.n")))];
+    let nic = [("x".into(), tcloud_model::Value::map(own.into_iter().collect()))];
+    let later = [("nic".into(), tcloud_model::Value::map(nic.into_iter().collect()))];
+    world.live("tenant.t.vm.a").pending = std::sync::Arc::new(later.into_iter().collect());
+    let told = "E0914 tenant.t.network.n cannot be removed now: tenant.t.vm.a gets a NIC in it when \
+                it is next started";
+    let text = format!("{}{}", N.replace("/24", "/24 mtu=1400"), vm("a", "vcpus=1"));
+    assert_eq!(world.refuses(&text), [told]);
+}
+
+#[test]
 fn a_guest_is_not_made_anew_where_its_disk_cannot_follow_it() {
     let mut world = World::new(TWO_HOSTS);
     let at = |host: &str| {
