@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, Assigned, AttrPath, ByAddress, DesiredResource, Diagnostic, Fields, Identity,
+    Address, Assigned, AttrPath, ByAddress, DesiredResource, Diagnostic, Fields, Identity, Name,
     ObjectId, Role, Schema, Value, parallel,
 };
 
@@ -12,7 +12,8 @@ use crate::diff::keep_ignored;
 use crate::facts::Facts;
 use crate::firewall::{Firewall, FirewallInput, Values, firewall};
 use crate::input::{Goal, Input};
-use crate::place::{Place, PlaceInput, Placement, place};
+use crate::place::{GUEST_SIZE, Place, PlaceInput, Placement, place};
+use crate::restart::Restart;
 
 /// A managed resource as it is to be.
 #[derive(Debug)]
@@ -23,7 +24,8 @@ pub(crate) struct Wanted<'a> {
     pub schema: &'a Schema,
     /// All attributes that a hypervisor is told.
     pub attributes: Arc<Fields>,
-    /// The same with what is ignored as it is now: what takes up room.
+    /// The same with what is ignored, and what a guest runs with until its next start, as it is now:
+    /// what takes up room.
     pub kept: Option<Arc<Fields>>,
     /// The managed objects among what it needs, sorted.
     pub dependencies: Vec<Address>,
@@ -71,6 +73,7 @@ pub(crate) fn lay_out<'a>(
             adopted: &facts.adopted,
             current: &|address| current_place(facts, address),
             applied: &|address| applied(facts, address),
+            keeps: &|vm| keeps_size(input, facts, vm),
             evaluator: input.evaluator,
         })
     };
@@ -161,13 +164,10 @@ fn complete<'a>(
         let given = Given { place, allocation, firewall: &firewall };
         let identities = identities(input, facts, (address, schema), &hosts);
         let attributes = shared(facts, address, finished(schema, address, attributes, &given));
-        let ignore = &resource.lifecycle.ignore;
-        let ignores = !ignore.is_empty() && schema.role == Role::Single;
-        let now = ignores.then(|| applied(facts, address)).flatten();
         let wanted = Wanted {
             resource,
             schema,
-            kept: now.map(|now| keep_ignored(&attributes, Some(&now), ignore)),
+            kept: kept(input, facts, resource, schema, &attributes),
             attributes,
             dependencies: dependencies(input, resource, place),
             protect: resource.lifecycle.protect.unwrap_or_else(|| protects(schema)),
@@ -179,6 +179,43 @@ fn complete<'a>(
         (address.clone(), wanted)
     });
     Ok(Layout { wanted: wanted.into_iter().collect(), assigned, firewall })
+}
+
+/// What takes up room where that is something else than the text says.
+fn kept(
+    input: &Input<'_>,
+    facts: &Facts<'_>,
+    resource: &DesiredResource,
+    schema: &Schema,
+    attributes: &Arc<Fields>,
+) -> Option<Arc<Fields>> {
+    let ignore = &resource.lifecycle.ignore;
+    let ignores = !ignore.is_empty() && schema.role == Role::Single;
+    if !ignores && schema.kind != "vm" {
+        return None;
+    }
+    let now = applied(facts, &resource.address)?;
+    let kept = ignores.then(|| keep_ignored(attributes, Some(&now), ignore));
+    let size = GUEST_SIZE.iter().filter(|name| {
+        let wanted = kept.as_ref().unwrap_or(attributes).number(name);
+        schema.kind == "vm" && now.number(name) > wanted
+    });
+    let size: Vec<&str> = size.copied().collect();
+    if size.is_empty() || !keeps_size(input, facts, resource) {
+        return kept;
+    }
+    let mut larger = (**kept.as_ref().unwrap_or(attributes)).clone();
+    for name in size {
+        larger.put(&[Name::new(name)], now.get(name).cloned());
+    }
+    Some(Arc::new(larger))
+}
+
+/// Whether a guest runs on with the size that it has: nothing shrinks while it runs.
+fn keeps_size(input: &Input<'_>, facts: &Facts<'_>, vm: &DesiredResource) -> bool {
+    facts.current(&vm.address, None).is_some_and(|known| known.runs())
+        && vm.attributes.flag("running") != Some(false)
+        && matches!(Restart::of(&vm.attributes, input.now), Restart::Waits(_))
 }
 
 /// The identities of what is new: digests take long, and here several threads work on them.

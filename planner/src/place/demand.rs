@@ -136,6 +136,9 @@ impl<'a> Store<'a> {
     }
 }
 
+/// What a guest takes of its host.
+pub(crate) const GUEST_SIZE: [&str; 2] = ["vcpus", "memory"];
+
 /// All groups: those of VMs in the order of their addresses, then volumes that no VM uses.
 pub(crate) fn groups<'a>(input: &PlaceInput<'a>, inventory: &Inventory<'_>) -> Vec<Group<'a>> {
     let desired = input.desired;
@@ -198,8 +201,7 @@ impl<'a> Piece<'a> {
                     _ => None,
                 };
                 let volumes = disks.filter_map(|(_, disk)| volume(disk)).collect();
-                let size = |name| size(input, resource, name);
-                let (vcpus, memory) = (size("vcpus"), size("memory"));
+                let [vcpus, memory] = guest_size(input, resource);
                 let guest = Group { vm: Some(at), vcpus, memory, home: home(), disks: Vec::new() };
                 Some(Piece::Guest(guest, volumes))
             }
@@ -217,6 +219,18 @@ fn size(input: &PlaceInput<'_>, declared: &DesiredResource, name: &str) -> u64 {
     let ignored = declared.lifecycle.ignore.iter().any(is_ignored);
     let now = ignored.then(|| (input.applied)(&declared.address)?.number(name)).flatten();
     declared.attributes.number(name).max(now).unwrap_or(0)
+}
+
+/// The vCPUs and the memory of a guest. What it runs with it keeps until its next start.
+fn guest_size(input: &PlaceInput<'_>, vm: &DesiredResource) -> [u64; 2] {
+    let wanted = GUEST_SIZE.map(|name| size(input, vm, name));
+    let Some(now) = (input.applied)(&vm.address) else { return wanted };
+    let now = GUEST_SIZE.map(|name| now.number(name).unwrap_or(0));
+    let shrinks = now.iter().zip(&wanted).any(|(now, wanted)| now > wanted);
+    if shrinks && (input.keeps)(vm) {
+        return [now[0].max(wanted[0]), now[1].max(wanted[1])];
+    }
+    wanted
 }
 
 impl Home {

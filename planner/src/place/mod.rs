@@ -14,13 +14,15 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, ByAddress, Deployment, DesiredGraph, Diagnostic, Evaluator, Fields, ObservedState,
-    parallel,
+    Address, ByAddress, Deployment, DesiredGraph, DesiredResource, Diagnostic, Evaluator, Fields,
+    ObservedState, parallel,
 };
 
 use board::Board;
 use demand::{Group, Home, Refusal, groups};
 use inventory::Inventory;
+
+pub(crate) use demand::GUEST_SIZE;
 
 use crate::facts::Called;
 
@@ -38,6 +40,8 @@ pub(crate) struct PlaceInput<'a> {
     pub current: &'a (dyn Fn(&Address) -> Option<Place> + Sync),
     /// The attributes that a VM, volume or disk has now, to tell growth from what was there.
     pub applied: &'a (dyn Fn(&Address) -> Option<Arc<Fields>> + Sync),
+    /// Whether a VM runs on with the size that it has, whatever the text says, until it is next started.
+    pub keeps: &'a (dyn Fn(&DesiredResource) -> bool + Sync),
     /// Where attributes stand in the text, for messages.
     pub evaluator: &'a dyn Evaluator,
 }

@@ -59,6 +59,7 @@ impl World {
             adopted: &IndexMap::new(),
             current: &|address| self.at.get(address).cloned(),
             applied: &|address| self.sizes.get(address).cloned(),
+            keeps: &|_| false,
             evaluator: &sketch,
         })
     }

@@ -30,7 +30,8 @@ struct Account {
 impl Builder<'_, '_> {
     /// Lets steps that need room wait for those that make it, where there is not enough without.
     pub(super) fn room(&self, graph: &mut Graph) {
-        let makes_room = |draft: &Draft| draft.deletes() || draft.action == Action::Migrate;
+        let makes_room =
+            |draft: &Draft| draft.deletes() || draft.power_cycle || draft.action == Action::Migrate;
         if !self.drafts.iter().any(makes_room) {
             return;
         }
@@ -77,7 +78,10 @@ impl Builder<'_, '_> {
         let wanted = self.layout.wanted.get(address).filter(|_| draft.stays());
         let after = wanted.map(|wanted| {
             let runs = wanted.attributes.flag("running") != Some(false);
-            held(inventory, address, &draft.object.host, &wanted.attributes, runs)
+            // What is made anew is made as the text says.
+            let kept = wanted.kept.as_ref().filter(|_| !draft.replaces());
+            let attributes = kept.unwrap_or(&wanted.attributes);
+            held(inventory, address, &draft.object.host, attributes, runs)
         });
         let mut before: IndexMap<Scarce, u64> = before.into_iter().flatten().collect();
         let mut after: IndexMap<Scarce, u64> = after.into_iter().flatten().collect();

@@ -52,6 +52,30 @@ fn what_was_never_in_force_waits_also_when_it_cannot_be_read() {
     assert_eq!(own.after, Some(Value::Bytes(8 << 30)));
 }
 
+/// A guest that runs has what it has until its next start, whatever its definition says.
+#[test]
+fn what_shrinks_at_the_next_start_is_not_free_before() {
+    let guest = |name: &str, rest: &str| format!("tenant.t.vm.{name} {rest}\n");
+    for (large, small, other) in [
+        ("vcpus=1 memory=200GiB", "vcpus=1 memory=50GiB", "vcpus=1 memory=100GiB"),
+        ("vcpus=200 memory=1GiB", "vcpus=10 memory=1GiB", "vcpus=100 memory=1GiB"),
+    ] {
+        let other = guest("b", other);
+        let mut world = World::with(&guest("a", large));
+        let waits = guest("a", small);
+        assert!(world.refuses(&format!("{waits}{other}"))[0].starts_with("E0502"));
+        let plan = world.up(&waits);
+        let host = address("site.m.host.h1");
+        let used = plan.usage.iter().filter(|line| line.owner == host);
+        assert!(used.clone().count() == 2 && used.clone().all(|line| line.before == line.after));
+        // It waits already.
+        assert!(world.refuses(&format!("{waits}{other}"))[0].starts_with("E0502"));
+        let now = guest("a", &format!("{small} restart=now"));
+        let plan = world.up(&format!("{now}{other}"));
+        assert_order(&plan, "update a < create b");
+    }
+}
+
 #[test]
 fn restart_now_stops_and_starts() {
     let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1 restart=now")));
