@@ -101,7 +101,7 @@ fn allocation(input: &Input<'_>, facts: &Facts<'_>) -> Result<Allocation, Vec<Di
         desired,
         deployment: input.deployment,
         evaluator: input.evaluator,
-        current: &|address| applied(facts, address),
+        current: &|address| had(facts, address),
         leaving: &leaving,
     })
 }
@@ -109,6 +109,14 @@ fn allocation(input: &Input<'_>, facts: &Facts<'_>) -> Result<Allocation, Vec<Di
 /// The attributes that what is at an address has now.
 fn applied(facts: &Facts<'_>, address: &Address) -> Option<Arc<Fields>> {
     facts.current(address, None).and_then(|known| known.attributes()).cloned()
+}
+
+/// The attributes that it has now, with those of the NICs that it gets at its next start.
+fn had(facts: &Facts<'_>, address: &Address) -> Option<Arc<Fields>> {
+    let known = facts.current(address, None)?;
+    let now = known.attributes()?;
+    let later = known.pending.as_ref().filter(|later| later.map("nic").is_some());
+    Some(later.map_or_else(|| Arc::clone(now), |later| Arc::new(later.overlaid(now))))
 }
 
 fn current_place(facts: &Facts<'_>, address: &Address) -> Option<Place> {

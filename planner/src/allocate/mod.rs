@@ -24,7 +24,8 @@ pub(crate) struct AllocateInput<'a> {
     pub deployment: &'a Deployment,
     /// Where attributes stand in the text, for messages.
     pub evaluator: &'a dyn Evaluator,
-    /// The attributes that a VM has now, by the address that it has in the text.
+    /// The attributes that a VM has now or gets at its next start, by the address that it has in the
+    /// text.
     pub current: &'a dyn Fn(&Address) -> Option<Arc<Fields>>,
     /// The attributes of VMs that this run removes. Their addresses are given out again only when
     /// nothing else is left, so that no guest starts with an address that another still uses.
@@ -46,7 +47,10 @@ pub(crate) struct Allocation {
 /// One diagnostic for each network without enough addresses.
 pub(crate) fn allocate(input: &AllocateInput<'_>) -> Result<Allocation, Vec<Diagnostic>> {
     let mut networks = networks(input);
-    let mut seats = seats(input, &networks);
+    let (mut seats, left) = seats(input, &networks);
+    for (network, address) in left {
+        networks[network].leaving.insert(address);
+    }
     for seat in &mut seats {
         seat.address = seat.wanted.address;
         if let (Some(address), Some(network)) = (seat.address, seat.network) {
@@ -107,17 +111,29 @@ struct Seat<'a> {
     address: Option<IpAddr>,
 }
 
+/// All NICs, and the addresses that they had in networks and have no longer: until this run is over
+/// a guest has them still.
 fn seats<'a>(
     input: &AllocateInput<'a>,
     networks: &ByAddress<&'a Address, Network<'a>>,
-) -> Vec<Seat<'a>> {
+) -> (Vec<Seat<'a>>, Vec<(usize, u128)>) {
     let kind = Name::new("nic");
     let mut seats = Vec::new();
+    let mut left = Vec::new();
     for vm in input.desired.resources.values().filter(|vm| vm.address.kind() == "vm") {
         let Some(nics) = vm.attributes.map("nic") else { continue };
         let managed = !vm.lifecycle.existing;
         let current = if managed { (input.current)(&vm.address) } else { None };
         let current = current.as_ref().and_then(|fields| fields.map("nic"));
+        for (label, nic) in current.into_iter().flat_map(|nics| nics.iter()) {
+            let Value::Map(had) = nic else { continue };
+            let network = had.reference("network").and_then(|own| networks.get_index_of(own));
+            let stays = nics.map(label).is_some_and(|own| keeps(own, had));
+            if let (Some(network), Some(address), false) = (network, Known::of(had).address, stays)
+            {
+                left.push((network, number(address)));
+            }
+        }
         for (label, nic) in nics.iter() {
             let Value::Map(nic) = nic else { continue };
             let network = nic.reference("network").filter(|_| nic.flag("dynamic") != Some(true));
@@ -134,7 +150,15 @@ fn seats<'a>(
             });
         }
     }
-    seats
+    (seats, left)
+}
+
+/// Whether a NIC may keep the address that it had.
+fn keeps(nic: &Fields, had: &Fields) -> bool {
+    let wanted = Known::of(nic).address;
+    nic.reference("network") == had.reference("network")
+        && nic.flag("dynamic") != Some(true)
+        && (wanted.is_none() || wanted == Known::of(had).address)
 }
 
 /// MACs last: those of the text, then those that are in use, then derived ones that nobody has.

@@ -76,6 +76,44 @@ fn what_shrinks_at_the_next_start_is_not_free_before() {
     }
 }
 
+/// It is in the definition, and not in the guest yet.
+fn waits(world: &mut World, label: &str) {
+    let guest = world.live("tenant.t.vm.a");
+    let mut nics = (**guest.attributes.map("nic").expect("it has NICs")).clone();
+    let own = nics.remove(label).expect("it has this one");
+    let later = Value::map([(label.into(), own)].into_iter().collect());
+    guest.pending = std::sync::Arc::new([("nic".into(), later)].into_iter().collect());
+    let mut attributes = (*guest.attributes).clone();
+    attributes.insert("nic", Value::map(nics));
+    guest.attributes = std::sync::Arc::new(attributes);
+}
+
+#[test]
+fn a_nic_that_waits_for_the_next_start_keeps_its_address() {
+    let with = |rest: &str| format!("{NET}{}", vm(&format!("vcpus=1 {rest}")));
+    let other = "tenant.t.vm.b vcpus=1 memory=1GiB nic.x.network=@tenant.t.network.n\n";
+    let mut world = World::with(&(with("") + other));
+    let more = with("nic.y.network=@tenant.t.network.n nic.y.model=rtl8139");
+    world.up(&(more.clone() + other));
+    waits(&mut world, "y");
+    assert!(world.plan(&(more.clone() + other)).is_empty());
+    // A lower address becomes free.
+    world.up(&more);
+}
+
+#[test]
+fn the_address_of_a_nic_that_goes_is_not_given_to_the_next_one_at_once() {
+    let with = |rest: &str| format!("{NET}{}", vm(&format!("vcpus=1 {rest}")));
+    let mut world = World::with(&with("nic.y.network=@tenant.t.network.n"));
+    let given = |world: &mut World, guest: &str, nic: &str| {
+        let nics = world.live(guest).attributes.map("nic").expect("NICs").clone();
+        nics.map(nic).expect("a NIC").get("address").cloned()
+    };
+    let old = given(&mut world, "tenant.t.vm.a", "y");
+    world.up(&(with("") + "tenant.t.vm.b vcpus=1 memory=1GiB nic.x.network=@tenant.t.network.n\n"));
+    assert_ne!(given(&mut world, "tenant.t.vm.b", "x"), old);
+}
+
 #[test]
 fn restart_now_stops_and_starts() {
     let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1 restart=now")));
