@@ -265,8 +265,13 @@ fn drag_guests<'a>(
             Some(draft) if draft.deletes() || !draft.stays() => {}
             Some(draft) => reattach(input, known, draft, remade),
             None => {
-                let mut draft = dragged(input, known, index, wanted);
+                let (attributes, moved) = inside(layout, known, wanted, remade);
+                let mut draft = dragged(input, known, index, wanted, attributes);
                 reattach(input, known, &mut draft, remade);
+                if !moved.is_empty() {
+                    draft.impact = draft.impact.max(Impact::LiveGuest);
+                    draft.attributes.extend(moved);
+                }
                 if draft.work == Work::Update {
                     decided.unchanged = decided.unchanged.saturating_sub(1);
                     added.push(draft);
@@ -284,18 +289,59 @@ fn drag_guests<'a>(
 }
 
 /// A guest that would not have changed on its own keeps the attributes that it has.
-fn dragged<'a>(input: &Input<'a>, known: &Known<'a>, index: usize, wanted: &Wanted<'a>) -> Draft {
+fn dragged<'a>(
+    input: &Input<'a>,
+    known: &Known<'a>,
+    index: usize,
+    wanted: &Wanted<'a>,
+    attributes: Arc<Fields>,
+) -> Draft {
     let identity = known.identity(input.deployment, false);
     let mut draft = Draft::new(known.object.clone(), identity, Action::Update, Reason::Text);
     draft.old = Some(index);
-    let attributes = match &known.applied {
-        Some(applied) => Arc::clone(applied),
-        None => Arc::clone(&wanted.attributes),
-    };
     let previous = known.stamp().and_then(|stamp| stamp.previous.clone());
     let record = record(input, wanted, &draft.object, &draft.identity, attributes, previous);
     draft.record = Some(untouched(record, known.stamp()));
     draft
+}
+
+/// The attributes that such a guest has, and what changes about them: an address that lies outside of
+/// its network, which is made anew, is of no use to it.
+fn inside(
+    layout: &Layout<'_>,
+    known: &Known<'_>,
+    wanted: &Wanted<'_>,
+    remade: &IndexMap<Place, Remade>,
+) -> (Arc<Fields>, Vec<AttributeChange>) {
+    let Some(applied) = &known.applied else { return (Arc::clone(&wanted.attributes), Vec::new()) };
+    let mut attributes = Arc::clone(applied);
+    let mut moved = Vec::new();
+    for (label, value) in applied.map("nic").into_iter().flat_map(|nics| nics.iter()) {
+        let Value::Map(had) = value else { continue };
+        let new = wanted.attributes.map("nic").and_then(|nics| nics.map(label));
+        let Some((network, new)) = had.reference("network").zip(new) else { continue };
+        let is_remade = remade.contains_key(&(network.clone(), known.object.host.clone()));
+        let network_now = layout.wanted.get(network).filter(|_| is_remade);
+        let space = network_now.and_then(|own| own.attributes.get("cidr"));
+        let (Some(Value::Cidr(space)), Some(Value::Ip(ip))) = (space, had.get("address")) else {
+            continue;
+        };
+        let other = new.get("address").filter(|_| new.reference("network") == Some(network));
+        if !space.contains(ip) && other.is_some_and(|other| *other != Value::Ip(*ip)) {
+            let path = AttrPath::attribute("nic").field(label.clone()).field("address");
+            Arc::make_mut(&mut attributes).put(&path.names(), other.cloned());
+            moved.push(AttributeChange {
+                path,
+                before: had.get("address").cloned(),
+                after: other.cloned(),
+                impact: Impact::LiveGuest,
+                drift: false,
+                no_room: false,
+                causes: Vec::new(),
+            });
+        }
+    }
+    (attributes, moved)
 }
 
 /// The guest takes the new object in the place of the old one. Where the old one goes first, the

@@ -88,6 +88,21 @@ fn a_network_is_not_made_anew_while_a_nic_in_it_waits() {
 }
 
 #[test]
+fn a_guest_that_is_dragged_along_gets_an_address_of_its_network() {
+    let mut world = World::with(&format!("{N}{}", vm("a", "vcpus=1")));
+    let text = format!("{}{}", N.replace("10.0.0.", "10.9.0."), vm("a", "vcpus=1 title=x"));
+    let mut only = wishes();
+    only.target = vec!["tenant.t.network.n".to_owned()];
+    let plan = world.up_with(&text, &only);
+    let expected =
+        ["replace- n: recreate-keep cidr", "update a: live+guest nic.x.network,nic.x.address"];
+    assert_eq!(lines(&plan), expected);
+    let given = plan.guests[0].addresses.first().and_then(|own| own.after.clone());
+    assert!(given.is_some_and(|own| own.to_string().starts_with("10.9.0.")), "{:?}", plan.guests);
+    assert_eq!(lines(&world.plan(&text)), ["update a: live title"]);
+}
+
+#[test]
 fn a_guest_is_not_made_anew_where_its_disk_cannot_follow_it() {
     let mut world = World::new(TWO_HOSTS);
     let at = |host: &str| {
