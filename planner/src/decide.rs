@@ -170,7 +170,7 @@ impl<'a> Table<'_, 'a> {
                 }
                 match self.stays_in(facts, address, host) {
                     Some(holder) => {
-                        self.decided.unchanged += 1;
+                        self.recall(wanted, known, index);
                         let note = format!("{address} stays on {host}, where {holder} uses it");
                         self.decided.unchecked.push(note);
                     }
@@ -511,6 +511,20 @@ impl<'a> Table<'_, 'a> {
         draft.old = Some(index);
         draft.work = if known.live.is_some() { Work::Update } else { Work::Record };
         draft.previous_address.clone_from(&known.previous);
+        self.decided.drafts.push(draft);
+    }
+
+    /// What stays as it is, and is remembered from now on if it is not yet.
+    fn recall(&mut self, wanted: &Wanted<'a>, known: &Known<'a>, index: usize) {
+        let Some(found) = known.found.as_ref().filter(|_| known.record.is_none()) else {
+            self.decided.unchanged += 1;
+            return;
+        };
+        let identity = known.identity(self.input.deployment, true);
+        let mut draft = Draft::new(known.object.clone(), identity, Action::Update, Reason::Text);
+        draft.old = Some(index);
+        self.remember(&mut draft, wanted, Arc::clone(found), previous_of(known));
+        draft.record = draft.record.map(|record| keeping(record, known.stamp()));
         self.decided.drafts.push(draft);
     }
 

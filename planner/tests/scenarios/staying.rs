@@ -103,6 +103,23 @@ fn a_guest_that_is_dragged_along_gets_an_address_of_its_network() {
 }
 
 #[test]
+fn a_network_that_stays_and_is_known_only_by_its_stamp_is_remembered() {
+    let mut world = World::new(TWO_HOSTS);
+    world.up(&format!("{N}{}{}", on("a", "h1"), on("b", "h2")));
+    let on_h2 = |id: &tcloud_model::ObjectId| {
+        id.address == address("tenant.t.network.n") && id.host == address("site.m.host.h2")
+    };
+    world.state.records.retain(|id, _| !on_h2(id));
+    let mut wishes = wishes();
+    wishes.exclude = vec!["tenant.t.vm.b".to_owned()];
+    let text = format!("{N}{}", on("a", "h1"));
+    let plan = world.plan_with(&text, &wishes);
+    world.apply(&plan);
+    assert!(world.state.records.keys().any(on_h2), "{:?}", lines(&plan));
+    assert!(world.plan_with(&text, &wishes).is_empty());
+}
+
+#[test]
 fn a_guest_is_not_made_anew_where_its_disk_cannot_follow_it() {
     let mut world = World::new(TWO_HOSTS);
     let at = |host: &str| {
