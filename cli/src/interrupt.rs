@@ -1,5 +1,7 @@
 //! Ctrl-C: the first stops a run gently, the second at once.
 
+use std::future::Future;
+
 use tcloud_engine::Stop;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -31,7 +33,26 @@ impl Interrupts {
         });
         Interrupts { task, stop }
     }
+
+    /// What work that only looks comes to. It is given up when somebody asks to stop, or has asked
+    /// before it.
+    pub(crate) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Stopped> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            Ok(_) = stop.wait_for(|stop| *stop > Stop::No) => Err(Stopped),
+            done = work => Ok(done),
+        }
+    }
 }
+
+/// Somebody stopped the command before it did anything.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped; nothing was changed")]
+pub(crate) struct Stopped;
 
 impl Drop for Interrupts {
     fn drop(&mut self) {

@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tcloud_compiler::{Compiled, Program, Settings, World, compile};
-use tcloud_engine::{Engine, EngineConfig, HostSpec, Limits, RunInfo, SystemClock};
+use tcloud_engine::{Engine, EngineConfig, HostSpec, Limits, RunInfo, SystemClock, refresh};
 use tcloud_model::{
-    Catalog, Deployment, Diagnostic, Digest, Evaluator, ObservedState, Sources, State,
+    Address, Catalog, Deployment, Diagnostic, Digest, Evaluator, ObjectId, ObservedState, Sources,
+    State,
 };
 use tcloud_planner::{Input, Plan, Wishes};
 use tcloud_provider::HostConfig;
@@ -411,21 +412,51 @@ impl Text {
     }
 }
 
-/// Whether a host did not answer.
-pub(crate) fn is_silent(observed: &ObservedState) -> bool {
-    observed.hosts.iter().any(|host| host.facts.is_none())
+/// What could not be looked at.
+pub(crate) struct Gaps {
+    /// Hosts that did not answer.
+    silent: Vec<Address>,
+    /// What is remembered on a host that answered, and could not be read there.
+    unseen: Vec<ObjectId>,
 }
 
-/// A failure when hosts did not answer: what was done or found is not everything then.
-pub(crate) fn complete(observed: &ObservedState) -> Result<(), Failure> {
-    let silent = observed.hosts.iter().filter(|host| host.facts.is_none());
-    let silent: Vec<String> = silent.map(|host| host.host.to_string()).collect();
-    if silent.is_empty() {
-        return Ok(());
+impl Gaps {
+    /// What of all that is known could not be looked at.
+    pub(crate) fn of(known: &State, observed: &ObservedState) -> Gaps {
+        let silent = observed.hosts.iter().filter(|host| host.facts.is_none());
+        Gaps {
+            silent: silent.map(|host| host.host.clone()).collect(),
+            unseen: refresh::unseen(known, observed),
+        }
     }
-    let hosts = count(silent.len(), "host");
-    let names = list(&silent, 300);
-    Err(Failure::new(format!("{hosts} did not answer, and what is on them was left out: {names}")))
+
+    /// Whether everything was seen.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.silent.is_empty() && self.unseen.is_empty()
+    }
+
+    /// A failure when there are any: what was done or found is not everything then.
+    pub(crate) fn refuse(&self) -> Result<(), Failure> {
+        let Gaps { silent, unseen } = self;
+        let named = |names: Vec<String>| list(&names, 300);
+        let mut lines = Vec::new();
+        if !silent.is_empty() {
+            let hosts = count(silent.len(), "host");
+            let names = named(silent.iter().map(Address::to_string).collect());
+            lines
+                .push(format!("{hosts} did not answer, and what is on them was left out: {names}"));
+        }
+        if !unseen.is_empty() {
+            let objects = count(unseen.len(), "object");
+            let names = named(unseen.iter().map(ObjectId::to_string).collect());
+            let were = if unseen.len() == 1 { "was" } else { "were" };
+            lines.push(format!("{objects} could not be read, and {were} left out: {names}"));
+        }
+        match lines.is_empty() {
+            true => Ok(()),
+            false => Err(Failure::new(lines.join("\n  "))),
+        }
+    }
 }
 
 /// Shows why there is no result; a program that waits for one is told as well.
@@ -503,4 +534,31 @@ fn revision(root: &Path) -> Option<String> {
     let commit = ask(root, &["rev-parse", "--short=10", "HEAD"])?;
     let dirty = ask(root, &["status", "--porcelain", "--", "."]).is_some();
     Some(if dirty { format!("{commit}+") } else { commit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terminal::Palette;
+
+    #[test]
+    fn what_could_not_be_looked_at_is_a_failure() {
+        let host: Address = "site.m.host.h".parse().expect("an address");
+        let address = "tenant.a.vm.b".parse().expect("an address");
+        let unseen = ObjectId { address, host: host.clone(), incarnation: 0 };
+        let told = |silent: &[&Address], unseen: &[&ObjectId]| {
+            let silent = silent.iter().copied().cloned().collect();
+            let unseen = unseen.iter().copied().cloned().collect();
+            let failure = Gaps { silent, unseen }.refuse().err()?;
+            assert_eq!(failure.exit, Exit::Failed);
+            Some(failure.render(Palette::PLAIN))
+        };
+        assert_eq!(told(&[], &[]), None);
+        let silence =
+            "error: 1 host did not answer, and what is on them was left out: site.m.host.h";
+        assert_eq!(told(&[&host], &[]).as_deref(), Some(silence));
+        let gap = "1 object could not be read, and was left out: tenant.a.vm.b on site.m.host.h";
+        assert_eq!(told(&[], &[&unseen]), Some(format!("error: {gap}")));
+        assert_eq!(told(&[&host], &[&unseen]), Some(format!("{silence}\n  {gap}")));
+    }
 }

@@ -207,6 +207,66 @@ fn ctrl_c_finishes_what_is_under_way_and_the_next_run_goes_on() {
     assert!(out.contains("interrupted"), "{out}");
 }
 
+/// Whether a process handles SIGINT itself by now.
+fn hears_ctrl_c(pid: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a mask");
+    u64::from_str_radix(caught.trim(), 16).expect("a number") & 0b10 != 0
+}
+
+#[test]
+fn ctrl_c_while_hosts_are_asked_ends_the_command_at_once() {
+    let project = Project::new();
+    project.run(&["plan"], 0);
+    project.run(&["sim", "latency", "60s"], 0);
+    let begun = std::time::Instant::now();
+    let mut command = project.command(&["apply", "--yes"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let pid = child.id().to_string();
+    while !hears_ctrl_c(&pid) {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
+    let output = child.wait_with_output().expect("it ends");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains("stopped; nothing was changed"), "{err}");
+    assert!(begun.elapsed().as_secs() < 60, "nobody waited for the host");
+    project.run(&["sim", "latency", "none"], 0);
+    project.run(&["apply", "--yes"], 0);
+}
+
+#[test]
+fn what_is_open_on_a_host_that_left_the_text_is_no_success_and_can_be_dropped() {
+    let project = Project::new();
+    let site = |name: &str| {
+        format!(
+            "site {name} {{\n  host h {{ provider = \"sim\", capacity {{ vcpus = 8, memory = \
+             32GiB }} }}\n  pool p {{ type = \"dir\", path = \"/srv\" }}\n}}\n"
+        )
+    };
+    let write = |text: &str| std::fs::write(project.path().join("main.tcloud"), text);
+    write(&(site("a") + &site("b"))).expect("written");
+    project.run(&["plan"], 0);
+    let host = ["sim", "break", "site.b.host.h", "--operation"];
+    project.run(&[&host[..], &["create", "--how", "unknown"]].concat(), 0);
+    project.run(&[&host[..], &["look"]].concat(), 0);
+    let (out, _) = project.run(&["apply", "--yes"], 1);
+    assert!(out.contains("1 unknown"), "{out}");
+    write(&site("a")).expect("written");
+    for command in ["apply", "destroy", "apply"] {
+        let (_, err) = project.run(&[command, "--yes"], 1);
+        assert!(err.contains("the configuration has no host site.b.host.h"), "{err}");
+        assert!(err.contains("1 step of an earlier run is still open"), "{err}");
+        assert!(err.contains("tcloud state forget site.b.pool.p"), "{err}");
+    }
+    let (_, err) = project.run(&["state", "forget", "site.b.pool.p", "--yes"], 0);
+    assert!(err.contains("1 open step dropped"), "{err}");
+    project.run(&["apply", "--yes"], 0);
+    project.run(&["state", "verify"], 0);
+    project.run(&["destroy", "--yes"], 0);
+}
+
 #[test]
 fn a_host_that_does_not_answer_is_no_success() {
     let project = Project::new();

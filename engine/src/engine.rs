@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tcloud_model::ObservedState;
+use tcloud_model::{Address, ObservedState};
 use tcloud_planner::plan::Plan;
 use tcloud_provider::Registry;
 use tcloud_state::store::Stored;
@@ -118,6 +118,20 @@ impl Engine {
         concerns: Concerns<'_>,
     ) -> Result<Recovered, RecoverError> {
         recover::recover_all(&self.parts, run, control, concerns).await
+    }
+
+    /// Drops what earlier runs left open of the objects within an address. Nobody looks at them, so that
+    /// this also works where their host is gone.
+    ///
+    /// # Errors
+    /// When the leases cannot be had or the store fails.
+    pub async fn forget_open(
+        &self,
+        within: &Address,
+        run: &RunInfo,
+        control: &Control,
+    ) -> Result<(), RecoverError> {
+        recover::forget(&self.parts, within, run, control).await
     }
 
     /// Carries out a plan: takes the leases, settles what is open, makes sure that the world is

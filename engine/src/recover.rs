@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tcloud_model::ObjectId;
+use tcloud_model::{Address, ObjectId};
 use tcloud_state::{
     Body, End, EndStatus, Entry, OpenIntent, Outcome, Remembered, Scope, Selection, StepResult,
     StoreError,
@@ -83,11 +83,7 @@ pub(crate) async fn recover(
     held: &mut Held,
     control: &Control,
 ) -> Result<Recovered, StoreError> {
-    // Asked again under the lease: another run may have settled it meanwhile.
-    let scopes = held.writer.scopes().cloned().collect();
-    let open = parts.store.intents(&Selection::Only(scopes)).await?;
-    let mine = |open: &OpenIntent| scopes_of(open).iter().all(|scope| held.writer.holds(scope));
-    let open = open.into_iter().filter(|(_, open)| mine(open)).collect();
+    let open = open_in(parts, held).await?;
     let mut recovered = Recovered::default();
     let mut entries = Vec::new();
     for (scope, open, settled) in look_at_all(parts, open).await {
@@ -119,6 +115,58 @@ pub(crate) async fn recover(
     }
     held.append(entries).await?;
     Ok(recovered)
+}
+
+/// What is open in the scopes that are held. Asked again under the lease: another run may have
+/// settled it meanwhile.
+async fn open_in(parts: &Parts, held: &Held) -> Result<Vec<(Scope, OpenIntent)>, StoreError> {
+    let scopes = held.writer.scopes().cloned().collect();
+    let open = parts.store.intents(&Selection::Only(scopes)).await?;
+    let mine = |open: &OpenIntent| scopes_of(open).iter().all(|scope| held.writer.holds(scope));
+    Ok(open.into_iter().filter(|(_, open)| mine(open)).collect())
+}
+
+/// Drops what is open of the objects within an address, without a look: their host may be gone.
+pub(crate) async fn forget(
+    parts: &Parts,
+    within: &Address,
+    run: &RunInfo,
+    control: &Control,
+) -> Result<(), RecoverError> {
+    let mut open = parts.store.intents(&Selection::All).await?;
+    open.retain(|(_, open)| is_within(open, within));
+    if open.is_empty() {
+        return Ok(());
+    }
+    let scopes = open.iter().flat_map(|(_, open)| scopes_of(open)).collect();
+    let mut held = hold::hold(parts, scopes, run, control).await?;
+    let done = match drop_open(parts, &mut held, within).await {
+        Ok(done) => done,
+        Err(error) => {
+            held.give_up().await;
+            return Err(error.into());
+        }
+    };
+    let status = EndStatus::Succeeded;
+    Ok(held.end(End { status, done, failed: 0, skipped: 0, unknown: 0 }).await?)
+}
+
+/// Drops it in the scopes that are held, and counts.
+async fn drop_open(parts: &Parts, held: &mut Held, within: &Address) -> Result<u64, StoreError> {
+    let mut open = open_in(parts, held).await?;
+    open.retain(|(_, open)| is_within(open, within));
+    let entry = |(scope, open): &(Scope, OpenIntent)| {
+        let result = StepResult::Failed { message: "it was forgotten without a look".to_owned() };
+        let remembered = Remembered::Instead(Vec::new());
+        settled_entry(held, scope.clone(), Outcome { intent: open.id, result, remembered })
+    };
+    let entries = open.iter().map(entry).collect();
+    held.append(entries).await?;
+    Ok(open.len() as u64)
+}
+
+fn is_within(open: &OpenIntent, within: &Address) -> bool {
+    open.intent.operation.object.address.is_within(within)
 }
 
 fn settled_entry(held: &Held, scope: Scope, outcome: Outcome) -> (Scope, Entry) {

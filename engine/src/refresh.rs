@@ -39,6 +39,24 @@ pub fn refresh(known: &State, observed: &ObservedState) -> Vec<RecordChange> {
     changes
 }
 
+/// What is remembered on hosts that could not read everything, and is not among what they show: it may
+/// be there or gone, and nothing about it can be planned.
+pub fn unseen(known: &State, observed: &ObservedState) -> Vec<ObjectId> {
+    let partly_read =
+        observed.hosts.iter().filter(|host| host.facts.is_some() && !host.problems.is_empty());
+    let hosts: BTreeMap<&Address, Found<'_>> =
+        partly_read.map(|host| (&host.host, Found::new(&host.objects))).collect();
+    if hosts.is_empty() {
+        return Vec::new();
+    }
+    let is_unseen = |object: &ObjectId, record: &Record| {
+        let found = hosts.get(&object.host);
+        found.is_some_and(|found| found.known_as(&record.kind, &record.identity).is_none())
+    };
+    let unseen = known.records.iter().filter(|(object, record)| is_unseen(object, record));
+    unseen.map(|(object, _)| object.clone()).collect()
+}
+
 /// The record with the observed values of what was applied; `None` when nothing differs.
 fn refreshed(record: &Record, found: &ObservedObject) -> Option<Record> {
     let observed = found.persistent();

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tcloud_engine::{Account, ApplyError, Engine, Judge, RunInfo, StaleObject};
-use tcloud_model::{Digest, Evaluator, ObservedState, State};
+use tcloud_model::{Digest, Evaluator, ObjectId, ObservedState, State};
 use tcloud_planner::plan::{Decision, DecisionKind, Plan};
 use tcloud_planner::{Goal, Input, Wishes, crowded, doubts, planfile};
-use tcloud_state::Scope;
+use tcloud_state::{Loaded, Scope};
 
 use super::prepare::{Prepared, goal, prepare, wishes};
 use super::{Context, age, consent, estimate, follow, origin};
@@ -18,9 +18,10 @@ use crate::escape::escape;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupts;
 use crate::plan_file;
-use crate::session::{self, Access, Project, Text};
+use crate::session::{self, Access, Gaps, Project, Text};
 use crate::trust;
 use crate::view::account;
+use crate::view::layout::{list, quote};
 use crate::view::plan::{Next, PlanView};
 
 /// How a run is carried out.
@@ -69,17 +70,18 @@ async fn fresh(
     let Prepared { text, engine } = prepare(&project, run, Access::Write, context).await?;
     let interrupts = Interrupts::listen();
     let info = project.run(manner.command, None);
-    let scopes = concerned(&text, &project, &engine, &wishes).await?;
-    recover(&engine, &info, scopes.as_ref(), &interrupts, manner, context).await?;
+    let scopes = concerned(&text, &project, &engine, &wishes);
+    let scopes = interrupts.unless_stopped(scopes).await??;
+    let mut open = recover(&engine, &info, scopes.as_ref(), &interrupts, manner, context).await?;
     let mut rounds = 1;
     loop {
-        let loaded = engine.load().await?;
-        let observed = engine.observe().await;
-        let is_old = age::is_old(&project, &loaded, &observed);
-        age::warn(&project, &engine, is_old, &observed, context).await?;
+        let facts = facts(&project, &engine, context);
+        let (loaded, observed) = interrupts.unless_stopped(facts).await??;
         let mut plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
-        estimate::estimate(&mut plan, &engine).await;
-        show(&plan, Some(&observed), manner, context);
+        // Planning itself hears nothing; whoever stopped meanwhile is heard here.
+        interrupts.unless_stopped(estimate::estimate(&mut plan, &engine)).await?;
+        let gaps = Gaps::of(&loaded.state, &observed);
+        show(&plan, Some((&observed, &gaps)), manner, context);
         let unsigned = Situation { plan: "", consents: &[] };
         let rules = Rules::of(text.program.desired(), &project.root);
         signed(rules.settle(&plan, &unsigned)?)?;
@@ -94,8 +96,9 @@ async fn fresh(
         let judge = |state: &State, observed: &ObservedState| {
             fits(&plan, &text.input(&project, state, observed, &wishes))
         };
-        let run = Carrying { project: &project, engine: &engine, interrupts: &interrupts };
-        match carry_out(&plan, digest, &judge, &run, manner, context).await {
+        let (project, engine, interrupts) = (&project, &engine, &interrupts);
+        let run = Carrying { project, engine, interrupts, open: &mut open };
+        match carry_out(&plan, digest, &judge, run, manner, context).await {
             Err(ApplyError::Stale(_) | ApplyError::Crowded(_)) if rounds < MOST_ROUNDS => {
                 rounds += 1;
                 context.terminal.note(
@@ -106,7 +109,8 @@ async fn fresh(
             Ok(account) => {
                 engine.shutdown().await;
                 let exit = close(account, &plan.outputs, manner, context)?;
-                session::complete(&observed)?;
+                gaps.refuse()?;
+                nothing_is_open(&open)?;
                 return Ok(exit);
             }
             Err(error) => {
@@ -115,6 +119,19 @@ async fn fresh(
             }
         }
     }
+}
+
+/// What is remembered and what runs, with a warning where the one seems older than the other.
+async fn facts(
+    project: &Project,
+    engine: &Engine,
+    context: &Context,
+) -> Result<(Loaded, ObservedState), Failure> {
+    let loaded = engine.load().await?;
+    let observed = engine.observe().await;
+    let is_old = age::is_old(project, &loaded, &observed);
+    age::warn(project, engine, is_old, &observed, context).await?;
+    Ok((loaded, observed))
 }
 
 /// How often a plan is made while others go on changing what it is about.
@@ -180,10 +197,30 @@ async fn saved(
         let doubts = doubts(&plan, &input);
         if doubts.is_empty() { fits(&plan, &input) } else { Err(ApplyError::Doubted(doubts)) }
     };
-    let carrying = Carrying { project: &project, engine: &engine, interrupts: &interrupts };
-    let applied = carry_out(&plan, digest, &judge, &carrying, manner, context).await;
+    let mut open = BTreeSet::new();
+    let carrying =
+        Carrying { project: &project, engine: &engine, interrupts: &interrupts, open: &mut open };
+    let applied = carry_out(&plan, digest, &judge, carrying, manner, context).await;
     engine.shutdown().await;
-    close(applied.map_err(|error| refused(error, manner, context))?, &plan.outputs, manner, context)
+    let account = applied.map_err(|error| refused(error, manner, context))?;
+    let exit = close(account, &plan.outputs, manner, context)?;
+    nothing_is_open(&open)?;
+    Ok(exit)
+}
+
+/// A failure when something that an earlier run left open could not be settled.
+fn nothing_is_open(open: &BTreeSet<ObjectId>) -> Result<(), Failure> {
+    let Some(first) = open.first() else { return Ok(()) };
+    let steps = match open.len() {
+        1 => "1 step of an earlier run is".to_owned(),
+        number => format!("{number} steps of earlier runs are"),
+    };
+    let objects: Vec<String> = open.iter().map(ObjectId::to_string).collect();
+    Err(Failure::new(format!("{steps} still open: {}", list(&objects, 300))).help(format!(
+        "the next run that reaches the host settles it; for a host that is gone for good, drop it:\n\
+         tcloud state forget {}",
+        quote(&first.address.to_string())
+    )))
 }
 
 /// Whether no signature is missing.
@@ -214,16 +251,22 @@ async fn confirm(plan: &Plan, manner: &Manner, context: &Context) -> Result<(), 
     consent::confirm(question, &context.terminal).await
 }
 
-fn show(plan: &Plan, observed: Option<&ObservedState>, manner: &Manner, context: &Context) {
+/// Shows a plan, with what was observed where it was made now.
+fn show(
+    plan: &Plan,
+    observed: Option<(&ObservedState, &Gaps)>,
+    manner: &Manner,
+    context: &Context,
+) {
     if manner.json {
-        let silent = observed.is_some_and(session::is_silent);
+        let silent = observed.is_some_and(|(_, gaps)| !gaps.is_empty());
         context.terminal.json_text(&session::json_line(plan, silent));
         return;
     }
     let view = PlanView {
         palette: context.terminal.palette,
         everything: context.terminal.verbose > 0,
-        observed,
+        observed: observed.map(|(observed, _)| observed),
         next: Next::Nothing,
     };
     context.terminal.print(&view.render(plan));
@@ -278,6 +321,7 @@ fn scopes(plan: &Plan) -> BTreeSet<Scope> {
     own.chain([Scope::Shared]).collect()
 }
 
+/// Settles what earlier runs left open, and gives what could not be settled.
 async fn recover(
     engine: &Engine,
     info: &RunInfo,
@@ -285,14 +329,13 @@ async fn recover(
     interrupts: &Interrupts,
     manner: &Manner,
     context: &Context,
-) -> Result<(), Failure> {
+) -> Result<BTreeSet<ObjectId>, Failure> {
     let (control, mut events) = follow::control(interrupts);
     let mut listener = follow::Listener::new(context, manner.json, 0, manner.command);
     let concerns = |scope: &Scope| scopes.is_none_or(|scopes| scopes.contains(scope));
     let recovery = engine.recover_within(info, &control, &concerns);
     follow::follow(recovery, &mut events, &mut listener).await?;
-    listener.finish();
-    Ok(())
+    Ok(listener.finish())
 }
 
 /// What a plan is carried out with.
@@ -300,13 +343,15 @@ struct Carrying<'a> {
     project: &'a Project,
     engine: &'a Engine,
     interrupts: &'a Interrupts,
+    /// What earlier runs left open and is not settled yet.
+    open: &'a mut BTreeSet<ObjectId>,
 }
 
 async fn carry_out(
     plan: &Arc<Plan>,
     digest: Digest,
     judge: Judge<'_>,
-    Carrying { project, engine, interrupts }: &Carrying<'_>,
+    Carrying { project, engine, interrupts, open }: Carrying<'_>,
     manner: &Manner,
     context: &Context,
 ) -> Result<Option<Account>, ApplyError> {
@@ -317,9 +362,10 @@ async fn carry_out(
     let (control, mut events) = follow::control(interrupts);
     let mut listener =
         follow::Listener::new(context, manner.json, plan.steps.len(), manner.command);
+    listener.open = std::mem::take(open);
     let applied = engine.apply_judged(plan, &info, &control, judge);
     let account = follow::follow(applied, &mut events, &mut listener).await;
-    listener.finish();
+    *open = listener.finish();
     account.map(Some)
 }
 

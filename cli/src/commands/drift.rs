@@ -15,7 +15,7 @@ use crate::arguments::Drift;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::reports::Told;
-use crate::session;
+use crate::session::Gaps;
 use crate::terminal::{Palette, Tone};
 use crate::view::layout::count;
 
@@ -81,11 +81,12 @@ pub(super) async fn run(arguments: &Drift, context: &Context) -> Outcome {
         unchecked: known.plan.unchecked.clone(),
         ..Plan::empty(known.plan.deployment.clone())
     };
-    let silent = session::is_silent(&known.observed);
+    let gaps = Gaps::of(&known.state, &known.observed);
+    let silent = !gaps.is_empty();
     let told = Told { plan: &found, about: About::Drift, silent };
     arguments.reports.write(told, &root, context)?;
     if arguments.exit_code {
-        session::complete(&known.observed)?;
+        gaps.refuse()?;
     }
     Ok(if arguments.exit_code && !drift.is_empty() { Exit::Changes } else { Exit::Done })
 }

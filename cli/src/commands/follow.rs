@@ -1,5 +1,6 @@
 //! Following a run: its events become progress on the terminal or lines of JSON.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 
@@ -53,18 +54,21 @@ pub(super) struct Listener<'a> {
     progress: Progress<'a>,
     /// The run that was last said to be waited for.
     waited_for: Option<Uuid>,
+    /// What earlier runs left open and could not be settled.
+    pub(super) open: BTreeSet<ObjectId>,
 }
 
 impl<'a> Listener<'a> {
     /// Shows a run of so many steps.
     pub(super) fn new(context: &'a Context, json: bool, steps: usize, what: &str) -> Listener<'a> {
         let progress = Progress::new(&context.terminal, steps, what);
-        Listener { context, json, progress, waited_for: None }
+        Listener { context, json, progress, waited_for: None, open: BTreeSet::new() }
     }
 
-    /// Takes the progress away.
-    pub(super) fn finish(self) {
+    /// Takes the progress away, and gives what is still open.
+    pub(super) fn finish(self) -> BTreeSet<ObjectId> {
         self.progress.finish();
+        self.open
     }
 
     fn hear(&mut self, event: &ApplyEvent) {
@@ -85,12 +89,18 @@ impl<'a> Listener<'a> {
                 }
             }
             ApplyEvent::Recovered { object, action, finding } => {
-                let found = match finding {
-                    Finding::Done => "was done".to_owned(),
-                    Finding::NotDone(why) => format!("was not done: {}", escape(why)),
-                    Finding::Unsettled(why) => format!("cannot be settled yet: {}", escape(why)),
+                let (word, found) = match finding {
+                    Finding::Done => ("settled", "was done".to_owned()),
+                    Finding::NotDone(why) => ("settled", format!("was not done: {}", escape(why))),
+                    Finding::Unsettled(why) => {
+                        ("open", format!("cannot be settled yet: {}", escape(why)))
+                    }
                 };
-                self.progress.say(&format!("  settled  {} {found}", about(action, object)));
+                self.progress.say(&format!("  {word:<8} {} {found}", about(action, object)));
+                match finding {
+                    Finding::Unsettled(_) => self.open.insert(object.clone()),
+                    Finding::Done | Finding::NotDone(_) => self.open.remove(object),
+                };
             }
             ApplyEvent::StepStarted { step, object, action } => {
                 self.progress.began(*step, about(action, object));

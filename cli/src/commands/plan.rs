@@ -13,7 +13,7 @@ use super::{Context, age, estimate};
 use crate::arguments::{self, Consent};
 use crate::failure::{Exit, Outcome};
 use crate::reports::Told;
-use crate::session::{self, Project};
+use crate::session::{self, Gaps, Project};
 use crate::view::layout::quote;
 use crate::view::plan::{Next, PlanView};
 use crate::{overwrite, plan_file};
@@ -44,7 +44,8 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
         let file = plan_file::of(plan.clone(), &loaded);
         plan_file::save(&file, &context.path(Some(path)))?;
     }
-    let silent = session::is_silent(&observed);
+    let gaps = Gaps::of(&loaded.state, &observed);
+    let silent = !gaps.is_empty();
     if arguments.json {
         context.terminal.json_text(session::json(&plan, silent).trim_end());
     } else if !arguments.reports.take_output() {
@@ -69,7 +70,7 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     let told = Told { plan: &plan, about: About::Plan, silent };
     arguments.reports.write(told, &project.root, context)?;
     if arguments.exit_code {
-        session::complete(&observed)?;
+        gaps.refuse()?;
     }
     let exit = exit(&plan, arguments.exit_code);
     // The process ends now. Taking half a million objects apart would only keep the user waiting.

@@ -1,10 +1,12 @@
 //! `tcloud state`: what tcloud remembers.
 
+use std::collections::BTreeSet;
+
 use globset::{GlobBuilder, GlobMatcher};
 use serde_json::json;
 use tcloud_engine::rebuild::{Doubtful, Rebuilt};
 use tcloud_engine::{ChangeError, Changed, Decide, Engine};
-use tcloud_model::{ObservedState, State as Remembered};
+use tcloud_model::{Address, ObjectId, ObservedState, State as Remembered};
 use tcloud_state::{Loaded, RecordChange, Selection, Why};
 
 use super::{Context, consent, find, follow};
@@ -12,7 +14,7 @@ use crate::arguments::{Inputs, State, StateCommand};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupts;
-use crate::session::{self, Access, Project};
+use crate::session::{Access, Gaps, Project};
 use crate::view::layout::{count, table};
 
 pub(super) async fn run(arguments: State, context: &Context) -> Outcome {
@@ -154,22 +156,25 @@ async fn forget(
     inputs: &Inputs,
     context: &Context,
 ) -> Outcome {
-    let state = load(project, inputs, context).await?.state;
-    let all = state.records.keys().map(|object| &object.address);
-    let address = find::find(address, all)?;
+    let Loaded { state, intents, .. } = load(project, inputs, context).await?;
+    let open = intents.iter().map(|(_, open)| &open.intent.operation.object);
+    let known: BTreeSet<&ObjectId> = state.records.keys().chain(open.clone()).collect();
+    let address = find::find(address, known.iter().map(|object| &object.address))?;
+    let steps = open.filter(|object| object.address.is_within(address)).count();
     let drop_all = |state: &Remembered, _: &ObservedState| -> Vec<RecordChange> {
         let within = state.records.keys().filter(|object| object.address.is_within(address));
         within.map(|object| RecordChange { object: object.clone(), record: None }).collect()
     };
     let agreed = drop_all(&state, &ObservedState::default());
     if !yes {
-        let number = count(agreed.len(), "record");
+        let number = dropped(agreed.len(), steps);
         consent::confirm(&format!("Drop {number} of {address}?"), &context.terminal).await?;
     }
     let engine = project.engine_without_hosts(project.store(inputs, Access::Write, context).await?);
+    forget_open(project, &engine, address, context).await?;
     let change = Change { why: Why::Forget, agreed, decide: &drop_all };
     let changed = change_with(project, &engine, "state forget", change, context).await?;
-    let number = count(changed.records.len(), "record");
+    let number = dropped(changed.records.len(), steps);
     context.terminal.note(&format!("{number} dropped; what runs stays as it is."));
     Ok(Exit::Done)
 }
@@ -188,10 +193,11 @@ async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Contex
         tcloud_engine::rebuild::rebuild(known, observed, &project.deployment, &project.catalog)
     };
     let Rebuilt { changes, doubtful } = from(&known, &observed);
+    let gaps = Gaps::of(&known, &observed);
     if changes.is_empty() {
         engine.shutdown().await;
         certain(&doubtful)?;
-        session::complete(&observed)?;
+        gaps.refuse()?;
         context.terminal.line("What is remembered is what runs.");
         return Ok(Exit::Done);
     }
@@ -204,9 +210,33 @@ async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Contex
     let changed = change_with(project, &engine, "state rebuild", change, context).await?;
     context.terminal.line(&format!("Rebuilt: {}.", summary(&changed.records)));
     certain(&doubtful)?;
-    session::complete(&observed)?;
-    session::complete(&changed.observed)?;
+    gaps.refuse()?;
+    Gaps::of(&known, &changed.observed).refuse()?;
     Ok(Exit::Done)
+}
+
+/// `2 records and 1 open step`
+fn dropped(records: usize, steps: usize) -> String {
+    let counts = [(records, "record"), (steps, "open step")];
+    let counts = counts.into_iter().filter(|(number, _)| *number > 0);
+    counts.map(|(number, what)| count(number, what)).collect::<Vec<_>>().join(" and ")
+}
+
+/// Drops what earlier runs left open.
+async fn forget_open(
+    project: &Project,
+    engine: &Engine,
+    within: &Address,
+    context: &Context,
+) -> Result<(), Failure> {
+    let info = project.run("state forget", None);
+    let interrupts = Interrupts::listen();
+    let (control, mut events) = follow::control(&interrupts);
+    let mut listener = follow::Listener::new(context, false, 0, "state forget");
+    let work = engine.forget_open(within, &info, &control);
+    let forgotten = follow::follow(work, &mut events, &mut listener).await;
+    listener.finish();
+    Ok(forgotten?)
 }
 
 /// `3 records to write, 1 to remove`

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tcloud_engine::rebuild::{Doubtful, Rebuilt, rebuild};
-use tcloud_engine::refresh::refresh;
+use tcloud_engine::refresh::{refresh, unseen};
 use tcloud_engine::{ChangeError, Control};
 use tcloud_model::{Catalog, Name, ObservedState, State, Value};
 use tcloud_state::{MemoryStore, RecordChange, Selection, Store, Why};
@@ -151,4 +151,22 @@ async fn refreshing_takes_drift_for_applied_and_asks_nobody_to_change() {
         .collect();
     assert_eq!(sizes, ["a Some(Bytes(9))", "c Some(Bytes(3))"]);
     assert_eq!(world.log().len(), calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_host_could_not_read_is_told_from_what_it_shows() {
+    let world = World::new();
+    world.apply(&from_nothing("a 1\nb 2\nc 3 on 2")).await.expect("applied");
+    let known = state(&world.store).await;
+    let hide = |number, own: &str| {
+        let mut inner = world.inner();
+        let objects = inner.hosts.get_mut(&host(number)).expect("it is there");
+        objects.retain(|(_, other), _| **other != *name(own));
+    };
+    hide(1, "b");
+    assert!(unseen(&known, &world.observe().await).is_empty(), "it is gone, and that is known");
+    world.inner().problems = vec!["a volume could not be read".to_owned()];
+    let told: Vec<String> =
+        unseen(&known, &world.observe().await).iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["tenant.t.volume.b on site.m.host.kvm1"]);
 }
