@@ -226,13 +226,14 @@ fn sides<'s>(
         |address: &Address| !selection.selects(address) || selection.forgets(address).is_some();
     // Nearly always all hosts answer, and then nobody needs to be asked about.
     let silent = facts.known.iter().any(|known| !known.answered);
+    let unseen = move |address: &Address| silent && is_silent(facts, address);
     let kept = facts
         .known
         .iter()
         .filter(move |known| !known.answered || stays(&known.object.address))
         .filter_map(held);
     let made = layout.wanted.iter().filter(move |(address, _)| {
-        !destroys && counts(address) && !stays(address) && !(silent && is_silent(facts, address))
+        !destroys && counts(address) && !stays(address) && !unseen(address)
     });
     let made = made.filter_map(|(address, wanted)| {
         let host = wanted.hosts.first()?;
