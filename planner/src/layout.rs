@@ -261,22 +261,22 @@ fn evaluated<'a>(
     input: &Input<'a>,
     assigned: &Assigned,
 ) -> Result<Vec<Option<Managed<'a>>>, Vec<Diagnostic>> {
-    let resources: Vec<&DesiredResource> = input.evaluator.desired().resources.values().collect();
-    let managed = parallel::each(&resources, |resource| {
-        let Some(schema) = managed_schema(input, resource) else { return Ok(None) };
-        let attributes = if resource.deferred && input.wishes.goal != Goal::Destroy {
-            input.evaluator.configure(&resource.address, assigned)?
-        } else {
-            Arc::clone(&resource.attributes)
-        };
-        Ok(Some(Managed { resource, schema, attributes }))
-    });
-    let mut all = Vec::with_capacity(managed.len());
+    let desired = input.evaluator.desired();
+    let mut all = Vec::with_capacity(desired.resources.len());
     let mut problems = Vec::new();
-    for managed in managed {
-        match managed {
-            Ok(managed) => all.push(managed),
-            Err(found) => problems.extend::<Vec<Diagnostic>>(found),
+    for (address, resource) in &desired.resources {
+        let Some(schema) = managed_schema(input, resource) else {
+            all.push(None);
+            continue;
+        };
+        let attributes = if resource.deferred && input.wishes.goal != Goal::Destroy {
+            input.evaluator.configure(address, assigned)
+        } else {
+            Ok(Arc::clone(&resource.attributes))
+        };
+        match attributes {
+            Ok(attributes) => all.push(Some(Managed { resource, schema, attributes })),
+            Err(found) => problems.extend(found),
         }
     }
     if problems.is_empty() { Ok(all) } else { Err(problems) }

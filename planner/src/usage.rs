@@ -1,7 +1,7 @@
 //! The table of quotas and capacities, before and after.
 
 use tcloud_model::{
-    Address, ByAddress, Deployment, DesiredGraph, Fields, Name, ObservedState, Value, parallel,
+    Address, ByAddress, Deployment, DesiredGraph, Fields, Name, ObservedState, Value,
 };
 
 use crate::facts::Called;
@@ -27,15 +27,12 @@ pub(crate) fn usage<'a>(
     observed: &ObservedState,
     deployment: &Deployment,
     adopted: &Called<'_>,
-    before: impl Iterator<Item = Holding<'a>> + Send,
+    before: impl Iterator<Item = Holding<'a>>,
     after: impl Iterator<Item = Holding<'a>>,
 ) -> Vec<Usage> {
-    let (before, mut table) = parallel::both(
-        parallel::threads_for(desired.resources.len()),
-        || Table::of(before, |line, amount| add(&mut line.before, amount)),
-        || Table::of(after, |line, amount| add(&mut line.after, amount)),
-    );
-    table.join(before);
+    let mut table = Table::default();
+    before.for_each(|holding| table.add(holding, |line, amount| add(&mut line.before, amount)));
+    after.for_each(|holding| table.add(holding, |line, amount| add(&mut line.after, amount)));
     table.add_quotas(desired);
     table.add_capacities(&Inventory::new(desired, observed, deployment, adopted));
     table.finish()
@@ -74,22 +71,6 @@ struct Line {
 }
 
 impl<'a> Table<'a> {
-    fn of(holdings: impl Iterator<Item = Holding<'a>>, count: fn(&mut Line, u64)) -> Table<'a> {
-        let mut table = Table::default();
-        holdings.for_each(|holding| table.add(holding, count));
-        table
-    }
-
-    /// Takes over what another one has counted.
-    fn join(&mut self, other: Table<'a>) {
-        for (owner, lines) in other.owners {
-            for (own, Line { before, after, limit: _ }) in self.lines(owner).iter_mut().zip(lines) {
-                add(&mut own.before, before);
-                add(&mut own.after, after);
-            }
-        }
-    }
-
     fn lines(&mut self, owner: Owner<'a>) -> &mut Lines {
         self.owners.entry(owner).or_default()
     }

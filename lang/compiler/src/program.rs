@@ -252,10 +252,14 @@ fn tidy(sources: &Sources, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 impl Program {
-    /// Checks every expression, and evaluates, each on all threads.
+    /// Checks every expression, and evaluates meanwhile: neither needs the other.
     fn check_and_evaluate(&mut self, diagnostics: &mut Vec<Diagnostic>) {
-        diagnostics.extend(check::expressions::check(&self.tree, &self.shapes));
-        let (found, parts, reported) = self.evaluate();
+        let (checked, (found, parts, reported)) = parallel::both(
+            parallel::threads_for(self.tree.blocks.len()),
+            || check::expressions::check(&self.tree, &self.shapes),
+            || self.evaluate(),
+        );
+        diagnostics.extend(checked);
         diagnostics.extend(reported);
         let Collected { mut resources, moved, adopted, forgotten, mut outputs, mut checks } = found;
         resources.sort_by(|a, b| a.address.cmp(&b.address));

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use tcloud_model::{Address, AttrPath, DesiredGraph, DesiredResource, Fields, Value, parallel};
+use tcloud_model::{Address, AttrPath, DesiredGraph, DesiredResource, Fields, Value};
 
 use super::inventory::{Availability, Host, Inventory};
 use super::{Place, PlaceInput};
@@ -141,76 +141,38 @@ pub(crate) const GUEST_SIZE: [&str; 2] = ["vcpus", "memory"];
 
 /// All groups: those of VMs in the order of their addresses, then volumes that no VM uses.
 pub(crate) fn groups<'a>(input: &PlaceInput<'a>, inventory: &Inventory<'_>) -> Vec<Group<'a>> {
-    let desired = input.desired;
-    let managed = desired.resources.values().enumerate();
-    let managed: Vec<_> = managed.filter(|(_, resource)| !resource.lifecycle.existing).collect();
-    let pieces =
-        parallel::each(&managed, |(at, resource)| Piece::of(input, inventory, *at, resource));
-    let mut guests = Vec::new();
-    let mut disks: Vec<Option<(Disk<'a>, Home)>> = Vec::new();
-    disks.resize_with(desired.resources.len(), || None);
-    for piece in pieces.into_iter().flatten() {
-        match piece {
-            Piece::Guest(guest, volumes) => guests.push((guest, volumes)),
-            Piece::Disk(disk, home) => {
-                let at = disk.resource;
-                disks[at] = Some((disk, home));
+    let PlaceInput { desired, current, .. } = *input;
+    let mut attached = vec![false; desired.resources.len()];
+    let mut groups = Vec::new();
+    for (at, (_, vm)) in desired.resources.iter().enumerate() {
+        if vm.address.kind() != "vm" || vm.lifecycle.existing {
+            continue;
+        }
+        let mut disks = Vec::new();
+        for (_, disk) in vm.attributes.map("disk").into_iter().flat_map(|disks| disks.iter()) {
+            let Value::Map(disk) = disk else { continue };
+            let volume = disk.reference("volume").and_then(|v| desired.resources.get_full(v));
+            if let Some((resource, _, volume)) = volume
+                && !volume.lifecycle.existing
+                && !std::mem::replace(&mut attached[resource], true)
+            {
+                disks.push(Disk::new(input, resource, volume, inventory));
             }
         }
+        disks.sort_by_key(|disk| (Reverse(disk.size), disk.resource));
+        let home = Home::of(current(&vm.address), inventory);
+        let [vcpus, memory] = guest_size(input, vm);
+        groups.push(Group { vm: Some(at), vcpus, memory, home, disks });
     }
-    let mut groups = Vec::with_capacity(managed.len());
-    for (mut guest, volumes) in guests {
-        guest.disks = volumes.into_iter().filter_map(|at| Some(disks[at].take()?.0)).collect();
-        guest.disks.sort_by_key(|disk| (Reverse(disk.size), disk.resource));
-        groups.push(guest);
+    for (at, (_, volume)) in desired.resources.iter().enumerate() {
+        let is_disk = matches!(volume.address.kind().as_str(), "volume" | "disk");
+        if is_disk && !volume.lifecycle.existing && !attached[at] {
+            let home = Home::of(current(&volume.address), inventory);
+            let disks = vec![Disk::new(input, at, volume, inventory)];
+            groups.push(Group { vm: None, vcpus: 0, memory: 0, home, disks });
+        }
     }
-    let alone = disks.into_iter().flatten();
-    groups.extend(alone.map(|(disk, home)| Group {
-        vm: None,
-        vcpus: 0,
-        memory: 0,
-        home,
-        disks: vec![disk],
-    }));
     groups
-}
-
-/// What becomes part of a group.
-enum Piece<'a> {
-    /// A VM, with the positions of what its disks are.
-    Guest(Group<'a>, Vec<usize>),
-    /// A volume or disk, and where it is.
-    Disk(Disk<'a>, Home),
-}
-
-impl<'a> Piece<'a> {
-    fn of(
-        input: &PlaceInput<'a>,
-        inventory: &Inventory<'_>,
-        at: usize,
-        resource: &'a DesiredResource,
-    ) -> Option<Piece<'a>> {
-        let home = || Home::of((input.current)(&resource.address), inventory);
-        match resource.address.kind().as_str() {
-            "vm" => {
-                let disks = resource.attributes.map("disk").into_iter().flat_map(|own| own.iter());
-                let volume = |disk: &'a Value| match disk {
-                    Value::Map(disk) => {
-                        input.desired.resources.get_index_of(disk.reference("volume")?)
-                    }
-                    _ => None,
-                };
-                let volumes = disks.filter_map(|(_, disk)| volume(disk)).collect();
-                let [vcpus, memory] = guest_size(input, resource);
-                let guest = Group { vm: Some(at), vcpus, memory, home: home(), disks: Vec::new() };
-                Some(Piece::Guest(guest, volumes))
-            }
-            "volume" | "disk" => {
-                Some(Piece::Disk(Disk::new(input, at, resource, inventory), home()))
-            }
-            _ => None,
-        }
-    }
 }
 
 /// How much something takes up: what the text says, and where that is ignored and there is more, that.

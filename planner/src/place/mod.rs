@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tcloud_model::{
     Address, ByAddress, Deployment, DesiredGraph, DesiredResource, Diagnostic, Evaluator, Fields,
-    ObservedState, parallel,
+    ObservedState,
 };
 
 use board::Board;
@@ -37,11 +37,11 @@ pub(crate) struct PlaceInput<'a> {
     /// Objects of others that become ours in this run.
     pub adopted: &'a Called<'a>,
     /// Where a VM, volume, disk or network is now, by the address that it has in the text.
-    pub current: &'a (dyn Fn(&Address) -> Option<Place> + Sync),
+    pub current: &'a dyn Fn(&Address) -> Option<Place>,
     /// The attributes that a VM, volume or disk has now, to tell growth from what was there.
-    pub applied: &'a (dyn Fn(&Address) -> Option<Arc<Fields>> + Sync),
+    pub applied: &'a dyn Fn(&Address) -> Option<Arc<Fields>>,
     /// Whether a VM runs on with the size that it has, whatever the text says, until it is next started.
-    pub keeps: &'a (dyn Fn(&DesiredResource) -> bool + Sync),
+    pub keeps: &'a dyn Fn(&DesiredResource) -> bool,
     /// Where attributes stand in the text, for messages.
     pub evaluator: &'a dyn Evaluator,
 }
@@ -70,7 +70,7 @@ pub(crate) struct Place {
 ///
 /// # Errors
 /// One diagnostic for each VM or volume that fits nowhere, or outgrows its host.
-pub(crate) fn place<'a>(input: &PlaceInput<'a>) -> Result<Placement, Vec<Diagnostic>> {
+pub(crate) fn place(input: &PlaceInput<'_>) -> Result<Placement, Vec<Diagnostic>> {
     let mut inventory =
         Inventory::new(input.desired, input.observed, input.deployment, input.adopted);
     inventory.add_abandoned(input.desired, input.observed, input.deployment);
@@ -80,10 +80,8 @@ pub(crate) fn place<'a>(input: &PlaceInput<'a>) -> Result<Placement, Vec<Diagnos
 
     let mut waiting = Vec::new();
     let mut growing = Vec::new();
-    let constraint = |group: &Group<'a>| group.constraint(input.desired, &board.inventory);
-    let constraints = parallel::each(&groups, constraint);
-    for (group, constraint) in groups.iter().zip(constraints) {
-        let candidates = board.candidates(constraint);
+    for group in &groups {
+        let candidates = board.candidates(group.constraint(input.desired, &board.inventory));
         match board.stays(group, candidates) {
             Some(host) => growing.extend(stay::keep(&mut board, group, host, input.applied)),
             None => waiting.push((group, candidates)),
@@ -152,20 +150,14 @@ fn pin<'a>(board: &Board<'a>, group: &Group<'a>, candidates: usize) -> Pin {
 
 fn finish(board: &Board<'_>, input: &PlaceInput<'_>) -> Placement {
     let inventory = &board.inventory;
-    let (spread, hosts) = parallel::both(
-        parallel::threads_for(board.places.len()),
-        || wide::wide(input.desired, inventory, &board.places, input.current),
-        || {
-            let mut hosts = ByAddress::default();
-            for (address, spot) in input.desired.resources.keys().zip(&board.places) {
-                if let Some(spot) = spot {
-                    let host = inventory.hosts[spot.host].address.clone();
-                    let pool = spot.pool.map(|pool| inventory.pools[pool].address.clone());
-                    hosts.insert(address.clone(), Place { host, pool });
-                }
-            }
-            hosts
-        },
-    );
+    let mut hosts = ByAddress::default();
+    for (address, spot) in input.desired.resources.keys().zip(&board.places) {
+        if let Some(spot) = spot {
+            let host = inventory.hosts[spot.host].address.clone();
+            let pool = spot.pool.map(|pool| inventory.pools[pool].address.clone());
+            hosts.insert(address.clone(), Place { host, pool });
+        }
+    }
+    let spread = wide::wide(input.desired, inventory, &board.places, input.current);
     Placement { hosts, spread }
 }

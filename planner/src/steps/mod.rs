@@ -6,7 +6,7 @@ mod room;
 use std::ops::Range;
 
 use indexmap::{IndexMap, IndexSet};
-use tcloud_model::{Address, ByAddress, Diagnostic, ObjectId, parallel};
+use tcloud_model::{Address, ByAddress, Diagnostic, ObjectId};
 
 use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
@@ -110,15 +110,12 @@ pub(crate) fn steps(
     for (id, node) in (0_u32..).zip(&order.sequence) {
         ids[*node] = id;
     }
-    let made = parallel::each(&order.sequence, |node| {
+    let mut steps = Vec::with_capacity(order.sequence.len());
+    let mut problems = Vec::new();
+    for node in &order.sequence {
         let mut after: Vec<StepId> = order.after[*node].iter().map(|n| StepId(ids[*n])).collect();
         after.sort_unstable();
-        builder.step(builder.nodes[*node], StepId(ids[*node]), after)
-    });
-    let mut steps = Vec::with_capacity(made.len());
-    let mut problems = Vec::new();
-    for step in made {
-        match step {
+        match builder.step(builder.nodes[*node], StepId(ids[*node]), after) {
             Ok(step) => steps.push(step),
             Err(found) => problems.extend(found),
         }

@@ -1,6 +1,6 @@
 //! Goes over all bodies and checks each expression against what it is for.
 
-use tcloud_model::{Diagnostic, Type, parallel};
+use tcloud_model::{Diagnostic, Type};
 use tcloud_syntax::ast::{Expr, TypeExpr, TypeExprKind};
 
 use super::infer::{Infer, Local, Scope};
@@ -8,28 +8,16 @@ use crate::shapes::{ShapeInfo, Shapes};
 use crate::tree::{BodyId, Def, DefId, DefKind, FunctionId, Owner, Shape, Statement, Tree};
 use crate::types::Reader;
 
-/// How many bodies are checked together. What is said depends on that, since mistakes are explained
-/// as long as there are few of them, and it must not depend on the number of threads.
-const PIECE: usize = 2048;
-
-/// Checks every expression of the program, on several threads. What two pieces need is inferred for
-/// each, and what is wrong with it is said twice.
+/// Checks every expression of the program.
 pub(crate) fn check(tree: &Tree, shapes: &Shapes) -> Vec<Diagnostic> {
-    let bodies: Vec<BodyId> = (0..).map(BodyId).take(tree.bodies.len()).collect();
-    let functions: Vec<FunctionId> = (0..).map(FunctionId).take(tree.functions.len()).collect();
-    let mut pieces: Vec<(&[BodyId], &[FunctionId])> =
-        bodies.chunks(PIECE).map(|bodies| (bodies, &[][..])).collect();
-    if let Some((_, own)) = pieces.first_mut() {
-        *own = &functions;
+    let infer = Infer::new(tree, shapes);
+    for at in 0..tree.bodies.len() {
+        infer.body(BodyId(u32::try_from(at).unwrap_or(u32::MAX)));
     }
-    let threads = parallel::threads_for(bodies.len());
-    let found = parallel::map(threads, pieces, |(bodies, functions)| {
-        let infer = Infer::new(tree, shapes);
-        bodies.iter().for_each(|body| infer.body(*body));
-        functions.iter().for_each(|function| infer.function_declaration(*function));
-        infer.finish()
-    });
-    found.into_iter().flatten().collect()
+    for at in 0..tree.functions.len() {
+        infer.function_declaration(FunctionId(u32::try_from(at).unwrap_or(u32::MAX)));
+    }
+    infer.finish()
 }
 
 impl<'c> Infer<'c> {
