@@ -6,6 +6,8 @@ use tcloud_model::{
     Address, AttrPath, Fields, Identity, ObservedObject, Operation, OperationKind, Stamp, Value,
 };
 
+use crate::settle::carries;
+
 /// How an answer contradicts the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mismatch {
@@ -68,9 +70,12 @@ fn about_else(message: String) -> Mismatch {
 fn check_stamp(object: &ObservedObject, planned: &Stamp) -> Result<(), Mismatch> {
     match &object.stamp {
         Some(stamp) if stamp == planned => Ok(()),
-        Some(stamp) if stamp.deployment == planned.deployment => {
+        Some(stamp) if carries(object, planned) => {
             let message = format!("its stamp says {}, of another content", stamp.address);
             Err(about_object(message))
+        }
+        Some(stamp) if stamp.deployment == planned.deployment => {
+            Err(about_else(format!("its stamp says {}", stamp.address)))
         }
         Some(_) => Err(about_else("it carries the stamp of another deployment".into())),
         None => Err(about_else("it does not carry our stamp".into())),

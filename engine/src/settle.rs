@@ -85,7 +85,7 @@ pub(crate) fn judge(operation: &Operation, found: Option<&ObservedObject>) -> Se
 }
 
 /// Whether the object carries the stamp, perhaps of other content.
-fn carries(object: &ObservedObject, stamp: &Stamp) -> bool {
+pub(crate) fn carries(object: &ObservedObject, stamp: &Stamp) -> bool {
     object.stamp.as_ref().is_some_and(|own| {
         own.deployment == stamp.deployment
             && own.address == stamp.address

@@ -215,6 +215,18 @@ async fn an_answer_about_something_else_is_looked_into_and_stops_what_needs_it()
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_remembered_under_the_stamp_of_another_object() {
+    let world = World::new();
+    world.fault("create", &name("a"), Fault::OtherAddress);
+    let account = world.apply(&from_nothing("a 5")).await.expect("it ran");
+    assert!(account.is_success(), "a itself is as planned: {:?}", account.failed);
+    let state = loaded(&world).await.state;
+    let stamped: Vec<String> =
+        state.records.values().map(|own| own.stamp.address.to_string()).collect();
+    assert_eq!(stamped, ["tenant.t.volume.a"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_provider_does_besides_is_seen_by_the_next_plan_and_made_good() {
     let world = World::new();
     world.apply(&from_nothing("b 5\nc 5 on 2")).await.expect("applied");

@@ -48,6 +48,8 @@ pub(crate) enum Fault {
     OtherObject,
     /// It does what it should, under the stamp of another deployment.
     OtherStamp,
+    /// It does what it should and answers with the stamp of another object of ours.
+    OtherAddress,
     /// It does what it should, and changes everything else that is there.
     More,
     /// It does what it should, and meanwhile everything else is written into.
@@ -425,6 +427,13 @@ impl Connected {
             Some(Fault::OtherObject) => {
                 let object = self.effect(operation, None)?;
                 Ok(object.map(|object| ObservedObject { name: Name::new("else"), ..object }))
+            }
+            Some(Fault::OtherAddress) => {
+                let mut object = self.effect(operation, None)?;
+                if let Some(stamp) = object.as_mut().and_then(|object| object.stamp.as_mut()) {
+                    stamp.address = "tenant.t.volume.else".parse().expect("an address");
+                }
+                Ok(object)
             }
             Some(Fault::OtherStamp) => {
                 let mut operation = operation.clone();
