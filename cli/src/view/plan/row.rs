@@ -354,13 +354,11 @@ fn updated(change: &Change) -> Vec<String> {
         (true, None) => "at its next start: ",
         _ if change.switches_off() => "stopped, and stays so: ",
         (false, Some(Impact::PowerCycle)) => "stopped and started: ",
+        (false, _) if change.impact == Impact::LiveGuest => "guest has to act: ",
         _ => "",
     };
     if let Some(first) = phrases.first_mut() {
         first.insert_str(0, lead);
-    }
-    if change.impact == Impact::LiveGuest {
-        phrases.push("the guest has to act".to_owned());
     }
     if phrases.is_empty() {
         phrases.push(reason(&change.reason));
