@@ -21,6 +21,18 @@ pub(crate) struct Sides<'a> {
     pub pending: Option<&'a Fields>,
 }
 
+impl Sides<'_> {
+    /// Whether all agree at first sight, as they usually do: nothing waits, what was applied is what is
+    /// wanted, and so is whatever was found.
+    fn agree(self) -> bool {
+        let (Some(wanted), Some(found)) = (self.wanted, self.found) else { return false };
+        let mut rest = wanted.iter();
+        self.pending.is_none_or(Fields::is_empty)
+            && self.applied == Some(wanted)
+            && found.iter().all(|field| rest.any(|wanted| wanted == field))
+    }
+}
+
 /// What is known besides the values.
 pub(crate) struct Context<'a> {
     /// Names of objects of others.
@@ -64,6 +76,9 @@ pub(crate) struct Difference {
 
 /// Compares an object's attributes.
 pub(crate) fn diff(schema: &Schema, sides: Sides<'_>, context: &Context<'_>) -> Difference {
+    if sides.agree() {
+        return Difference::default();
+    }
     let mut walk = Walk { context, difference: Difference::default() };
     walk.level(&schema.attributes, &schema.blocks, &AttrPath::default(), sides);
     walk.difference
