@@ -15,7 +15,7 @@ use crate::reference::held;
 pub(crate) const DEFAULT_POOL: &str = "default";
 
 /// One object. References in its fields are kept as `reference.rs` describes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Object {
     /// Its row; 0 while it has none.
     pub(crate) id: i64,

@@ -31,9 +31,12 @@ impl Host<'_> {
     /// Everything on the host.
     pub(crate) fn observe(&self) -> Result<HostObservation, Failure> {
         let mut objects = sharing(|| {
-            let (targets, empty) = (self.targets()?, Arc::default());
-            let view = View { targets: &targets, deployment: self.site.deployment, empty: &empty };
-            if view.targets.len() < MANY { self.in_turn(view) } else { self.side_by_side(view) }
+            let objects = if self.count()? < MANY { self.in_turn() } else { self.side_by_side() }?;
+            let (targets, empty) = (targets(&objects), Arc::default());
+            let view = View { targets, deployment: self.site.deployment, empty };
+            Ok::<_, Failure>(
+                objects.into_iter().map(|object| view.observed(object)).collect::<Vec<_>>(),
+            )
         })?;
         objects.sort_unstable_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
         Ok(HostObservation {
@@ -44,10 +47,17 @@ impl Host<'_> {
         })
     }
 
-    fn in_turn(&self, view: View<'_>) -> Result<Vec<ObservedObject>, Failure> {
-        let mut objects = Vec::with_capacity(view.targets.len());
+    /// How many objects there are, nearly: some may be on their way to other hosts.
+    fn count(&self) -> Result<usize, Failure> {
+        let mut statement = self.file.prepare_cached("SELECT count(*) FROM object")?;
+        let count: i64 = statement.query_row([], |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
+    fn in_turn(&self) -> Result<Vec<Object>, Failure> {
+        let mut objects = Vec::with_capacity(self.count()?);
         self.each(|stored| {
-            objects.push(view.observed(stored.parse()?));
+            objects.push(stored.parse()?);
             Ok(true)
         })?;
         Ok(objects)
@@ -55,13 +65,13 @@ impl Host<'_> {
 
     /// Reading rows is quick and understanding them is not, so several threads do that. Only so
     /// many rows are on their way that memory does not matter.
-    fn side_by_side(&self, view: View<'_>) -> Result<Vec<ObservedObject>, Failure> {
+    fn side_by_side(&self) -> Result<Vec<Object>, Failure> {
         let workers = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_WORKERS);
         let (send, receive) = mpsc::sync_channel::<Vec<Stored<'static>>>(2 * workers);
         let receive = Mutex::new(receive);
         let known = sharing::known();
         thread::scope(|scope| {
-            let work = || sharing_beside(known.clone(), || view.work(&receive));
+            let work = || sharing_beside(known.clone(), || parse_all(&receive));
             let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
             let mut chunk = Vec::with_capacity(CHUNK);
             self.each(|stored| {
@@ -72,10 +82,10 @@ impl Host<'_> {
             // A worker that failed no longer receives, and says why below.
             let _ = send.send(chunk);
             drop(send);
-            let mut objects = Vec::with_capacity(view.targets.len());
+            let mut objects = Vec::new();
             for worker in workers {
                 match worker.join() {
-                    Ok(part) => objects.extend(part?),
+                    Ok(part) => objects.append(&mut part?),
                     Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
@@ -113,61 +123,50 @@ impl Host<'_> {
             lacks: Vec::new(),
         })
     }
+}
 
-    /// Where kept references lead to: every object with whose it is and its address.
-    fn targets(&self) -> Result<Targets, Failure> {
-        let sql = "SELECT class, name, deployment, address FROM object";
-        let mut statement = self.file.prepare_cached(sql)?;
-        let mut rows = statement.query([])?;
-        let mut targets = Targets::default();
-        while let Some(row) = rows.next()? {
-            let Some(class) = row.get_ref(0)?.as_str().ok().and_then(Class::of) else { continue };
-            let name = Name::new(row.get_ref(1)?.as_str().unwrap_or_default());
-            let owner = row.get::<_, Option<[u8; 16]>>(2)?.map(Uuid::from_bytes);
-            let address = row.get_ref(3)?.as_str_or_null().ok().flatten();
-            let address = address.and_then(|text| sharing::address(text).ok());
-            targets.insert((class, name), owner.zip(address));
+/// The objects of all rows that come.
+fn parse_all(chunks: &Mutex<mpsc::Receiver<Vec<Stored<'static>>>>) -> Result<Vec<Object>, Failure> {
+    let mut objects = Vec::new();
+    loop {
+        let next = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        // There is nothing more to come.
+        let Ok(chunk) = next else { return Ok(objects) };
+        for stored in chunk {
+            objects.push(stored.parse()?);
         }
-        Ok(targets)
     }
 }
 
-/// Every object of a host; those that are stamped with whose they are and their address.
+/// Where kept references lead to: every object; those that are stamped with whose they are and
+/// their address.
 type Targets = HashMap<(Class, Name), Option<(Uuid, Address)>>;
 
-/// How objects are seen.
-#[derive(Clone, Copy)]
-struct View<'a> {
-    targets: &'a Targets,
-    deployment: Option<Uuid>,
-    /// What most objects are waiting for.
-    empty: &'a Arc<Fields>,
+fn targets(objects: &[Object]) -> Targets {
+    let target = |object: &Object| {
+        let stamp = object.stamp.as_ref().map(|stamp| (stamp.deployment, stamp.address.clone()));
+        ((object.class, object.name.clone()), stamp)
+    };
+    objects.iter().map(target).collect()
 }
 
-impl View<'_> {
-    fn work(
-        self,
-        chunks: &Mutex<mpsc::Receiver<Vec<Stored<'static>>>>,
-    ) -> Result<Vec<ObservedObject>, Failure> {
-        let mut objects = Vec::new();
-        loop {
-            let next = chunks.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            // There is nothing more to come.
-            let Ok(chunk) = next else { return Ok(objects) };
-            for stored in chunk {
-                objects.push(self.observed(stored.parse()?));
-            }
-        }
-    }
+/// How objects are seen.
+struct View {
+    targets: Targets,
+    deployment: Option<Uuid>,
+    /// What most objects are waiting for.
+    empty: Arc<Fields>,
+}
 
-    fn observed(self, mut object: Object) -> ObservedObject {
+impl View {
+    fn observed(&self, mut object: Object) -> ObservedObject {
         let owner = object.stamp.as_ref().map(|stamp| stamp.deployment).or(self.deployment);
         ObservedObject {
             kept: object::kept(&mut object.live),
             kind: object.kind,
             attributes: Arc::new(self.seen(object.live, owner)),
             pending: match object.pending.is_empty() {
-                true => Arc::clone(self.empty),
+                true => Arc::clone(&self.empty),
                 false => Arc::new(self.seen(object.pending, owner)),
             },
             stamp: object.stamp,
@@ -180,12 +179,12 @@ impl View<'_> {
         }
     }
 
-    fn seen(self, mut fields: Fields, owner: Option<Uuid>) -> Fields {
+    fn seen(&self, mut fields: Fields, owner: Option<Uuid>) -> Fields {
         fields.values_mut().for_each(|value| self.see(value, owner));
         fields
     }
 
-    fn see(self, value: &mut Value, owner: Option<Uuid>) {
+    fn see(&self, value: &mut Value, owner: Option<Uuid>) {
         match value {
             Value::List(items) => {
                 Arc::make_mut(items).iter_mut().for_each(|item| self.see(item, owner));
@@ -203,7 +202,7 @@ impl View<'_> {
     }
 
     /// See [`Host::show`], which does the same for one object.
-    fn reference(self, address: &Address, owner: Option<Uuid>) -> Option<Value> {
+    fn reference(&self, address: &Address, owner: Option<Uuid>) -> Option<Value> {
         let held = held(address)?;
         Some(match (self.targets.get(&(held.class, held.name.clone())), held.asked) {
             (None, Some(asked)) => Value::Ref(asked.clone()),
@@ -228,10 +227,9 @@ mod tests {
         let filling = Filling { guests: 3_000, vcpus: 1, memory: 1, volume: 1 };
         control.fill(&filling).expect("there is room");
         let differs = control.change(|host| {
-            let view = View { targets: &host.targets()?, deployment: None, empty: &Arc::default() };
-            let by_name = |object: &ObservedObject| (object.kind.clone(), object.name.clone());
-            let mut many = sharing(|| host.side_by_side(view))?;
-            let mut one = host.in_turn(view)?;
+            let by_name = |object: &Object| (object.class, object.name.clone());
+            let mut many = sharing(|| host.side_by_side())?;
+            let mut one = host.in_turn()?;
             many.sort_by_key(by_name);
             one.sort_by_key(by_name);
             assert_eq!(one.len(), 6_001);
