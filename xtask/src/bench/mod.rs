@@ -13,7 +13,7 @@ use self::measure::Measured;
 use self::report::{Line, Report};
 use crate::command::must;
 use crate::directory;
-use crate::guided::{self, Build};
+use crate::guided::{Build, Guide};
 use crate::metadata::Compiler;
 use crate::shape::Shape;
 
@@ -39,8 +39,8 @@ pub(crate) struct Options {
     /// Plan this many resources once, for the memory that it takes
     #[arg(long)]
     largest: Option<usize>,
-    /// The profile of the optimiser, where the text is the one that it was made from [default: one
-    /// that is made first]
+    /// The profile of the optimiser with the order beside it, where the text is the one that they were
+    /// made from [default: they are made first]
     #[arg(long)]
     profdata: Option<PathBuf>,
     /// Links of the chain and pairs that refer to each other by key
@@ -86,14 +86,10 @@ fn build(root: &Path, given: Option<&Path>) -> Result<PathBuf, String> {
     let compiler = &Compiler::ask(root)?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = &root.join(target.unwrap_or_else(|| "target".into()));
-    let profile = match given {
-        Some(profile) => guided::find(profile)?,
-        None => Build { source: root, target: &target.join("pgo"), compiler }.profile()?,
-    };
     let build = Build { source: root, target, compiler };
+    let guide = given.map_or_else(|| build.guide(), Guide::find)?;
     // Built together, the parser is the program's.
-    let packages = ["tcloud", "tcloud-parse-speed"];
-    must(&mut build.cargo(&packages, &[guided::by(&profile)]))?;
+    must(&mut build.cargo(&["tcloud", "tcloud-parse-speed"], &guide.flags()))?;
     Ok(build.programs())
 }
 

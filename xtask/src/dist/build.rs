@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::{PAPERS, PROGRAMS, Release};
 use crate::command::must;
-use crate::guided::{self, Build};
+use crate::guided::{Build, Guide};
 use crate::metadata::Compiler;
 
 /// Copies what is committed into a directory, which is made.
@@ -23,14 +23,13 @@ pub(super) fn build(
     at: &Path,
     release: &Release,
     compiler: &Compiler,
-    profile: &[u8],
+    guide: &Guide,
 ) -> Result<PathBuf, String> {
     let (source, target) = (&at.join("source"), &at.join("target"));
     let failed = |error: std::io::Error| format!("{}: {error}", at.display());
     copy(root, source, release)?;
     // It has another place each time, as everything has.
-    let own_profile = at.join("tcloud.profdata");
-    std::fs::write(&own_profile, profile).map_err(failed)?;
+    let guide = guide.copy(at)?;
     let home = std::env::home_dir().map(|home| home.join(".cargo"));
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home).unwrap_or_default();
     let places = [(source, "/tcloud"), (target, "/target"), (&home, "/cargo")];
@@ -39,8 +38,10 @@ pub(super) fn build(
     // One by one: together, each would be built with what the other one needs.
     for program in PROGRAMS {
         let mut flags = each("--remap-path-prefix").to_vec();
-        // The profile knows what `tcloud` does. Of others it would say that they do little.
-        flags.extend((program == "tcloud").then(|| guided::by(&own_profile)));
+        // The guide knows what `tcloud` does. Of others it would say that they do little.
+        if program == "tcloud" {
+            flags.extend(guide.flags());
+        }
         let mut cargo = build.cargo(&[program], &flags);
         cargo.env("CFLAGS", each("-ffile-prefix-map").join(" "));
         cargo.env("SOURCE_DATE_EPOCH", release.moment.to_string());

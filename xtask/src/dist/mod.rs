@@ -1,5 +1,5 @@
 //! A release: built twice from two copies of what is committed, in different places, compared byte for
-//! byte, and written with its bill of materials, the profile that it was built by, and their digests.
+//! byte, and written with its bill of materials, the guide that it was built by, and their digests.
 //!
 //! * `build` – the programs, so that their bytes do not depend on where or when.
 //! * `pack` – an archive that depends on nothing but what is in it.
@@ -15,7 +15,7 @@ use clap::Args;
 use sha2::{Digest, Sha256};
 
 use crate::command::said;
-use crate::guided::{self, Build};
+use crate::guided::{Build, Guide};
 use crate::metadata::{Compiler, Metadata};
 
 /// The programs of a release, and the packages that they are made from.
@@ -32,8 +32,8 @@ pub(crate) struct Options {
     /// Who answers for it: an e-mail address or a URL [default: the author of the commit]
     #[arg(long)]
     creator: Option<String>,
-    /// The profile of the optimiser that a release came with, to build it again [default: one that is
-    /// made first]
+    /// The profile of the optimiser that a release came with, to build it again; the order that came
+    /// with it lies beside it, as it is called there [default: they are made first]
     #[arg(long)]
     profdata: Option<PathBuf>,
 }
@@ -82,24 +82,24 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     };
     let to = root.join(&options.to);
     let failed = |what: &Path, error: std::io::Error| format!("{}: {error}", what.display());
+    let read = |what: &Path| std::fs::read(what).map_err(|error| failed(what, error));
     std::fs::create_dir_all(&to).map_err(|error| failed(&to, error))?;
     let place = tempfile::tempdir_in(&to).map_err(|error| failed(&to, error))?;
-    let profile = match &options.profdata {
-        Some(given) => guided::find(given)?,
+    let guide = match &options.profdata {
+        Some(given) => Guide::find(given)?,
         None => {
-            let (source, target) = (&place.path().join("source"), &place.path().join("counting"));
-            crate::say(&format!("counting in {}", target.display()));
+            let (source, target) = (&place.path().join("source"), &place.path().join("guiding"));
+            crate::say(&format!("trying it in {}", target.display()));
             build::copy(root, source, &release)?;
-            Build { source, target, compiler: &compiler }.profile()?
+            Build { source, target, compiler: &compiler }.guide()?
         }
     };
-    let profile = std::fs::read(&profile).map_err(|error| failed(&profile, error))?;
     // The second one lies deeper, and its path is longer.
     let mut archives = Vec::new();
     for below in ["one", "another/one/that/lies/deeper"] {
         let at = place.path().join(below);
         crate::say(&format!("building in {}", at.display()));
-        let tree = build::build(root, &at, &release, &compiler, &profile)?;
+        let tree = build::build(root, &at, &release, &compiler, &guide)?;
         archives.push((pack::pack(&tree, &release)?, tree));
     }
     let [(archive, tree), (again, other)] = &archives[..] else {
@@ -115,11 +115,15 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     let name = format!("{}.tar.gz", release.name());
     let bill = sbom::Bill { root, release: &release, compiler: &compiler, metadata: &metadata };
     let bill = bill.write(&name, archive, tree)?;
-    let bill_name = format!("{}.cdx.json", release.name());
-    let profile_name = format!("{}.profdata", release.name());
     let mut sums = String::new();
-    for (name, bytes) in [(&name, archive), (&bill_name, &bill), (&profile_name, &profile)] {
-        let path = to.join(name);
+    for (ending, bytes) in [
+        ("tar.gz", archive),
+        ("cdx.json", &bill),
+        ("profdata", &read(&guide.profile)?),
+        ("order", &read(&guide.order)?),
+    ] {
+        let name = format!("{}.{ending}", release.name());
+        let path = to.join(&name);
         std::fs::write(&path, bytes).map_err(|error| failed(&path, error))?;
         sums.push_str(&format!("{}  {name}\n", hex(&Sha256::digest(bytes))));
     }
