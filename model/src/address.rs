@@ -222,7 +222,7 @@ impl Hash for Address {
 
 impl Ord for Address {
     fn cmp(&self, other: &Address) -> Ordering {
-        if Arc::ptr_eq(&self.0, &other.0) {
+        if self == other {
             return Ordering::Equal;
         }
         let (mut left, mut right) = (self, other);
@@ -243,7 +243,7 @@ impl Ord for Address {
 }
 
 fn compare_same_depth(left: &Address, right: &Address) -> Ordering {
-    if Arc::ptr_eq(&left.0, &right.0) {
+    if left == right {
         return Ordering::Equal;
     }
     let parents = match (left.parent(), right.parent()) {
