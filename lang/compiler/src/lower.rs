@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use tcloud_model::{Diagnostic, Name, Span, codes};
-use tcloud_syntax::ast::{self, BlockForm, Statement as Ast};
+use tcloud_syntax::ast::{self, BlockForm, Ident, Statement as Ast};
 
 use crate::tree::{
     AliasId, Block, BlockId, Body, BodyId, Component, ComponentId, Def, DefId, DefKind, Function,
@@ -173,17 +173,24 @@ impl Lowering<'_> {
     fn named(&mut self, id: BodyId, statement: Ast, guard: Option<GuardId>, parts: &mut Parts) {
         match statement {
             Ast::Function(function) => {
+                let help = "declare it outside, and decide in it: `if … then … else …`";
+                self.unconditional(guard, &function.name, help.to_owned());
                 let named = Named::Function(FunctionId(count(self.tree.functions.len())));
                 parts.names.push((function.name.name.clone(), named));
                 self.tree.functions.push(Function { ast: *function, scope: id });
             }
             Ast::TypeAlias(alias) => {
+                let help = "declare it outside: types are known before any condition is";
+                self.unconditional(guard, &alias.name, help.to_owned());
                 let named = Named::Alias(AliasId(count(self.tree.aliases.len())));
                 parts.names.push((alias.name.name.clone(), named));
                 self.tree.aliases.push(*alias);
             }
             Ast::Component(component) => {
                 let ast::Component { doc: _, name, body, head, span: _ } = *component;
+                let used = &name.name;
+                let help = format!("write it where this is used: `{used} main if … {{ … }}`");
+                self.unconditional(guard, &name, help);
                 let component = ComponentId(count(self.tree.components.len()));
                 parts.names.push((name.name.clone(), Named::Component(component)));
                 self.tree.components.push(Component { name, body: BodyId(0), scope: id, head });
@@ -198,6 +205,19 @@ impl Lowering<'_> {
                 self.tree.defs.push(def);
             }
         }
+    }
+
+    /// Refuses a condition around what is declared once and for all: nothing would ask for it.
+    fn unconditional(&mut self, guard: Option<GuardId>, declared: &Ident, help: String) {
+        let Some(guard) = guard else { return };
+        let condition = self.tree.condition(self.tree.guard(guard)).span;
+        let message = format!("`{}` cannot be declared under a condition", declared.name);
+        // The name, so that it is not told as declared twice as well.
+        self.diagnostics.push(
+            Diagnostic::error(codes::E0108, declared.span, message)
+                .also(condition, "this condition")
+                .help(help),
+        );
     }
 
     /// Lowers what is nested and fills the body in.

@@ -494,3 +494,44 @@ E0107 a component is declared without `for` and `if`
   help: write them where it is used: `portal main for n in 1..=2 { … }`",
     );
 }
+
+#[test]
+fn nor_is_it_declared_under_one_and_nor_are_functions_and_types() {
+    let text = "param c: Bool = true
+if c {
+  fn f(x: Int) = x
+  type A = Int
+  component portal { network n { cidr = 10.0.0.0/24 } }
+} else {
+  fn f(x: Int) = x + 1
+}
+tenant t {
+  if c { vm w { vcpus = f(1), memory = 1GiB } } else if f(1) > 1 { type B = A }
+  portal main {}
+}
+";
+    says(
+        text,
+        "
+E0108 `f` cannot be declared under a condition
+  3 [f]
+  2 [c] this condition
+  help: declare it outside, and decide in it: `if … then … else …`
+E0108 `A` cannot be declared under a condition
+  4 [A]
+  2 [c] this condition
+  help: declare it outside: types are known before any condition is
+E0108 `portal` cannot be declared under a condition
+  5 [portal]
+  2 [c] this condition
+  help: write it where this is used: `portal main if … { … }`
+E0108 `f` cannot be declared under a condition
+  7 [f]
+  2 [c] this condition
+  help: declare it outside, and decide in it: `if … then … else …`
+E0108 `B` cannot be declared under a condition
+  10 [B]
+  10 [f(1) > 1] this condition
+  help: declare it outside: types are known before any condition is",
+    );
+}
