@@ -73,3 +73,19 @@ fn of_machines_that_all_need_each_other_some_circles_are_told() {
     let text = "tenant t {\n  vm web for n in 1..=400 {\n    vcpus = 1\n    memory = 1GiB\n    after = vm.web.*\n  }\n}\n";
     assert!(said(text).contains("E0405"));
 }
+
+/// A look from each function along all that it reaches would take 2 * 10^8 steps.
+#[test]
+fn what_uses_what_is_followed_once() {
+    let chain = lines(20_000, "fn f+(x: Int): Int = f#(x)\n");
+    assert_eq!(said(&format!("fn f0(x: Int): Int = x\n{chain}")), BTreeSet::new());
+}
+
+#[test]
+fn of_functions_that_all_reach_each_other_some_circles_are_told() {
+    let (all, each) = (lines(5_000, "h#(x), "), lines(5_000, "fn h#(x: Int): Int = g(x)[0]\n"));
+    let text = format!("fn g(x: Int): Int[] = [{all}]\n{each}");
+    let compiled = compile(&MemoryWorld::of(&text), &Settings::new(Deployment::new("test")));
+    let told: Vec<&str> = compiled.diagnostics.iter().map(|d| d.code.0).collect();
+    assert_eq!(told, ["E0403"; 10]);
+}

@@ -15,7 +15,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
         "pest::",
         &["lang/syntax/src/parse.rs", "lang/syntax/src/parse/", "lang/syntax/tests/growth.rs"],
     ),
-    ("petgraph::", &["planner/src/graph.rs", "planner/src/steps.rs"]),
+    ("petgraph::", &["planner/src/graph.rs", "lang/compiler/src/check/recursion.rs"]),
     ("miette::", &["cli/"]),
     ("clap::", &["cli/", "xtask/"]),
     ("indicatif::", &["cli/"]),

@@ -1,8 +1,9 @@
 //! Components that use themselves, functions that call themselves, types that are made of
 //! themselves: refused, so that every program comes to an end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use petgraph::graph::{DiGraph, NodeIndex};
 use tcloud_model::{Diagnostic, Name, Span, codes};
 use tcloud_syntax::ast::{Expr, TypeExpr, TypeExprKind};
 
@@ -162,22 +163,47 @@ impl Used<'_> {
     }
 }
 
+/// How many circles are told of declarations that all reach each other: there may be as many of them
+/// as pairs.
+const MOST_CIRCLES: usize = 10;
+
 /// Reports each declaration that reaches itself, once per circle.
 fn report(all: &[Edges], code: tcloud_model::Code, diagnostics: &mut Vec<Diagnostic>) {
-    let mut told = BTreeSet::new();
-    for start in 0..all.len() {
-        if told.contains(&start) {
-            continue;
+    for knot in knots(all) {
+        let mut told = BTreeSet::new();
+        let mut circles = 0;
+        for start in &knot {
+            if circles == MOST_CIRCLES {
+                break;
+            }
+            if told.contains(start) {
+                continue;
+            }
+            let Some(circle) = circle(all, &knot, *start) else { continue };
+            let (message, help) = circle_words(all, &circle);
+            let mut diagnostic = Diagnostic::error(code, all[*start].at, message).help(help);
+            for other in circle.iter().skip(1) {
+                diagnostic = diagnostic.also(all[*other].at, "and this one");
+            }
+            diagnostics.push(diagnostic);
+            told.extend(circle);
+            circles += 1;
         }
-        let Some(circle) = circle(all, start) else { continue };
-        told.extend(circle.iter().copied());
-        let (message, help) = circle_words(all, &circle);
-        let mut diagnostic = Diagnostic::error(code, all[start].at, message).help(help);
-        for other in circle.iter().skip(1) {
-            diagnostic = diagnostic.also(all[*other].at, "and this one");
-        }
-        diagnostics.push(diagnostic);
     }
+}
+
+/// Declarations that reach each other, or that use themselves: all circles lie in one of these.
+fn knots(all: &[Edges]) -> impl Iterator<Item = BTreeSet<usize>> + use<'_> {
+    let mut graph = DiGraph::<(), ()>::with_capacity(all.len(), 0);
+    all.iter().for_each(|_| _ = graph.add_node(()));
+    for (from, edges) in all.iter().enumerate() {
+        for to in &edges.to {
+            graph.add_edge(NodeIndex::new(from), NodeIndex::new(*to), ());
+        }
+    }
+    let knots = petgraph::algo::kosaraju_scc(&graph).into_iter();
+    let knots = knots.map(|knot| knot.into_iter().map(NodeIndex::index).collect::<BTreeSet<_>>());
+    knots.filter(|knot| knot.len() > 1 || knot.iter().any(|only| all[*only].to.contains(only)))
 }
 
 /// The message about a circle, and the help.
@@ -199,24 +225,24 @@ fn circle_words(all: &[Edges], circle: &[usize]) -> (String, &'static str) {
     (format!("{} need each other", names.join(" and ")), help)
 }
 
-/// A way from a declaration to itself.
-fn circle(all: &[Edges], start: usize) -> Option<Vec<usize>> {
-    let mut from = vec![None; all.len()];
+/// A way from a declaration to itself, through others of its knot.
+fn circle(all: &[Edges], knot: &BTreeSet<usize>, start: usize) -> Option<Vec<usize>> {
+    let mut from = BTreeMap::new();
     let mut open = vec![start];
     while let Some(at) = open.pop() {
-        for next in &all[at].to {
+        for next in all[at].to.iter().filter(|next| knot.contains(next)) {
             if *next == start {
                 let mut path = vec![at];
                 let mut back = at;
                 while back != start {
-                    back = from[back]?;
+                    back = *from.get(&back)?;
                     path.push(back);
                 }
                 path.reverse();
                 return Some(path);
             }
-            if from[*next].is_none() {
-                from[*next] = Some(at);
+            if !from.contains_key(next) {
+                from.insert(*next, at);
                 open.push(*next);
             }
         }
