@@ -39,9 +39,13 @@ fn run(rule: Rule, text: &str) -> Result<Nodes<'_>, TooDeep> {
 }
 
 impl<'t> Node<'t> {
-    /// Which rule took it.
+    /// Which rule took it. Those that only differ in what may follow are one.
     pub(crate) fn rule(&self) -> Rule {
-        self.0.as_rule()
+        match self.0.as_rule() {
+            Rule::type_g => Rule::type_e,
+            Rule::expr_g => Rule::expr,
+            rule => rule,
+        }
     }
 
     /// Its text.

@@ -2,7 +2,7 @@
 
 use tcloud_model::{FileId, Value};
 use tcloud_syntax::ast::{BlockForm, Expr, ExprKind, Statement, TemplatePart, UnaryOp};
-use tcloud_syntax::{parse, parse_expression};
+use tcloud_syntax::{format, parse, parse_expression};
 
 /// An expression with all its brackets.
 fn show(expr: &Expr) -> String {
@@ -117,6 +117,26 @@ fn every_node_knows_its_place() {
     };
     assert_eq!((at(attribute.name.span), at(attribute.value.span)), ("memory", "4GiB"));
     assert_eq!(at(attribute.span), "memory = 4GiB");
+}
+
+/// A `>` that ends a type is no comparison with what follows it.
+#[test]
+fn a_condition_ends_with_the_type_that_it_stands_in() {
+    for of in ["this < 10", "this > 0", "this >= 0 && this > -1 && f(this > 1)"] {
+        for rest in ["", "?", "[]", "[]?", " = 5", " where this > 3", " | String", " // a", " \r"] {
+            for outer in ["Late<#>", "Map<Late<#>>", "{ a: Late<#> }", "{ a: Late<#>, b: Int }"] {
+                let ty = outer.replace('#', &format!("Int where {of}"));
+                let text = format!("component c {{\n  param p: {ty}{rest}\n  network n {{}}\n}}\n");
+                let parsed = parse(FileId(0), &text);
+                assert_eq!(parsed.diagnostics, [], "{text}");
+                assert_eq!(parse(FileId(0), &format(&text)).diagnostics, [], "{text}");
+                let Statement::Component(own) = &parsed.file.statements[0] else {
+                    panic!("{:?}", parsed.file)
+                };
+                assert_eq!(own.body.len(), 2, "{text}");
+            }
+        }
+    }
 }
 
 #[test]
