@@ -7,8 +7,8 @@ use tcloud_model::{Diagnostic, Name, Span, codes};
 use tcloud_syntax::ast::{self, BlockForm, Ident, Statement as Ast};
 
 use crate::tree::{
-    AliasId, Block, BlockId, Body, BodyId, Component, ComponentId, Def, DefId, DefKind, Function,
-    FunctionId, Guard, GuardId, Named, Owner, Rest, Shape, Statement, Tree, trace,
+    Alias, AliasId, Block, BlockId, Body, BodyId, Component, ComponentId, Def, DefId, DefKind,
+    Function, FunctionId, Guard, GuardId, Named, Owner, Rest, Shape, Statement, Tree, trace,
 };
 
 /// Lowers all files, which are one configuration.
@@ -184,7 +184,7 @@ impl Lowering<'_> {
                 self.unconditional(guard, &alias.name, help.to_owned());
                 let named = Named::Alias(AliasId(count(self.tree.aliases.len())));
                 parts.names.push((alias.name.name.clone(), named));
-                self.tree.aliases.push(*alias);
+                self.tree.aliases.push(Alias { ast: *alias, scope: id });
             }
             Ast::Component(component) => {
                 let ast::Component { doc: _, name, body, head, span: _ } = *component;

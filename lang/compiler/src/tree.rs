@@ -49,7 +49,7 @@ pub(crate) struct Tree {
     pub(crate) guards: Vec<Guard>,
     pub(crate) conditions: Vec<Expr>,
     pub(crate) functions: Vec<Function>,
-    pub(crate) aliases: Vec<ast::TypeAlias>,
+    pub(crate) aliases: Vec<Alias>,
     pub(crate) components: Vec<Component>,
 }
 
@@ -203,6 +203,13 @@ pub(crate) struct Function {
     pub(crate) scope: BodyId,
 }
 
+/// The name of a type with the scope that it was declared in.
+#[derive(Debug)]
+pub(crate) struct Alias {
+    pub(crate) ast: ast::TypeAlias,
+    pub(crate) scope: BodyId,
+}
+
 /// A component.
 #[derive(Debug)]
 pub(crate) struct Component {
@@ -254,6 +261,10 @@ impl Tree {
 
     pub(crate) fn condition(&self, guard: &Guard) -> &Expr {
         &self.conditions[guard.condition as usize]
+    }
+
+    pub(crate) fn alias(&self, id: AliasId) -> &Alias {
+        &self.aliases[id.index()]
     }
 
     pub(crate) fn component(&self, id: ComponentId) -> &Component {

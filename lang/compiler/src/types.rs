@@ -127,9 +127,12 @@ impl<'r> Reader<'r> {
                 let message = format!("more than {MAX_NAMES} types are made of one another here");
                 return self.wrong(ty, &message, "write the type itself in place of a name");
             }
+            let alias = self.tree.alias(alias);
+            // Its words mean what they mean where it was declared.
+            let scope = std::mem::replace(&mut self.scope, alias.scope);
             self.depth += 1;
-            let read = self.part(&self.tree.aliases[alias.index()].ty);
-            self.depth -= 1;
+            let read = self.part(&alias.ast.ty);
+            (self.depth, self.scope) = (self.depth - 1, scope);
             return read;
         }
         let is_kind = self.shapes.kind(name).is_some() || self.is_component(name);
@@ -195,7 +198,7 @@ impl<'r> Reader<'r> {
         let habit =
             other_tools.iter().find(|(theirs, _)| word.name == *theirs).map(|(_, ours)| *ours);
         let most = if self.explains { usize::MAX } else { 0 };
-        let aliases = self.tree.aliases.iter().take(most).map(|alias| alias.name.name.as_str());
+        let aliases = self.tree.aliases.iter().take(most).map(|alias| alias.ast.name.name.as_str());
         let known = WORDS.iter().map(|(word, _)| *word).chain(["Map", "Secret"]).chain(aliases);
         let meant = habit.or_else(|| nearest(&word.name, known));
         let help = match meant {

@@ -89,3 +89,10 @@ fn of_functions_that_all_reach_each_other_some_circles_are_told() {
     let told: Vec<&str> = compiled.diagnostics.iter().map(|d| d.code.0).collect();
     assert_eq!(told, ["E0403"; 10]);
 }
+
+#[test]
+fn fields_of_an_object_are_looked_up_and_not_gone_through() {
+    let fields = lines(900, "f#: Int, ");
+    let functions = lines(1_000, "fn g#(x: Base): Base = x\n");
+    assert_eq!(said(&format!("type Base = {{ {fields} }}\n{functions}")), BTreeSet::new());
+}

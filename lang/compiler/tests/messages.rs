@@ -535,3 +535,24 @@ E0108 `B` cannot be declared under a condition
   help: declare it outside: types are known before any condition is",
     );
 }
+
+/// Inside of a component a name may mean something else.
+#[test]
+fn a_type_means_what_it_means_where_it_was_declared() {
+    says(
+        "type A = Int
+type B = A
+component c {
+  type A = B
+  param p: A
+  output o: Int = p + 1
+}
+tenant t { c main { p = 1 } }
+component d {
+  type A = String
+  param p: B = 1
+}
+",
+        "",
+    );
+}

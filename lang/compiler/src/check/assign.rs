@@ -1,7 +1,7 @@
 //! Whether a value of one type may be given where another is asked for. Lenient where only the value
 //! can tell – a text for a set of texts, a number for bounds – because the evaluator looks again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tcloud_model::{Diagnostic, Name, Type, codes};
 use tcloud_syntax::ast::Expr;
@@ -46,12 +46,13 @@ pub(crate) fn fits(from: &Type, to: &Type) -> bool {
         (T::Object(fields), T::Map(to)) => fields.iter().all(|field| fits(&field.ty, to)),
         (T::Map(_), T::Object(_)) => true,
         (T::Object(from), T::Object(to)) => {
-            let has = |field: &tcloud_model::Field| match from.iter().find(|f| f.name == field.name)
-            {
-                Some(own) => fits(&own.ty, &field.ty),
+            let given: BTreeMap<&Name, &Type> = from.iter().map(|f| (&f.name, &f.ty)).collect();
+            let has = |field: &tcloud_model::Field| match given.get(&field.name) {
+                Some(own) => fits(own, &field.ty),
                 None => field.optional,
             };
-            to.iter().all(has) && from.iter().all(|f| to.iter().any(|own| own.name == f.name))
+            let known: BTreeSet<&Name> = to.iter().map(|field| &field.name).collect();
+            to.iter().all(has) && given.keys().all(|name| known.contains(name))
         }
         (from, to) => from == to,
     }

@@ -45,7 +45,7 @@ impl<'c> Infer<'c> {
             self.statement(id, statement);
         }
         for alias in body.names().iter().filter_map(|(_, named)| match named {
-            crate::tree::Named::Alias(alias) => Some(&self.tree.aliases[alias.index()]),
+            crate::tree::Named::Alias(alias) => Some(&self.tree.alias(*alias).ast),
             _ => None,
         }) {
             self.type_written(&alias.ty, id);

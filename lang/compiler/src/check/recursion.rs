@@ -91,26 +91,13 @@ fn function_and_type_edges(tree: &Tree) -> Vec<Edges> {
         let name = &function.ast.name;
         Edges { sort: Sort::Function, name: name.name.clone(), at: name.span, to: used.to }
     });
-    let aliases = tree.aliases.iter().zip(alias_scopes(tree)).map(|(alias, scope)| {
-        let mut used = Used { tree, scope, to: BTreeSet::new() };
-        used.ty(&alias.ty);
-        let name = &alias.name;
+    let aliases = tree.aliases.iter().map(|alias| {
+        let mut used = Used { tree, scope: alias.scope, to: BTreeSet::new() };
+        used.ty(&alias.ast.ty);
+        let name = &alias.ast.name;
         Edges { sort: Sort::Type, name: name.name.clone(), at: name.span, to: used.to }
     });
     functions.chain(aliases).collect()
-}
-
-/// The body that each type is declared in.
-fn alias_scopes(tree: &Tree) -> Vec<BodyId> {
-    let mut scopes = vec![BodyId(0); tree.aliases.len()];
-    for (at, body) in (0..).zip(&tree.bodies) {
-        for (_, named) in body.names() {
-            if let Named::Alias(alias) = named {
-                scopes[alias.index()] = BodyId(at);
-            }
-        }
-    }
-    scopes
 }
 
 /// Collects what is used from one scope: functions by their index, types after all functions.

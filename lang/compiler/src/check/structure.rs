@@ -475,7 +475,7 @@ impl<'c> Structure<'c> {
         match named {
             Named::Def(def) => (self.tree.def(def).name.span, self.tree.def(def).guard),
             Named::Function(f) => (self.tree.functions[f.index()].ast.name.span, None),
-            Named::Alias(alias) => (self.tree.aliases[alias.index()].name.span, None),
+            Named::Alias(alias) => (self.tree.alias(alias).ast.name.span, None),
             Named::Component(component) => (self.tree.component(component).name.span, None),
         }
     }

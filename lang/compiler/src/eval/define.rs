@@ -347,7 +347,7 @@ impl<'p> Eval<'p> {
                 }
                 let env = Env { scope, ..env };
                 self.type_names += 1;
-                let unmet = self.unmet(env, &self.tree.aliases[alias.index()].ty, value, at);
+                let unmet = self.unmet(env, &self.tree.alias(alias).ast.ty, value, at);
                 self.type_names -= 1;
                 unmet
             }
