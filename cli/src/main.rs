@@ -11,6 +11,7 @@ mod disk_world;
 mod escape;
 mod failure;
 mod forge;
+mod gaps;
 mod habits;
 mod interrupt;
 mod log;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tcloud_model::{Address, Deployment};
-use tcloud_planner::planfile::End;
+use tcloud_planner::planfile::{End, Gaps};
 use tcloud_planner::{Plan, PlanFile, PlanFileError, planfile};
 use tcloud_project::whole_file;
 use tcloud_state::{Loaded, Scope};
@@ -62,12 +62,12 @@ pub(crate) enum SavedPlanError {
 }
 
 /// A plan with what it was made under.
-pub(crate) fn of(plan: Plan, loaded: &Loaded) -> PlanFile {
+pub(crate) fn of(plan: Plan, gaps: Gaps, loaded: &Loaded) -> PlanFile {
     let heads = loaded.heads.iter().map(|(scope, head)| {
         (tenant(scope), End { serial: head.serial, hash: head.hash.to_string() })
     });
     let (tool, heads) = (env!("CARGO_PKG_VERSION").to_owned(), heads.collect());
-    let mut file = PlanFile { tool, heads, seal: None, plan };
+    let mut file = PlanFile { tool, heads, gaps, seal: None, plan };
     file.seal = loaded.key.as_ref().map(|key| planfile::seal(&file, key));
     file
 }

@@ -6,10 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tcloud_compiler::{Compiled, Program, Settings, World, compile};
-use tcloud_engine::{Engine, EngineConfig, HostSpec, Limits, RunInfo, SystemClock, refresh};
+use tcloud_engine::{Engine, EngineConfig, HostSpec, Limits, RunInfo, SystemClock};
 use tcloud_model::{
-    Address, Catalog, Deployment, Diagnostic, Digest, Evaluator, ObjectId, ObservedState, Sources,
-    State,
+    Catalog, Deployment, Diagnostic, Digest, Evaluator, ObservedState, Sources, State,
 };
 use tcloud_planner::{Input, Plan, Wishes};
 use tcloud_provider::HostConfig;
@@ -29,7 +28,7 @@ use crate::secrets::LocalSecrets;
 use crate::trust;
 use crate::variables;
 use crate::view::diagnostics;
-use crate::view::layout::{count, list, quote};
+use crate::view::layout::quote;
 use tcloud_project::config::{self, Config};
 
 /// The directory below a project's root for what tcloud itself keeps.
@@ -412,53 +411,6 @@ impl Text {
     }
 }
 
-/// What could not be looked at.
-pub(crate) struct Gaps {
-    /// Hosts that did not answer.
-    silent: Vec<Address>,
-    /// What is remembered on a host that answered, and could not be read there.
-    unseen: Vec<ObjectId>,
-}
-
-impl Gaps {
-    /// What of all that is known could not be looked at.
-    pub(crate) fn of(known: &State, observed: &ObservedState) -> Gaps {
-        let silent = observed.hosts.iter().filter(|host| host.facts.is_none());
-        Gaps {
-            silent: silent.map(|host| host.host.clone()).collect(),
-            unseen: refresh::unseen(known, observed),
-        }
-    }
-
-    /// Whether everything was seen.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.silent.is_empty() && self.unseen.is_empty()
-    }
-
-    /// A failure when there are any: what was done or found is not everything then.
-    pub(crate) fn refuse(&self) -> Result<(), Failure> {
-        let Gaps { silent, unseen } = self;
-        let named = |names: Vec<String>| list(&names, 300);
-        let mut lines = Vec::new();
-        if !silent.is_empty() {
-            let hosts = count(silent.len(), "host");
-            let names = named(silent.iter().map(Address::to_string).collect());
-            lines
-                .push(format!("{hosts} did not answer, and what is on them was left out: {names}"));
-        }
-        if !unseen.is_empty() {
-            let objects = count(unseen.len(), "object");
-            let names = named(unseen.iter().map(ObjectId::to_string).collect());
-            let were = if unseen.len() == 1 { "was" } else { "were" };
-            lines.push(format!("{objects} could not be read, and {were} left out: {names}"));
-        }
-        match lines.is_empty() {
-            true => Ok(()),
-            false => Err(Failure::new(lines.join("\n  "))),
-        }
-    }
-}
-
 /// Shows why there is no result; a program that waits for one is told as well.
 pub(crate) fn refuse(diagnostics: &[Diagnostic], sources: &Sources, context: &Context) {
     show(diagnostics, sources, None, context);
@@ -534,31 +486,4 @@ fn revision(root: &Path) -> Option<String> {
     let commit = ask(root, &["rev-parse", "--short=10", "HEAD"])?;
     let dirty = ask(root, &["status", "--porcelain", "--", "."]).is_some();
     Some(if dirty { format!("{commit}+") } else { commit })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::terminal::Palette;
-
-    #[test]
-    fn what_could_not_be_looked_at_is_a_failure() {
-        let host: Address = "site.m.host.h".parse().expect("an address");
-        let address = "tenant.a.vm.b".parse().expect("an address");
-        let unseen = ObjectId { address, host: host.clone(), incarnation: 0 };
-        let told = |silent: &[&Address], unseen: &[&ObjectId]| {
-            let silent = silent.iter().copied().cloned().collect();
-            let unseen = unseen.iter().copied().cloned().collect();
-            let failure = Gaps { silent, unseen }.refuse().err()?;
-            assert_eq!(failure.exit, Exit::Failed);
-            Some(failure.render(Palette::PLAIN))
-        };
-        assert_eq!(told(&[], &[]), None);
-        let silence =
-            "error: 1 host did not answer, and what is on them was left out: site.m.host.h";
-        assert_eq!(told(&[&host], &[]).as_deref(), Some(silence));
-        let gap = "1 object could not be read, and was left out: tenant.a.vm.b on site.m.host.h";
-        assert_eq!(told(&[], &[&unseen]), Some(format!("error: {gap}")));
-        assert_eq!(told(&[&host], &[&unseen]), Some(format!("{silence}\n  {gap}")));
-    }
 }

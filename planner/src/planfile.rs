@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tcloud_model::{Address, Deployment, Digest, Name, Output, SealKey, Value};
+use tcloud_model::{Address, Deployment, Digest, Name, ObjectId, Output, SealKey, Value};
 
 use crate::plan::{
     Change, Decision, Drift, Exposure, GuestImpact, Pending, Plan, Reserve, Step, Usage,
@@ -21,6 +21,8 @@ pub struct PlanFile {
     /// By scope of the journal (a tenant, or `None` for what is shared): where it ended when the
     /// plan was made.
     pub heads: BTreeMap<Option<Address>, End>,
+    /// What could not be looked at when the plan was made, and was left out.
+    pub gaps: Gaps,
     /// What [`seal`] gave, if it was made where there was a key.
     pub seal: Option<Digest>,
     /// The plan.
@@ -35,6 +37,23 @@ pub struct End {
     pub serial: u64,
     /// The hash of the last one.
     pub hash: String,
+}
+
+/// What could not be looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gaps {
+    /// Hosts that did not answer.
+    pub silent: Vec<Address>,
+    /// What is remembered on a host that answered, and could not be read there.
+    pub unseen: Vec<ObjectId>,
+}
+
+impl Gaps {
+    /// Whether everything was seen.
+    pub fn is_empty(&self) -> bool {
+        self.silent.is_empty() && self.unseen.is_empty()
+    }
 }
 
 /// Why a file is not a plan that can be applied.
@@ -109,6 +128,8 @@ struct Content {
     deployment: Deployment,
     configuration: Option<Digest>,
     heads: Vec<(Option<Address>, End)>,
+    #[serde(default, skip_serializing_if = "Gaps::is_empty")]
+    gaps: Gaps,
     changes: Vec<Change>,
     drift: Vec<Drift>,
     decisions: Vec<Decision>,
@@ -133,7 +154,7 @@ impl Content {
     }
 
     fn of(file: &PlanFile) -> Content {
-        let PlanFile { tool, heads, seal: _, plan } = file.clone();
+        let PlanFile { tool, heads, gaps, seal: _, plan } = file.clone();
         let Plan {
             deployment,
             configuration,
@@ -157,6 +178,7 @@ impl Content {
             deployment,
             configuration,
             heads: heads.into_iter().collect(),
+            gaps,
             changes,
             drift,
             decisions,
@@ -180,6 +202,7 @@ impl Content {
             deployment,
             configuration,
             heads,
+            gaps,
             changes,
             drift,
             decisions,
@@ -214,6 +237,6 @@ impl Content {
             foreign,
             unchecked,
         };
-        PlanFile { tool, heads: heads.into_iter().collect(), seal, plan }
+        PlanFile { tool, heads: heads.into_iter().collect(), gaps, seal, plan }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tcloud_engine::{Account, ApplyError, Engine, Judge, RunInfo, StaleObject};
 use tcloud_model::{Digest, Evaluator, ObjectId, ObservedState, State};
 use tcloud_planner::plan::{Decision, DecisionKind, Plan};
+use tcloud_planner::planfile::Gaps;
 use tcloud_planner::{Goal, Input, Wishes, crowded, doubts, planfile};
 use tcloud_state::{Loaded, Scope};
 
@@ -16,9 +17,10 @@ use crate::arguments::{self, Run};
 use crate::consents::{Consent, ConsentError, Rules, Settled, Situation};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::gaps;
 use crate::interrupt::Interrupts;
 use crate::plan_file;
-use crate::session::{self, Access, Gaps, Project, Text};
+use crate::session::{self, Access, Project, Text};
 use crate::trust;
 use crate::view::account;
 use crate::view::layout::{list, quote};
@@ -80,13 +82,13 @@ async fn fresh(
         let mut plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
         // Planning itself hears nothing; whoever stopped meanwhile is heard here.
         interrupts.unless_stopped(estimate::estimate(&mut plan, &engine)).await?;
-        let gaps = Gaps::of(&loaded.state, &observed);
-        show(&plan, Some((&observed, &gaps)), manner, context);
+        let gaps = gaps::of(&loaded.state, &observed);
+        show(&plan, &gaps, Some(&observed), manner, context);
         let unsigned = Situation { plan: "", consents: &[] };
         let rules = Rules::of(text.program.desired(), &project.root);
         signed(rules.settle(&plan, &unsigned)?)?;
         let agreed = !plan.is_empty() && agree(&mut plan, &mut wishes, manner, context).await?;
-        let file = plan_file::of(plan, &loaded);
+        let file = plan_file::of(plan, gaps, &loaded);
         drop(loaded);
         if !agreed {
             confirm(&file.plan, manner, context).await?;
@@ -109,7 +111,7 @@ async fn fresh(
             Ok(account) => {
                 engine.shutdown().await;
                 let exit = close(account, &plan.outputs, manner, context)?;
-                gaps.refuse()?;
+                gaps::refuse(&file.gaps)?;
                 nothing_is_open(&open)?;
                 return Ok(exit);
             }
@@ -182,7 +184,7 @@ async fn saved(
         let is_allowed = decision.approvers.is_empty() && wishes.allows(decision);
         decision.agreed = settled.signed.contains(&decision.id) || is_allowed;
     }
-    show(&file.plan, None, manner, context);
+    show(&file.plan, &file.gaps, None, manner, context);
     signed(settled)?;
     let open: Vec<&Decision> = file.plan.decisions.iter().filter(|own| !own.agreed).collect();
     match open.is_empty() {
@@ -204,6 +206,8 @@ async fn saved(
     engine.shutdown().await;
     let account = applied.map_err(|error| refused(error, manner, context))?;
     let exit = close(account, &plan.outputs, manner, context)?;
+    gaps::refuse(&file.gaps)
+        .map_err(|gap| gap.help("so it was when the plan was made; plan again for the rest"))?;
     nothing_is_open(&open)?;
     Ok(exit)
 }
@@ -254,19 +258,19 @@ async fn confirm(plan: &Plan, manner: &Manner, context: &Context) -> Result<(), 
 /// Shows a plan, with what was observed where it was made now.
 fn show(
     plan: &Plan,
-    observed: Option<(&ObservedState, &Gaps)>,
+    gaps: &Gaps,
+    observed: Option<&ObservedState>,
     manner: &Manner,
     context: &Context,
 ) {
     if manner.json {
-        let silent = observed.is_some_and(|(_, gaps)| !gaps.is_empty());
-        context.terminal.json_text(&session::json_line(plan, silent));
+        context.terminal.json_text(&session::json_line(plan, !gaps.is_empty()));
         return;
     }
     let view = PlanView {
         palette: context.terminal.palette,
         everything: context.terminal.verbose > 0,
-        observed: observed.map(|(observed, _)| observed),
+        observed,
         next: Next::Nothing,
     };
     context.terminal.print(&view.render(plan));

@@ -14,8 +14,8 @@ use super::look;
 use crate::arguments::Drift;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
+use crate::gaps;
 use crate::reports::Told;
-use crate::session::Gaps;
 use crate::terminal::{Palette, Tone};
 use crate::view::layout::count;
 
@@ -81,12 +81,12 @@ pub(super) async fn run(arguments: &Drift, context: &Context) -> Outcome {
         unchecked: known.plan.unchecked.clone(),
         ..Plan::empty(known.plan.deployment.clone())
     };
-    let gaps = Gaps::of(&known.state, &known.observed);
+    let gaps = gaps::of(&known.state, &known.observed);
     let silent = !gaps.is_empty();
     let told = Told { plan: &found, about: About::Drift, silent };
     arguments.reports.write(told, &root, context)?;
     if arguments.exit_code {
-        gaps.refuse()?;
+        gaps::refuse(&gaps)?;
     }
     Ok(if arguments.exit_code && !drift.is_empty() { Exit::Changes } else { Exit::Done })
 }

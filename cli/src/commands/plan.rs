@@ -12,8 +12,9 @@ use super::prepare::{Prepared, goal, load, wishes};
 use super::{Context, age, estimate};
 use crate::arguments::{self, Consent};
 use crate::failure::{Exit, Outcome};
+use crate::gaps;
 use crate::reports::Told;
-use crate::session::{self, Gaps, Project};
+use crate::session::{self, Project};
 use crate::view::layout::quote;
 use crate::view::plan::{Next, PlanView};
 use crate::{overwrite, plan_file};
@@ -40,11 +41,11 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     }
     engine.shutdown().await;
     let plan = planned?;
+    let gaps = gaps::of(&loaded.state, &observed);
     if let Some(path) = &arguments.out {
-        let file = plan_file::of(plan.clone(), &loaded);
+        let file = plan_file::of(plan.clone(), gaps.clone(), &loaded);
         plan_file::save(&file, &context.path(Some(path)))?;
     }
-    let gaps = Gaps::of(&loaded.state, &observed);
     let silent = !gaps.is_empty();
     if arguments.json {
         context.terminal.json_text(session::json(&plan, silent).trim_end());
@@ -70,7 +71,7 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     let told = Told { plan: &plan, about: About::Plan, silent };
     arguments.reports.write(told, &project.root, context)?;
     if arguments.exit_code {
-        gaps.refuse()?;
+        gaps::refuse(&gaps)?;
     }
     let exit = exit(&plan, arguments.exit_code);
     // The process ends now. Taking half a million objects apart would only keep the user waiting.

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use tcloud_model::{Address, Evaluator, ObjectId};
+use tcloud_planner::PlanFile;
+use tcloud_report::About;
 
 use super::{Context, find, look};
 use crate::arguments::Show;
@@ -79,9 +81,10 @@ pub(super) async fn run(arguments: &Show, context: &Context) -> Outcome {
 /// A saved plan, from the project that it belongs to.
 async fn saved(arguments: &Show, path: &Path, context: &Context) -> Outcome {
     let project = Project::open(context.path(None), context).await?;
-    let plan = plan_file::load(path, &project.deployment)?.plan;
+    let PlanFile { plan, gaps, .. } = plan_file::load(path, &project.deployment)?;
+    let silent = !gaps.is_empty();
     if arguments.json {
-        context.terminal.json_text(session::json(&plan, false).trim_end());
+        context.terminal.json_text(session::json(&plan, silent).trim_end());
     } else if !arguments.reports.take_output() {
         let next = format!("tcloud apply {}", quote(&arguments.address));
         let view = PlanView {
@@ -92,6 +95,7 @@ async fn saved(arguments: &Show, path: &Path, context: &Context) -> Outcome {
         };
         context.terminal.print(&view.render(&plan));
     }
-    arguments.reports.write(Told::from(&plan), &project.root, context)?;
+    let told = Told { plan: &plan, about: About::Plan, silent };
+    arguments.reports.write(told, &project.root, context)?;
     Ok(Exit::Done)
 }

@@ -13,8 +13,9 @@ use super::{Context, consent, find, follow};
 use crate::arguments::{Inputs, State, StateCommand};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::gaps;
 use crate::interrupt::Interrupts;
-use crate::session::{Access, Gaps, Project};
+use crate::session::{Access, Project};
 use crate::view::layout::{count, table};
 
 pub(super) async fn run(arguments: State, context: &Context) -> Outcome {
@@ -193,11 +194,11 @@ async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Contex
         tcloud_engine::rebuild::rebuild(known, observed, &project.deployment, &project.catalog)
     };
     let Rebuilt { changes, doubtful } = from(&known, &observed);
-    let gaps = Gaps::of(&known, &observed);
+    let gaps = gaps::of(&known, &observed);
     if changes.is_empty() {
         engine.shutdown().await;
         certain(&doubtful)?;
-        gaps.refuse()?;
+        gaps::refuse(&gaps)?;
         context.terminal.line("What is remembered is what runs.");
         return Ok(Exit::Done);
     }
@@ -210,8 +211,8 @@ async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Contex
     let changed = change_with(project, &engine, "state rebuild", change, context).await?;
     context.terminal.line(&format!("Rebuilt: {}.", summary(&changed.records)));
     certain(&doubtful)?;
-    gaps.refuse()?;
-    Gaps::of(&known, &changed.observed).refuse()?;
+    gaps::refuse(&gaps)?;
+    gaps::refuse(&gaps::of(&known, &changed.observed))?;
     Ok(Exit::Done)
 }
 

@@ -253,3 +253,23 @@ fn a_plan_of_what_a_restored_state_does_not_know_is_refused() {
     let said = refused(&project, &["p"], 5);
     assert!(said.contains("from another history of tenant.town"), "{said}");
 }
+
+#[test]
+fn what_a_saved_plan_left_out_is_told_also_by_its_apply() {
+    let project = applied();
+    let far =
+        "site far { host two { provider = \"sim\", capacity { vcpus = 8, memory = 32GiB } } }\n";
+    project.write("main.tcloud", TEXT.replace("vcpus = 1", "vcpus = 2") + far);
+    project.run(&["plan"], 0);
+    project.run(&["sim", "unreachable", "site.far.host.two"], 0);
+    project.run(&["plan", "--exit-code", "--out", "p"], 1);
+    let shown = project.run(&["show", "p", "--json"], 0);
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["exit_code"], 1);
+    let ended = project.ended(&["apply", "--yes", "p"]);
+    assert_eq!(ended.code, Some(1), "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("1 step done."), "{}", ended.out);
+    assert!(ended.err.contains("1 host did not answer, and what is on them"), "{}", ended.err);
+    project.run(&["sim", "unreachable", "site.far.host.two", "--off"], 0);
+    project.run(&["plan", "--exit-code"], 0);
+}

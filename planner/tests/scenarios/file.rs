@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tcloud_model::SealKey;
-use tcloud_planner::planfile::{self, End, PlanFileError};
+use tcloud_model::{Address, ObjectId, SealKey};
+use tcloud_planner::planfile::{self, End, Gaps, PlanFileError};
 use tcloud_planner::{Goal, PlanFile, Wishes};
 
 use crate::world::{World, wishes};
@@ -18,6 +18,7 @@ fn file(world: &World, text: &str, wishes: &Wishes) -> PlanFile {
     PlanFile {
         tool: "0.1.0".to_owned(),
         heads: BTreeMap::from([(None, End { serial: 7, hash: "abc".to_owned() })]),
+        gaps: Gaps::default(),
         seal: Some(SealKey([1; 32]).seal(b"")),
         plan: world.plan_with(text, wishes),
     }
@@ -31,7 +32,12 @@ fn what_is_written_is_read_back() {
     let changed =
         file(&world, &TEXT.replace("vcpus=1", "vcpus=2").replace("/24", "/25"), &wishes());
     let destroyed = file(&world, TEXT, &Wishes { goal: Goal::Destroy, ..wishes() });
-    for original in [created, changed, destroyed] {
+    let address = "tenant.t.vm.a".parse().expect("an address");
+    let host: Address = "site.m.host.kvm1".parse().expect("an address");
+    let unseen = vec![ObjectId { address, host: host.clone(), incarnation: 0 }];
+    let partial = PlanFile { gaps: Gaps { silent: vec![host], unseen }, ..created.clone() };
+    assert_ne!(planfile::digest(&partial), planfile::digest(&created));
+    for original in [created, changed, destroyed, partial] {
         let text = planfile::write(&original);
         let read = planfile::read(&text).expect("it is a plan");
         assert_eq!(read, original);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tcloud_fuzz_bodies::BODIES;
-use tcloud_model::{Deployment, Digest};
+use tcloud_model::{Address, Deployment, Digest};
 use tcloud_planner::plan::Plan;
-use tcloud_planner::planfile::End;
+use tcloud_planner::planfile::{End, Gaps};
 use tcloud_planner::{PlanFile, planfile};
 
 /// Something sound for each body.
@@ -19,8 +19,10 @@ fn sound(name: &str) -> Vec<u8> {
             plan.unchecked = vec!["site.m.host.kvm1 did not answer".to_owned()];
             let end = End { serial: 1, hash: "00ff".to_owned() };
             let (tool, heads) = ("1".to_owned(), BTreeMap::from([(None, end)]));
+            let silent = vec![Address::root("host", "kvm1", None)];
+            let gaps = Gaps { silent, unseen: Vec::new() };
             let seal = Some(Digest([8; 16]));
-            planfile::write(&PlanFile { tool, heads, seal, plan }).into_bytes()
+            planfile::write(&PlanFile { tool, heads, gaps, seal, plan }).into_bytes()
         }
         "journal" => include_bytes!("sound/journal.jsonl").to_vec(),
         "settings" => include_bytes!("sound/tcloud.toml").to_vec(),

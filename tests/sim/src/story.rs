@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tcloud_engine::{Control, Engine};
 use tcloud_model::{Address, Fields, ObservedState, Record, State, Value};
+use tcloud_planner::planfile::Gaps;
 use tcloud_planner::{Goal, PlanFile, planfile};
 use tcloud_state::{Loaded, Selection, Why};
 use tokio::task::JoinSet;
@@ -332,7 +333,8 @@ impl Story {
             agree(&plan.decisions, &mut wishes);
             let plan = make_plan(&self.world, &self.source, &state, &observed, &wishes)?;
             let (tool, heads) = (String::new(), BTreeMap::new());
-            Ok(planfile::write(&PlanFile { tool, heads, seal: None, plan }))
+            let gaps = Gaps::default();
+            Ok(planfile::write(&PlanFile { tool, heads, gaps, seal: None, plan }))
         };
         if bytes()? != bytes()? {
             self.world.inner().oracle.breaks("I12", "two plans from one world differ");
