@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, Assigned, AttrPath, ByAddress, DesiredResource, Diagnostic, Fields, Identity, Name,
+    Address, Assigned, AttrPath, ByAddress, DesiredResource, Diagnostic, Fields, Identity,
     ObjectId, Role, Schema, Value, parallel,
 };
 
@@ -12,8 +12,9 @@ use crate::diff::keep_ignored;
 use crate::facts::Facts;
 use crate::firewall::{Firewall, FirewallInput, Values, firewall};
 use crate::input::{Goal, Input};
-use crate::place::{GUEST_SIZE, Place, PlaceInput, Placement, place};
+use crate::place::{Place, PlaceInput, Placement, place};
 use crate::restart::Restart;
+use crate::size::until_next_start;
 
 /// A managed resource as it is to be.
 #[derive(Debug)]
@@ -204,19 +205,12 @@ fn kept(
     }
     let now = applied(facts, &resource.address)?;
     let kept = ignores.then(|| keep_ignored(attributes, Some(&now), ignore));
-    let size = GUEST_SIZE.iter().filter(|name| {
-        let wanted = kept.as_ref().unwrap_or(attributes).number(name);
-        schema.kind == "vm" && now.number(name) > wanted
-    });
-    let size: Vec<&str> = size.copied().collect();
-    if size.is_empty() || !keeps_size(input, facts, resource) {
-        return kept;
+    let is_guest = schema.kind == "vm";
+    let larger = is_guest.then(|| until_next_start(kept.as_ref().unwrap_or(attributes), &now));
+    match larger.flatten() {
+        Some(larger) if keeps_size(input, facts, resource) => Some(Arc::new(larger)),
+        _ => kept,
     }
-    let mut larger = (**kept.as_ref().unwrap_or(attributes)).clone();
-    for name in size {
-        larger.put(&[Name::new(name)], now.get(name).cloned());
-    }
-    Some(Arc::new(larger))
 }
 
 /// Whether a guest runs on with the size that it has: nothing shrinks while it runs.

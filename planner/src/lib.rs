@@ -3,7 +3,7 @@
 //! * [`input`] – what a plan is made from; [`plan`](mod@plan) – what it is.
 //! * `make` – the order of the work.
 //! * `moves`, `facts` – what exists, under the address that it has now.
-//! * `place`, `allocate`, `firewall`, `layout` – what is to exist, to the last attribute.
+//! * `size`, `place`, `allocate`, `firewall`, `layout` – what is to exist, to the last attribute.
 //! * `select` – which addresses a run is about.
 //! * `same`, `diff` – what differs; `draft`, `decide`, `lifecycle`, `restart`, `silence`, `remember` –
 //!   what follows from it.
@@ -54,6 +54,7 @@ mod restart;
 mod same;
 mod select;
 mod silence;
+mod size;
 #[cfg(test)]
 mod sketch;
 mod steps;

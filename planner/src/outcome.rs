@@ -8,7 +8,17 @@ use tcloud_model::{Address, Fields, ObjectId, OperationKind};
 
 use crate::facts::{Facts, Known};
 use crate::plan::Plan;
+use crate::size::until_next_start;
 use crate::usage::Holding;
+
+/// What something has when its attributes are written and, if it is a guest that runs, it runs on.
+fn running_on(facts: &Facts<'_>, object: &ObjectId, wanted: &Arc<Fields>) -> Arc<Fields> {
+    let mut known = facts.of(&object.address).iter();
+    let runs = wanted.flag("running") != Some(false);
+    let known = known.find(|known| runs && known.object == *object && known.runs());
+    let kept = known.and_then(|known| until_next_start(wanted, known.attributes()?));
+    kept.map_or_else(|| Arc::clone(wanted), Arc::new)
+}
 
 /// The objects of some kinds, before and after the steps of a plan.
 pub(crate) struct Outcome<'p> {
@@ -17,7 +27,7 @@ pub(crate) struct Outcome<'p> {
     /// What steps remove.
     goes: IndexSet<&'p ObjectId>,
     /// What steps make or change, with its host afterwards.
-    comes: IndexMap<&'p ObjectId, (&'p Address, &'p Arc<Fields>)>,
+    comes: IndexMap<&'p ObjectId, (&'p Address, Arc<Fields>)>,
     /// Volumes that a guest takes along, and where to.
     carried: IndexMap<&'p ObjectId, &'p Address>,
 }
@@ -34,10 +44,15 @@ impl<'p> Outcome<'p> {
             let object = &operation.object;
             match &operation.action {
                 OperationKind::Create { attributes, .. }
-                | OperationKind::Update { attributes, .. } => {
+                | OperationKind::Update { attributes, power_cycle: true, .. } => {
+                    outcome.comes.insert(object, (&object.host, Arc::clone(attributes)));
+                }
+                OperationKind::Update { attributes, power_cycle: false, .. } => {
+                    let attributes = running_on(facts, object, attributes);
                     outcome.comes.insert(object, (&object.host, attributes));
                 }
                 OperationKind::Migrate { to, volumes, attributes, .. } => {
+                    let attributes = running_on(facts, object, attributes);
                     outcome.comes.insert(object, (&to.host, attributes));
                     outcome.carried.extend(volumes.iter().map(|(own, _)| (own, &to.host)));
                 }
@@ -74,7 +89,7 @@ impl<'p> Outcome<'p> {
     }
 
     /// What the plan makes or changes, as it is afterwards.
-    pub(crate) fn made(&self) -> impl Iterator<Item = Holding<'p>> {
+    pub(crate) fn made(&self) -> impl Iterator<Item = Holding<'_>> {
         self.comes.iter().map(|(object, (host, attributes))| Holding {
             address: &object.address,
             host,
@@ -83,7 +98,7 @@ impl<'p> Outcome<'p> {
     }
 
     /// What there is afterwards.
-    pub(crate) fn after(&self) -> impl Iterator<Item = Holding<'p>> {
+    pub(crate) fn after(&self) -> impl Iterator<Item = Holding<'_>> {
         self.kept().chain(self.made())
     }
 

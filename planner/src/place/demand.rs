@@ -6,6 +6,7 @@ use tcloud_model::{Address, AttrPath, DesiredGraph, DesiredResource, Fields, Val
 
 use super::inventory::{Availability, Host, Inventory};
 use super::{Place, PlaceInput};
+use crate::size::{GUEST_SIZE, until_next_start};
 
 /// A VM with its disks and the volumes attached to it, or a volume that no VM uses: what is always
 /// together on one host. Numbers are positions in [`DesiredGraph::resources`].
@@ -136,9 +137,6 @@ impl<'a> Store<'a> {
     }
 }
 
-/// What a guest takes of its host.
-pub(crate) const GUEST_SIZE: [&str; 2] = ["vcpus", "memory"];
-
 /// All groups: those of VMs in the order of their addresses, then volumes that no VM uses.
 pub(crate) fn groups<'a>(input: &PlaceInput<'a>, inventory: &Inventory<'_>) -> Vec<Group<'a>> {
     let PlaceInput { desired, current, .. } = *input;
@@ -185,14 +183,13 @@ fn size(input: &PlaceInput<'_>, declared: &DesiredResource, name: &str) -> u64 {
 
 /// The vCPUs and the memory of a guest. What it runs with it keeps until its next start.
 fn guest_size(input: &PlaceInput<'_>, vm: &DesiredResource) -> [u64; 2] {
-    let wanted = GUEST_SIZE.map(|name| size(input, vm, name));
-    let Some(now) = (input.applied)(&vm.address) else { return wanted };
-    let now = GUEST_SIZE.map(|name| now.number(name).unwrap_or(0));
-    let shrinks = now.iter().zip(&wanted).any(|(now, wanted)| now > wanted);
-    if shrinks && (input.keeps)(vm) {
-        return [now[0].max(wanted[0]), now[1].max(wanted[1])];
-    }
-    wanted
+    let now = (input.applied)(&vm.address);
+    let kept = now.and_then(|now| until_next_start(&vm.attributes, &now));
+    let kept = kept.filter(|_| (input.keeps)(vm));
+    GUEST_SIZE.map(|name| {
+        let kept = kept.as_ref().and_then(|kept| kept.number(name));
+        size(input, vm, name).max(kept.unwrap_or(0))
+    })
 }
 
 impl Home {

@@ -22,8 +22,6 @@ use board::Board;
 use demand::{Group, Home, Refusal, groups};
 use inventory::Inventory;
 
-pub(crate) use demand::GUEST_SIZE;
-
 use crate::facts::Called;
 
 /// What placement is a function of.

@@ -114,6 +114,23 @@ fn the_address_of_a_nic_that_goes_is_not_given_to_the_next_one_at_once() {
     assert_ne!(given(&mut world, "tenant.t.vm.b", "x"), old);
 }
 
+/// Nor is it free for a plan that was made before others took what was left.
+#[test]
+fn what_shrinks_at_the_next_start_leaves_no_room_for_what_was_saved() {
+    let guest = |name: &str, rest: &str| format!("tenant.t.vm.{name} vcpus=1 memory={rest}\n");
+    let large = guest("a", "200GiB");
+    for (small, crowded) in [("50GiB", true), ("50GiB restart=now", false)] {
+        let mut world = World::with(&large);
+        let saved = guest("a", small) + &guest("b", "40GiB");
+        let plan = world.plan(&saved);
+        assert_eq!(world.crowded(&saved, &plan), [""; 0]);
+        world.up(&(large.clone() + &guest("c", "30GiB")));
+        let expected = "270 GiB memory of 256 GiB would be in use: 30 GiB more than when the plan \
+                        was made; it is held by tenant.t.vm.c";
+        assert_eq!(world.crowded(&saved, &plan), vec![expected; usize::from(crowded)]);
+    }
+}
+
 #[test]
 fn restart_now_stops_and_starts() {
     let mut world = World::with(&(NET.to_owned() + &vm("vcpus=1 restart=now")));

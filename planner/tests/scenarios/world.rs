@@ -127,6 +127,12 @@ impl World {
         self.with_input(text, &wishes(), |input| doubts(plan, input))
     }
 
+    /// What of a plan has no room at this time.
+    pub(crate) fn crowded(&self, text: &str, plan: &Plan) -> Vec<String> {
+        let crowded = self.with_input(text, &wishes(), |input| crowded(plan, input));
+        crowded.expect("it can be followed").into_iter().map(|(_, what)| what).collect()
+    }
+
     fn with_input<T>(&self, text: &str, wishes: &Wishes, work: impl FnOnce(&Input<'_>) -> T) -> T {
         let text = Text::new(&format!("{}{text}", self.site));
         work(&Input {
