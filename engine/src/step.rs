@@ -153,6 +153,11 @@ impl Task {
 
     async fn judge(&self, answer: Option<&ObservedObject>) -> StepEnd {
         let mismatch = match contract::check(&self.operation, answer) {
+            // What was only to be let go of is still there, so that no object is no answer. After a
+            // deletion it is the one there is, and the next plan looks.
+            Ok(()) if answer.is_none() && self.operation.action == OperationKind::Unstamp => {
+                return self.look_after("the provider answered with no object".to_owned()).await;
+            }
             Ok(()) => return StepEnd::Done,
             Err(mismatch) => mismatch,
         };

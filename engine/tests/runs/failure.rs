@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tcloud_engine::{ApplyError, Finding, Limits};
-use tcloud_model::Value;
+use tcloud_model::{OperationKind, Value};
 use tcloud_state::{Filter, Loaded, Selection};
 
 use crate::plan::{address, from_nothing, name, plan, wanted};
@@ -224,6 +224,38 @@ async fn nothing_is_remembered_under_the_stamp_of_another_object() {
     let stamped: Vec<String> =
         state.records.values().map(|own| own.stamp.address.to_string()).collect();
     assert_eq!(stamped, ["tenant.t.volume.a"]);
+}
+
+/// Once its record were gone and the text silent, what still carries our stamp would be deleted.
+#[tokio::test(start_paused = true)]
+async fn an_object_is_let_go_of_only_when_its_stamp_is_surely_gone() {
+    let world = World::new();
+    world.apply(&from_nothing("a 1")).await.expect("applied");
+    let before = loaded(&world).await.state;
+    let mut forget = plan(&wanted(""), &world.observe().await, &before);
+    let operation = forget.steps[0].operation.as_mut().expect("it asks somebody");
+    operation.action = OperationKind::Unstamp;
+    world.fault("forget", &name("a"), Fault::Nothing);
+    let account = world.apply(&forget).await.expect("it ran");
+    let reasons: Vec<&str> = account.failed.iter().map(|own| &*own.reason).collect();
+    assert_eq!(reasons, ["the provider answered with no object"]);
+    assert_eq!(loaded(&world).await.state, before);
+    assert!(world.apply(&forget).await.expect("it ran").is_success());
+    assert_eq!(loaded(&world).await.state.records.len(), 0);
+    assert_eq!(world.names(), [name("a")]);
+}
+
+/// A deletion that is none is seen by the next plan, since the object still carries our stamp.
+#[tokio::test(start_paused = true)]
+async fn what_was_not_deleted_is_still_known_by_its_stamp() {
+    let world = World::new();
+    world.apply(&from_nothing("a 1\nb 1")).await.expect("applied");
+    let delete = plan(&wanted("b 1"), &world.observe().await, &loaded(&world).await.state);
+    world.fault("delete", &name("a"), Fault::Nothing);
+    assert!(world.apply(&delete).await.expect("it ran").is_success());
+    assert_eq!(world.names(), [name("a"), name("b")]);
+    converges(&world, "b 1").await;
+    assert_eq!(world.names(), [name("b")]);
 }
 
 #[tokio::test(start_paused = true)]
