@@ -1,6 +1,5 @@
 //! Wiring: from a directory and options to everything that a command works with.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -30,6 +29,7 @@ use crate::variables;
 use crate::view::diagnostics;
 use crate::view::layout::quote;
 use tcloud_project::config::{self, Config};
+use tcloud_project::whole_file;
 
 /// The directory below a project's root for what tcloud itself keeps.
 pub(crate) const OWN: &str = ".tcloud";
@@ -203,7 +203,10 @@ impl Project {
                 }
             },
         };
-        if access == Access::Read && is_absent(&path)? {
+        // What cannot be looked at may be a state, and whoever took it for none would see everything that
+        // runs as unknown.
+        let unseen = |source| SessionError::Unseen { path: path.clone(), source };
+        if access == Access::Read && whole_file::is_absent(&path).map_err(unseen)? {
             return Ok(nothing());
         }
         if let Some(directory) = path.parent() {
@@ -309,27 +312,6 @@ fn no_project(path: PathBuf) -> Failure {
         (false, _) => Failure::from(SessionError::NoDirectory(path))
             .help("name the project's directory, or start one: tcloud init"),
     }
-}
-
-/// Whether nothing was ever remembered at a path. What cannot be looked at may be a state, and whoever
-/// took it for none would see everything that runs as unknown.
-fn is_absent(path: &Path) -> Result<bool, SessionError> {
-    let unseen = |source| SessionError::Unseen { path: path.to_owned(), source };
-    for above in path.ancestors().filter(|above| !above.as_os_str().is_empty()) {
-        match above.symlink_metadata() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(unseen(error)),
-            Ok(_) => match above.metadata() {
-                Ok(_) => return Ok(above != path),
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    let link = format!("{} is a link that leads nowhere", above.display());
-                    return Err(unseen(std::io::Error::other(link)));
-                }
-                Err(error) => return Err(unseen(error)),
-            },
-        }
-    }
-    Ok(true)
 }
 
 /// A store that nothing is in.

@@ -142,7 +142,7 @@ impl Config {
         let path = root.join(FILE);
         match std::fs::read_to_string(&path) {
             Ok(text) => Config::parse(&text, root),
-            Err(source) if whole_file::is_absent(&path, &source) => Config::parse("", root),
+            Err(_) if whole_file::is_absent(&path).unwrap_or(false) => Config::parse("", root),
             Err(source) => Err(ConfigError::Read { path, source }),
         }
     }

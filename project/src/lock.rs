@@ -52,7 +52,7 @@ impl Lock {
         let path = root.join(FILE);
         match std::fs::read_to_string(&path) {
             Ok(text) => Lock::parse(&text),
-            Err(error) if whole_file::is_absent(&path, &error) => Ok(Lock::default()),
+            Err(_) if whole_file::is_absent(&path).unwrap_or(false) => Ok(Lock::default()),
             Err(source) => Err(LockError::File { path, source }),
         }
     }

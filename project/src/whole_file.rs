@@ -33,10 +33,27 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file could not be read since there is nothing of its name. A link that leads nowhere is
-/// something: what it led to was meant.
-pub(crate) fn is_absent(path: &Path, error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err()
+/// Whether there is surely nothing at a path. A link that leads nowhere is something, also one on the
+/// way: what it led to was meant.
+///
+/// # Errors
+/// When that cannot be seen.
+pub fn is_absent(path: &Path) -> io::Result<bool> {
+    for above in path.ancestors().filter(|above| !above.as_os_str().is_empty()) {
+        match above.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(_) => match above.metadata() {
+                Ok(_) => return Ok(above != path),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let link = format!("{} is a link that leads nowhere", above.display());
+                    return Err(io::Error::other(link));
+                }
+                Err(error) => return Err(error),
+            },
+        }
+    }
+    Ok(true)
 }
 
 /// The file of this name, if it is one.
