@@ -89,26 +89,9 @@ pub(crate) async fn apply(
         return Ok(Account::default());
     }
     let scopes = plan.steps.iter().flat_map(scopes_of).collect();
-    let mut held = hold::hold(parts, scopes, run, control).await?;
-    let mut stopping = control.clone();
-    let prepared = tokio::select! {
-        biased;
-        _ = stopping.stop_beyond(Stop::Drain) => Err(HoldError::Stopped.into()),
-        prepared = prepare(parts, plan, &mut held, control, judge) => prepared,
-    };
-    let prepared = match prepared {
-        Ok(prepared) => prepared,
-        Err(error @ ApplyError::Hold(_)) => {
-            held.give_up().await;
-            return Err(error);
-        }
-        Err(error) => {
-            let status = EndStatus::Failed;
-            let end = End { status, done: 0, failed: 0, skipped: 0, unknown: 0 };
-            held.end(end).await.map_err(HoldError::from)?;
-            return Err(error);
-        }
-    };
+    let held = hold::hold(parts, scopes, run, control).await?;
+    let work = async |held: &mut Held| prepare(parts, plan, held, control, judge).await;
+    let (held, prepared) = held.unless_stopped(Stop::Drain, control, work).await?;
     let steps = plan.steps.len();
     control.tell(ApplyEvent::Started { run: run.id, steps }).await;
     let executor = Executor {

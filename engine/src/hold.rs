@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tcloud_state::lease::{HEARTBEAT, TTL};
 use tcloud_state::{
-    Acquired, Begin, Body, End, Entry, Holder, Lease, LeaseRequest, Scope, Store, StoreError,
-    Takeover, Writer,
+    Acquired, Begin, Body, End, EndStatus, Entry, Holder, Lease, LeaseRequest, Scope, Store,
+    StoreError, Takeover, Writer,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -171,6 +171,11 @@ impl Heart {
     }
 }
 
+/// The end of a run in which nothing failed that could be counted.
+pub(crate) fn ended(status: EndStatus, done: u64) -> End {
+    End { status, done, failed: 0, skipped: 0, unknown: 0 }
+}
+
 impl Held {
     pub(crate) fn gate(&self) -> Gate {
         self.gate.clone()
@@ -220,6 +225,29 @@ impl Held {
                 StoreError::Failed("the leases could not be renewed in time".into())
             }
         }
+    }
+
+    /// What is worked out under the leases before anything is done. Where that fails, or somebody asks to
+    /// stop beyond this, the run ends.
+    pub(crate) async fn unless_stopped<T, E: From<HoldError>>(
+        mut self,
+        beyond: Stop,
+        control: &Control,
+        work: impl AsyncFnOnce(&mut Held) -> Result<T, E>,
+    ) -> Result<(Held, T), E> {
+        let mut stopping = control.clone();
+        let (status, error) = tokio::select! {
+            biased;
+            _ = stopping.stop_beyond(beyond) => (EndStatus::Interrupted, HoldError::Stopped.into()),
+            done = work(&mut self) => match done {
+                Ok(done) => return Ok((self, done)),
+                Err(error) => (EndStatus::Failed, error),
+            },
+        };
+        if let Err(error) = self.end(ended(status, 0)).await {
+            tracing::warn!(%error, "the end of the run could not be written; its leases expire");
+        }
+        Err(error)
     }
 
     /// Ends the run in all its scopes and gives the leases back.

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use tcloud_model::{Address, ObjectId};
 use tcloud_state::{
-    Body, End, EndStatus, Entry, OpenIntent, Outcome, Remembered, Scope, Selection, StepResult,
+    Body, EndStatus, Entry, OpenIntent, Outcome, Remembered, Scope, Selection, StepResult,
     StoreError,
 };
 use tokio::task::JoinSet;
 
 use crate::event::{ApplyEvent, Finding};
-use crate::hold::{self, Held, HoldError};
+use crate::hold::{self, Held, HoldError, ended};
 use crate::hosts::Hosts;
 use crate::run::{Control, Parts, RunInfo, Stop};
 use crate::settle::{Settled, settle};
@@ -52,22 +52,11 @@ pub(crate) async fn recover_all(
         return Ok(Recovered::default());
     }
     let scopes = open.iter().flat_map(|(_, open)| scopes_of(open)).collect();
-    let mut held = hold::hold(parts, scopes, run, control).await?;
-    let mut stopping = control.clone();
-    let recovered = tokio::select! {
-        biased;
-        _ = stopping.stop_beyond(Stop::No) => Err(HoldError::Stopped),
-        recovered = recover(parts, &mut held, control) => recovered.map_err(HoldError::from),
-    };
-    let recovered = match recovered {
-        Ok(recovered) => recovered,
-        Err(error) => {
-            held.give_up().await;
-            return Err(error);
-        }
-    };
+    let held = hold::hold(parts, scopes, run, control).await?;
+    let work = async |held: &mut Held| Ok::<_, HoldError>(recover(parts, held, control).await?);
+    let (held, recovered) = held.unless_stopped(Stop::No, control, work).await?;
     let status = if recovered.is_unsettled() { EndStatus::Failed } else { EndStatus::Succeeded };
-    held.end(End { status, done: 0, failed: 0, skipped: 0, unknown: 0 }).await?;
+    held.end(ended(status, 0)).await?;
     Ok(recovered)
 }
 
@@ -148,7 +137,7 @@ pub(crate) async fn forget(
         }
     };
     let status = EndStatus::Succeeded;
-    Ok(held.end(End { status, done, failed: 0, skipped: 0, unknown: 0 }).await?)
+    Ok(held.end(ended(status, done)).await?)
 }
 
 /// Drops it in the scopes that are held, and counts.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tcloud_model::{
     Address, HostObservation, ObjectId, ObservedObject, ObservedState, Record, State, Value,
 };
-use tcloud_state::{Body, End, EndStatus, RecordChange, Scope, Selection, Why};
+use tcloud_state::{Body, EndStatus, RecordChange, Scope, Selection, Why};
 
 use crate::found::Found;
-use crate::hold::{self, Held, HoldError};
+use crate::hold::{self, Held, HoldError, ended};
 use crate::observe;
 use crate::run::{Control, Parts, RunInfo, Stop};
 
@@ -114,24 +114,9 @@ pub(crate) async fn change_records(
         return Ok(Changed::default());
     }
     let scopes: BTreeSet<Scope> = agreed.iter().map(scope).collect();
-    let mut held = hold::hold(parts, scopes, run, control).await?;
-    let mut stopping = control.clone();
-    let decided = tokio::select! {
-        biased;
-        _ = stopping.stop_beyond(Stop::No) => Err(HoldError::Stopped.into()),
-        decided = decide_again(parts, agreed, decide, &held) => decided,
-    };
-    let changed = match decided {
-        Ok(changed) => changed,
-        Err(error @ ChangeError::Hold(_)) => {
-            held.give_up().await;
-            return Err(error);
-        }
-        Err(error) => {
-            held.end(ended(EndStatus::Failed, 0)).await.map_err(HoldError::from)?;
-            return Err(error);
-        }
-    };
+    let held = hold::hold(parts, scopes, run, control).await?;
+    let work = async |held: &mut Held| decide_again(parts, agreed, decide, held).await;
+    let (mut held, changed) = held.unless_stopped(Stop::No, control, work).await?;
     let mut entries = Vec::new();
     for of_scope in by_scope(&changed.records) {
         let Some(first) = of_scope.first() else { continue };
@@ -170,10 +155,6 @@ async fn decide_again(
 
 fn scope(change: &RecordChange) -> Scope {
     Scope::of(&change.object.address)
-}
-
-fn ended(status: EndStatus, done: u64) -> End {
-    End { status, done, failed: 0, skipped: 0, unknown: 0 }
 }
 
 /// The changes of each scope, in pieces that fit into an entry.

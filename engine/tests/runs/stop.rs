@@ -105,6 +105,7 @@ async fn a_stop_ends_a_recovery_and_leaves_nothing_held() {
     let (stopped, ()) = tokio::join!(one.recover(&recovering, &control), stopping);
     assert!(matches!(stopped, Err(HoldError::Stopped)), "{stopped:?}");
     assert_eq!(begun.elapsed(), Duration::from_secs(1));
+    assert_eq!(ended(&world).await, EndStatus::Interrupted);
     // Nobody has to wait for its lease, and what was open still is.
     let two = engine(1002, Duration::ZERO);
     let recovered = two.recover(&run("apply"), &Control::silent()).await.expect("not held");
