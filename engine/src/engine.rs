@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use tcloud_model::{Address, ObservedState};
+use tcloud_model::ObservedState;
 use tcloud_planner::plan::Plan;
 use tcloud_provider::Registry;
 use tcloud_state::store::Stored;
-use tcloud_state::{
-    Filter, Loaded, Logged, Processes, RecordChange, Scope, Selection, Store, StoreError, Why,
-};
+use tcloud_state::{Filter, Loaded, Logged, Processes, Scope, Selection, Store, StoreError};
 
 use crate::hosts::Hosts;
 use crate::recover::{Concerns, RecoverError, Recovered};
-use crate::refresh::{ChangeError, Changed, Decide};
+use crate::refresh::{ChangeError, Changed, Edit};
 use crate::run::{Control, Parts, RunInfo};
 use crate::{Account, ApplyError, Clock, HostSpec, Judge, Limits, Secrets};
 use crate::{apply, observe, recover, refresh};
@@ -120,20 +118,6 @@ impl Engine {
         recover::recover_all(&self.parts, run, control, concerns).await
     }
 
-    /// Drops what earlier runs left open of the objects within an address. Nobody looks at them, so that
-    /// this also works where their host is gone.
-    ///
-    /// # Errors
-    /// When the leases cannot be had or the store fails.
-    pub async fn forget_open(
-        &self,
-        within: &Address,
-        run: &RunInfo,
-        control: &Control,
-    ) -> Result<(), RecoverError> {
-        recover::forget(&self.parts, within, run, control).await
-    }
-
     /// Carries out a plan: takes the leases, settles what is open, makes sure that the world is
     /// what the plan expects, and does the steps. Steps that fail do not stop those that do not
     /// need them.
@@ -164,20 +148,18 @@ impl Engine {
         apply::apply(&self.parts, plan, run, control, Some(judge)).await
     }
 
-    /// Changes what is remembered, and nothing on a host. What was `agreed` to is decided again
-    /// under the leases, by what is remembered and runs then.
+    /// Changes what is remembered, and nothing on a host. What was agreed to is decided again under the
+    /// leases, by what is remembered and runs then.
     ///
     /// # Errors
     /// When the leases cannot be had, the store fails, or more would be removed than was agreed to.
-    pub async fn change_records(
+    pub async fn edit(
         &self,
-        why: Why,
-        agreed: &[RecordChange],
-        decide: Decide<'_>,
+        edit: Edit<'_>,
         run: &RunInfo,
         control: &Control,
     ) -> Result<Changed, ChangeError> {
-        refresh::change_records(&self.parts, why, agreed, decide, run, control).await
+        refresh::edit(&self.parts, edit, run, control).await
     }
 
     /// Lets go of hosts and store.

@@ -55,6 +55,6 @@ pub use hosts::HostSpec;
 pub use limits::Limits;
 pub use outside::{Clock, NoSecrets, SecretError, SecretText, Secrets, SystemClock};
 pub use recover::{Concerns, RecoverError, Recovered};
-pub use refresh::{ChangeError, Changed, Decide};
+pub use refresh::{ChangeError, Changed, Edit};
 pub use run::{Control, RunInfo, Stop};
 pub use stale::StaleObject;

@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tcloud_model::{Address, ObjectId};
+use tcloud_model::ObjectId;
 use tcloud_state::{
-    Body, EndStatus, Entry, OpenIntent, Outcome, Remembered, Scope, Selection, StepResult,
-    StoreError,
+    Body, EndStatus, Entry, IntentId, OpenIntent, Outcome, Remembered, Scope, Selection,
+    StepResult, StoreError,
 };
 use tokio::task::JoinSet;
 
@@ -61,7 +61,7 @@ pub(crate) async fn recover_all(
 }
 
 /// The scopes that settling an intent may write to.
-fn scopes_of(open: &OpenIntent) -> BTreeSet<Scope> {
+pub(crate) fn scopes_of(open: &OpenIntent) -> BTreeSet<Scope> {
     let records = open.intent.records.iter().map(|change| Scope::of(&change.object.address));
     records.chain([Scope::of(&open.intent.operation.object.address)]).collect()
 }
@@ -115,47 +115,21 @@ async fn open_in(parts: &Parts, held: &Held) -> Result<Vec<(Scope, OpenIntent)>,
     Ok(open.into_iter().filter(|(_, open)| mine(open)).collect())
 }
 
-/// Drops what is open of the objects within an address, without a look: their host may be gone.
-pub(crate) async fn forget(
+/// The entries that drop what is still open of what was agreed to, without a look: its host may be gone.
+pub(crate) async fn drop_open(
     parts: &Parts,
-    within: &Address,
-    run: &RunInfo,
-    control: &Control,
-) -> Result<(), RecoverError> {
-    let mut open = parts.store.intents(&Selection::All).await?;
-    open.retain(|(_, open)| is_within(open, within));
-    if open.is_empty() {
-        return Ok(());
-    }
-    let scopes = open.iter().flat_map(|(_, open)| scopes_of(open)).collect();
-    let mut held = hold::hold(parts, scopes, run, control).await?;
-    let done = match drop_open(parts, &mut held, within).await {
-        Ok(done) => done,
-        Err(error) => {
-            held.give_up().await;
-            return Err(error.into());
-        }
-    };
-    let status = EndStatus::Succeeded;
-    Ok(held.end(ended(status, done)).await?)
-}
-
-/// Drops it in the scopes that are held, and counts.
-async fn drop_open(parts: &Parts, held: &mut Held, within: &Address) -> Result<u64, StoreError> {
+    held: &Held,
+    agreed: &[(Scope, OpenIntent)],
+) -> Result<Vec<(Scope, Entry)>, StoreError> {
+    let agreed: BTreeSet<IntentId> = agreed.iter().map(|(_, open)| open.id).collect();
     let mut open = open_in(parts, held).await?;
-    open.retain(|(_, open)| is_within(open, within));
-    let entry = |(scope, open): &(Scope, OpenIntent)| {
+    open.retain(|(_, open)| agreed.contains(&open.id));
+    let entry = |(scope, open): (Scope, OpenIntent)| {
         let result = StepResult::Failed { message: "it was forgotten without a look".to_owned() };
         let remembered = Remembered::Instead(Vec::new());
-        settled_entry(held, scope.clone(), Outcome { intent: open.id, result, remembered })
+        settled_entry(held, scope, Outcome { intent: open.id, result, remembered })
     };
-    let entries = open.iter().map(entry).collect();
-    held.append(entries).await?;
-    Ok(open.len() as u64)
-}
-
-fn is_within(open: &OpenIntent, within: &Address) -> bool {
-    open.intent.operation.object.address.is_within(within)
+    Ok(open.into_iter().map(entry).collect())
 }
 
 fn settled_entry(held: &Held, scope: Scope, outcome: Outcome) -> (Scope, Entry) {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use tcloud_model::{
     Address, HostObservation, ObjectId, ObservedObject, ObservedState, Record, State, Value,
 };
-use tcloud_state::{Body, EndStatus, RecordChange, Scope, Selection, Why};
+use tcloud_state::{Body, EndStatus, OpenIntent, RecordChange, Scope, Selection, Why};
 
 use crate::found::Found;
 use crate::hold::{self, Held, HoldError, ended};
-use crate::observe;
 use crate::run::{Control, Parts, RunInfo, Stop};
+use crate::{observe, recover};
 
 /// What has to be written and removed so that drift counts as applied. Records whose host did not
 /// answer stay as they are; so do attributes that were never applied or could not be read.
@@ -80,11 +80,34 @@ fn refreshed(record: &Record, found: &ObservedObject) -> Option<Record> {
 /// Which records have to change, by what is remembered and what runs.
 pub type Decide<'a> = &'a (dyn Fn(&State, &ObservedState) -> Vec<RecordChange> + Sync);
 
-/// What became of records that were to change.
+/// What is to be changed of what is remembered.
+#[derive(Clone, Copy)]
+pub struct Edit<'a> {
+    /// Why, for the journal.
+    pub why: Why,
+    /// The records that were told to change, and agreed to.
+    pub agreed: &'a [RecordChange],
+    /// What was agreed to be dropped of what earlier runs left open. Nobody looks at it, so that this also
+    /// works where its host is gone.
+    pub open: &'a [(Scope, OpenIntent)],
+    /// Which records it is under the leases.
+    pub decide: Decide<'a>,
+}
+
+impl<'a> Edit<'a> {
+    /// One of records alone.
+    pub fn new(why: Why, agreed: &'a [RecordChange], decide: Decide<'a>) -> Edit<'a> {
+        Edit { why, agreed, open: &[], decide }
+    }
+}
+
+/// What became of it.
 #[derive(Clone, Debug, Default)]
 pub struct Changed {
     /// What was written and removed.
     pub records: Vec<RecordChange>,
+    /// How much of what was open was dropped.
+    pub dropped: usize,
     /// What ran then, by which it was decided.
     pub observed: ObservedState,
 }
@@ -100,24 +123,29 @@ pub enum ChangeError {
     Stale,
 }
 
-/// Changes records under leases on their scopes. What was `agreed` to was worked out before the
-/// leases were held, so it is decided once more.
-pub(crate) async fn change_records(
+/// Changes records, and drops what is open, under leases on their scopes. What was `agreed` to was worked
+/// out before the leases were held, so it is decided once more.
+pub(crate) async fn edit(
     parts: &Parts,
-    why: Why,
-    agreed: &[RecordChange],
-    decide: Decide<'_>,
+    edit: Edit<'_>,
     run: &RunInfo,
     control: &Control,
 ) -> Result<Changed, ChangeError> {
-    if agreed.is_empty() {
+    let Edit { why, agreed, open, decide } = edit;
+    if agreed.is_empty() && open.is_empty() {
         return Ok(Changed::default());
     }
-    let scopes: BTreeSet<Scope> = agreed.iter().map(scope).collect();
+    let open_scopes = open.iter().flat_map(|(_, open)| recover::scopes_of(open));
+    let scopes: BTreeSet<Scope> = agreed.iter().map(scope).chain(open_scopes).collect();
     let held = hold::hold(parts, scopes, run, control).await?;
-    let work = async |held: &mut Held| decide_again(parts, agreed, decide, held).await;
-    let (mut held, changed) = held.unless_stopped(Stop::No, control, work).await?;
-    let mut entries = Vec::new();
+    let work = async |held: &mut Held| {
+        let changed = decide_again(parts, agreed, decide, held).await?;
+        let dropped = recover::drop_open(parts, held, open).await.map_err(HoldError::from)?;
+        Ok::<_, ChangeError>((changed, dropped))
+    };
+    let (mut held, (mut changed, mut entries)) =
+        held.unless_stopped(Stop::No, control, work).await?;
+    changed.dropped = entries.len();
     for of_scope in by_scope(&changed.records) {
         let Some(first) = of_scope.first() else { continue };
         let body = Body::Records { why, changes: of_scope.clone() };
@@ -127,7 +155,7 @@ pub(crate) async fn change_records(
         held.give_up().await;
         return Err(HoldError::from(error).into());
     }
-    let done = changed.records.len() as u64;
+    let done = (changed.records.len() + changed.dropped) as u64;
     held.end(ended(EndStatus::Succeeded, done)).await.map_err(HoldError::from)?;
     Ok(changed)
 }
@@ -148,7 +176,7 @@ async fn decide_again(
     let agreed: BTreeSet<&ObjectId> =
         agreed.iter().filter(removed).map(|change| &change.object).collect();
     match records.iter().filter(removed).all(|change| agreed.contains(&change.object)) {
-        true => Ok(Changed { records, observed }),
+        true => Ok(Changed { records, dropped: 0, observed }),
         false => Err(ChangeError::Stale),
     }
 }

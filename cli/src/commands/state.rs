@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use globset::{GlobBuilder, GlobMatcher};
 use serde_json::json;
 use tcloud_engine::rebuild::{Doubtful, Rebuilt};
-use tcloud_engine::{ChangeError, Changed, Decide, Engine};
-use tcloud_model::{Address, ObjectId, ObservedState, State as Remembered};
+use tcloud_engine::{ChangeError, Changed, Edit, Engine};
+use tcloud_model::{ObjectId, ObservedState, State as Remembered};
 use tcloud_state::{Loaded, RecordChange, Selection, Why};
 
 use super::{Context, consent, find, follow};
@@ -157,25 +157,24 @@ async fn forget(
     inputs: &Inputs,
     context: &Context,
 ) -> Outcome {
-    let Loaded { state, intents, .. } = load(project, inputs, context).await?;
-    let open = intents.iter().map(|(_, open)| &open.intent.operation.object);
-    let known: BTreeSet<&ObjectId> = state.records.keys().chain(open.clone()).collect();
-    let address = find::find(address, known.iter().map(|object| &object.address))?;
-    let steps = open.filter(|object| object.address.is_within(address)).count();
+    let Loaded { state, intents: mut open, .. } = load(project, inputs, context).await?;
+    let opened = open.iter().map(|(_, open)| &open.intent.operation.object);
+    let known: BTreeSet<&ObjectId> = state.records.keys().chain(opened).collect();
+    let address = find::find(address, known.iter().map(|object| &object.address))?.clone();
+    open.retain(|(_, open)| open.intent.operation.object.address.is_within(&address));
     let drop_all = |state: &Remembered, _: &ObservedState| -> Vec<RecordChange> {
-        let within = state.records.keys().filter(|object| object.address.is_within(address));
+        let within = state.records.keys().filter(|object| object.address.is_within(&address));
         within.map(|object| RecordChange { object: object.clone(), record: None }).collect()
     };
     let agreed = drop_all(&state, &ObservedState::default());
     if !yes {
-        let number = dropped(agreed.len(), steps);
+        let number = dropped(agreed.len(), open.len());
         consent::confirm(&format!("Drop {number} of {address}?"), &context.terminal).await?;
     }
     let engine = project.engine_without_hosts(project.store(inputs, Access::Write, context).await?);
-    forget_open(project, &engine, address, context).await?;
-    let change = Change { why: Why::Forget, agreed, decide: &drop_all };
-    let changed = change_with(project, &engine, "state forget", change, context).await?;
-    let number = dropped(changed.records.len(), steps);
+    let edit = Edit { open: &open, ..Edit::new(Why::Forget, &agreed, &drop_all) };
+    let changed = edit_with(project, &engine, "state forget", edit, context).await?;
+    let number = dropped(changed.records.len(), changed.dropped);
     context.terminal.note(&format!("{number} dropped; what runs stays as it is."));
     Ok(Exit::Done)
 }
@@ -207,8 +206,8 @@ async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Contex
         consent::confirm(&question, &context.terminal).await?;
     }
     let decide = |known: &Remembered, observed: &ObservedState| from(known, observed).changes;
-    let change = Change { why: Why::Rebuild, agreed: changes, decide: &decide };
-    let changed = change_with(project, &engine, "state rebuild", change, context).await?;
+    let edit = Edit::new(Why::Rebuild, &changes, &decide);
+    let changed = edit_with(project, &engine, "state rebuild", edit, context).await?;
     context.terminal.line(&format!("Rebuilt: {}.", summary(&changed.records)));
     certain(&doubtful)?;
     gaps::refuse(&gaps)?;
@@ -220,24 +219,8 @@ async fn rebuild(project: &Project, yes: bool, inputs: &Inputs, context: &Contex
 fn dropped(records: usize, steps: usize) -> String {
     let counts = [(records, "record"), (steps, "open step")];
     let counts = counts.into_iter().filter(|(number, _)| *number > 0);
-    counts.map(|(number, what)| count(number, what)).collect::<Vec<_>>().join(" and ")
-}
-
-/// Drops what earlier runs left open.
-async fn forget_open(
-    project: &Project,
-    engine: &Engine,
-    within: &Address,
-    context: &Context,
-) -> Result<(), Failure> {
-    let info = project.run("state forget", None);
-    let interrupts = Interrupts::listen();
-    let (control, mut events) = follow::control(&interrupts);
-    let mut listener = follow::Listener::new(context, false, 0, "state forget");
-    let work = engine.forget_open(within, &info, &control);
-    let forgotten = follow::follow(work, &mut events, &mut listener).await;
-    listener.finish();
-    Ok(forgotten?)
+    let counts: Vec<String> = counts.map(|(number, what)| count(number, what)).collect();
+    if counts.is_empty() { "nothing".to_owned() } else { counts.join(" and ") }
 }
 
 /// `3 records to write, 1 to remove`
@@ -262,28 +245,19 @@ fn certain(doubtful: &[Doubtful]) -> Result<(), Failure> {
     .help("remove the copies, or their stamps, and run it again"))
 }
 
-/// Records that are to change.
-struct Change<'a> {
-    why: Why,
-    /// What was told, and agreed to.
-    agreed: Vec<RecordChange>,
-    /// What it is when nobody else changes anything.
-    decide: Decide<'a>,
-}
-
-/// Changes records under the leases of their scopes.
-async fn change_with(
+/// Changes what is remembered, under the leases of its scopes.
+async fn edit_with(
     project: &Project,
     engine: &Engine,
     command: &str,
-    Change { why, agreed, decide }: Change<'_>,
+    edit: Edit<'_>,
     context: &Context,
 ) -> Result<Changed, Failure> {
     let info = project.run(command, None);
     let interrupts = Interrupts::listen();
     let (control, mut events) = follow::control(&interrupts);
     let mut listener = follow::Listener::new(context, false, 0, command);
-    let work = engine.change_records(why, &agreed, decide, &info, &control);
+    let work = engine.edit(edit, &info, &control);
     let changed = follow::follow(work, &mut events, &mut listener).await;
     listener.finish();
     engine.shutdown().await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tcloud_engine::age::unknown;
-use tcloud_engine::{ApplyError, Control};
+use tcloud_engine::{ApplyError, Control, Edit};
 use tcloud_model::{Address, ObservedState, State};
 use tcloud_state::{Loaded, RecordChange, Selection, Why};
 
@@ -62,7 +62,7 @@ async fn an_older_state_is_told_from_one_that_forgot() {
     };
     let (agreed, engine) = (forget(&now.state, &observed), world.engine());
     let (info, silent) = (run("state forget"), Control::silent());
-    let forgotten = engine.change_records(Why::Forget, &agreed, &forget, &info, &silent).await;
+    let forgotten = engine.edit(Edit::new(Why::Forget, &agreed, &forget), &info, &silent).await;
     assert_eq!(forgotten.expect("written").records, agreed);
     now = loaded(&world).await;
     assert_eq!(now.state.records.len(), 3);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tcloud_engine::{Control, Engine};
+use tcloud_engine::{Control, Edit, Engine};
 use tcloud_model::{Address, Fields, ObservedState, Record, State, Value};
 use tcloud_planner::planfile::Gaps;
 use tcloud_planner::{Goal, PlanFile, planfile};
@@ -373,7 +373,7 @@ impl Story {
         };
         let (run, silent) = (operator::info(&self.world, "state rebuild"), Control::silent());
         let changes = from(&state, &observed);
-        let written = engine.change_records(Why::Rebuild, &changes, &from, &run, &silent).await;
+        let written = engine.edit(Edit::new(Why::Rebuild, &changes, &from), &run, &silent).await;
         self.world.bury(&process);
         written.map(|_| ()).map_err(|error| format!("no rebuild in peace: {error}"))
     }
