@@ -49,7 +49,7 @@ impl Interrupts {
     }
 }
 
-/// Somebody stopped the command before it did anything.
+/// Somebody stopped the command before it did anything, also instead of an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped; nothing was changed")]
 pub(crate) struct Stopped;

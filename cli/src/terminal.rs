@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::arguments::{Color, Global};
 use crate::escape::escape_json;
+use crate::interrupt::Stopped;
 use crate::redact;
 
 /// How wide a line is at most; fits half of a wide screen, and reads the same everywhere.
@@ -75,8 +76,8 @@ pub(crate) enum QuestionError {
     #[error("there is no terminal to ask at")]
     NoTerminal,
     /// Ctrl-C instead of an answer.
-    #[error("stopped; nothing was changed")]
-    Stopped,
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// The terminal could not be read.
     #[error("the answer cannot be read")]
     Read(#[source] io::Error),

@@ -5,7 +5,7 @@ use tcloud_planner::plan::{Decision, DecisionKind};
 
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
-use crate::interrupt::Signals;
+use crate::interrupt::{Signals, Stopped};
 use crate::terminal::{self, QuestionError, Terminal, Tone};
 use crate::view::plan;
 
@@ -73,7 +73,7 @@ async fn ask(question: &str, terminal: &Terminal) -> Result<String, QuestionErro
         }
         true = signals.next() => {
             terminal.complain("");
-            Err(QuestionError::Stopped)
+            Err(Stopped.into())
         }
     }
 }
