@@ -41,23 +41,31 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     /// What went wrong; `None` when it has been said already, as with diagnostics.
     error: Option<Box<dyn Error + Send + Sync>>,
+    /// What was done before it, where it says that nothing was changed.
+    before: Option<String>,
     help: Option<String>,
 }
 
 impl Failure {
     /// A failure in words.
     pub(crate) fn new(message: impl Into<String>) -> Failure {
-        Failure { exit: Exit::Failed, error: Some(message.into().into()), help: None }
+        Failure { exit: Exit::Failed, error: Some(message.into().into()), before: None, help: None }
     }
 
     /// A failure that has been explained already.
     pub(crate) fn said(exit: Exit) -> Failure {
-        Failure { exit, error: None, help: None }
+        Failure { exit, error: None, before: None, help: None }
     }
 
     /// Adds what to do about it.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Failure {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Adds what was done before it.
+    pub(crate) fn before(mut self, done: impl Into<String>) -> Failure {
+        self.before = Some(done.into());
         self
     }
 
@@ -77,6 +85,9 @@ impl Failure {
             let _ = write!(text, "\n  because {}", escape_lines(&error.to_string()));
             cause = error.source();
         }
+        if let Some(before) = &self.before {
+            let _ = write!(text, "\n  before that, {before}");
+        }
         if let Some(help) = &self.help {
             let word = palette.paint(Tone::Change, "help");
             let _ = write!(text, "\n   {word}: {}", help.replace('\n', "\n         "));
@@ -87,7 +98,7 @@ impl Failure {
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Failure {
-        Failure { exit: Exit::Failed, error: Some(Box::new(error)), help: None }
+        Failure { exit: Exit::Failed, error: Some(Box::new(error)), before: None, help: None }
     }
 }
 
@@ -105,10 +116,11 @@ mod tests {
     #[test]
     fn causes_follow_one_a_line_and_are_escaped() {
         let inner = std::io::Error::other("disk \u{1b}[2Kgone");
-        let failure = Failure::from(Outer(inner)).help("put it back");
+        let failure = Failure::from(Outer(inner)).help("put it back").before("much was done");
         assert_eq!(
             failure.render(Palette::PLAIN),
-            "error: the record cannot be read\n  because disk \\u{1b}[2Kgone\n   help: put it back"
+            "error: the record cannot be read\n  because disk \\u{1b}[2Kgone\n  \
+             before that, much was done\n   help: put it back"
         );
         assert_eq!(Failure::said(Exit::Stale).render(Palette::PLAIN), "");
     }

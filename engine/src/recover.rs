@@ -74,7 +74,7 @@ pub(crate) async fn recover(
 ) -> Result<Recovered, StoreError> {
     let open = open_in(parts, held).await?;
     let mut recovered = Recovered::default();
-    let mut entries = Vec::new();
+    let (mut entries, mut events) = (Vec::new(), Vec::new());
     for (scope, open, settled) in look_at_all(parts, open).await {
         let OpenIntent { id, intent, .. } = open;
         let object = intent.operation.object.clone();
@@ -100,9 +100,12 @@ pub(crate) async fn recover(
         };
         recovered.findings.push((object.clone(), finding.clone()));
         let action = intent.operation.action.word();
-        control.tell(ApplyEvent::Recovered { object, action, finding }).await;
+        events.push(ApplyEvent::Recovered { object, action, finding });
     }
     held.append(entries).await?;
+    for event in events {
+        control.tell(event).await;
+    }
     Ok(recovered)
 }
 

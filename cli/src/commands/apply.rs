@@ -8,9 +8,10 @@ use tcloud_engine::{Account, ApplyError, Engine, Judge, RunInfo, StaleObject};
 use tcloud_model::{Digest, Evaluator, ObjectId, ObservedState, State};
 use tcloud_planner::plan::{Decision, DecisionKind, Plan};
 use tcloud_planner::planfile::Gaps;
-use tcloud_planner::{Goal, Input, Wishes, crowded, doubts, planfile};
+use tcloud_planner::{Goal, Input, PlanFile, Wishes, crowded, doubts, planfile};
 use tcloud_state::{Loaded, Scope};
 
+use super::follow::Earlier;
 use super::prepare::{Prepared, goal, prepare, wishes};
 use super::{Context, age, consent, estimate, follow, origin};
 use crate::arguments::{self, Run};
@@ -74,52 +75,95 @@ async fn fresh(
     let info = project.run(manner.command, None);
     let scopes = concerned(&text, &project, &engine, &wishes);
     let scopes = interrupts.unless_stopped(scopes).await??;
-    let mut open = recover(&engine, &info, scopes.as_ref(), &interrupts, manner, context).await?;
-    let mut rounds = 1;
-    loop {
-        let facts = facts(&project, &engine, context);
+    let mut earlier =
+        recover(&engine, &info, scopes.as_ref(), &interrupts, manner, context).await?;
+    let fresh = Fresh { project: &project, text: &text, engine: &engine, interrupts: &interrupts };
+    let carried = fresh.plan_and_carry_out(&mut wishes, &mut earlier, manner, context).await;
+    let Carried { account, plan, gaps } = carried.map_err(|failure| earlier.add_to(failure))?;
+    let exit = close(account, &plan.outputs, manner, context)?;
+    gaps::refuse(&gaps)?;
+    nothing_is_open(&earlier.open)?;
+    Ok(exit)
+}
+
+/// What a plan is made with that is applied at once.
+struct Fresh<'a> {
+    project: &'a Project,
+    text: &'a Text,
+    engine: &'a Engine,
+    interrupts: &'a Interrupts,
+}
+
+/// A plan that was carried out, or had nothing to do.
+struct Carried {
+    account: Option<Account>,
+    plan: Arc<Plan>,
+    gaps: Gaps,
+}
+
+impl Fresh<'_> {
+    /// Plans, asks and carries out, and again when somebody else was faster.
+    async fn plan_and_carry_out(
+        &self,
+        wishes: &mut Wishes,
+        earlier: &mut Earlier,
+        manner: &Manner,
+        context: &Context,
+    ) -> Result<Carried, Failure> {
+        let Fresh { project, text, engine, interrupts } = *self;
+        let mut rounds = 1;
+        loop {
+            let file = self.agreed(wishes, manner, context).await?;
+            let digest = planfile::digest(&file);
+            let PlanFile { plan, gaps, .. } = file;
+            let plan = Arc::new(plan);
+            let judge = |state: &State, observed: &ObservedState| {
+                fits(&plan, &text.input(project, state, observed, wishes))
+            };
+            let run = Carrying { project, engine, interrupts, earlier: &mut *earlier };
+            match carry_out(&plan, digest, &judge, run, manner, context).await {
+                Err(ApplyError::Stale(_) | ApplyError::Crowded(_)) if rounds < MOST_ROUNDS => {
+                    rounds += 1;
+                    context.terminal.note(
+                        "Somebody else changed something meanwhile, and nothing was done yet; \
+                         planning again.",
+                    );
+                }
+                Ok(account) => {
+                    engine.shutdown().await;
+                    return Ok(Carried { account, plan, gaps });
+                }
+                Err(error) => {
+                    engine.shutdown().await;
+                    return Err(refused(error, manner, context));
+                }
+            }
+        }
+    }
+
+    /// A plan that was shown and agreed to.
+    async fn agreed(
+        &self,
+        wishes: &mut Wishes,
+        manner: &Manner,
+        context: &Context,
+    ) -> Result<PlanFile, Failure> {
+        let Fresh { project, text, engine, interrupts } = *self;
+        let facts = facts(project, engine, context);
         let (loaded, observed) = interrupts.unless_stopped(facts).await??;
-        let mut plan = text.plan(&project, &loaded.state, &observed, &wishes, context)?;
+        let mut plan = text.plan(project, &loaded.state, &observed, wishes, context)?;
         // Planning itself hears nothing; whoever stopped meanwhile is heard here.
-        interrupts.unless_stopped(estimate::estimate(&mut plan, &engine)).await?;
+        interrupts.unless_stopped(estimate::estimate(&mut plan, engine)).await?;
         let gaps = gaps::of(&loaded.state, &observed);
         show(&plan, &gaps, Some(&observed), manner, context);
         let unsigned = Situation { plan: "", consents: &[] };
         let rules = Rules::of(text.program.desired(), &project.root);
         signed(rules.settle(&plan, &unsigned)?)?;
-        let agreed = !plan.is_empty() && agree(&mut plan, &mut wishes, manner, context).await?;
-        let file = plan_file::of(plan, gaps, &loaded);
-        drop(loaded);
+        let agreed = !plan.is_empty() && agree(&mut plan, wishes, manner, context).await?;
         if !agreed {
-            confirm(&file.plan, manner, context).await?;
+            confirm(&plan, manner, context).await?;
         }
-        let digest = planfile::digest(&file);
-        let plan = Arc::new(file.plan);
-        let judge = |state: &State, observed: &ObservedState| {
-            fits(&plan, &text.input(&project, state, observed, &wishes))
-        };
-        let (project, engine, interrupts) = (&project, &engine, &interrupts);
-        let run = Carrying { project, engine, interrupts, open: &mut open };
-        match carry_out(&plan, digest, &judge, run, manner, context).await {
-            Err(ApplyError::Stale(_) | ApplyError::Crowded(_)) if rounds < MOST_ROUNDS => {
-                rounds += 1;
-                context.terminal.note(
-                    "Somebody else changed something meanwhile, and nothing was done yet; planning \
-                     again.",
-                );
-            }
-            Ok(account) => {
-                engine.shutdown().await;
-                let exit = close(account, &plan.outputs, manner, context)?;
-                gaps::refuse(&file.gaps)?;
-                nothing_is_open(&open)?;
-                return Ok(exit);
-            }
-            Err(error) => {
-                engine.shutdown().await;
-                return Err(refused(error, manner, context));
-            }
-        }
+        Ok(plan_file::of(plan, gaps, &loaded))
     }
 }
 
@@ -199,16 +243,21 @@ async fn saved(
         let doubts = doubts(&plan, &input);
         if doubts.is_empty() { fits(&plan, &input) } else { Err(ApplyError::Doubted(doubts)) }
     };
-    let mut open = BTreeSet::new();
-    let carrying =
-        Carrying { project: &project, engine: &engine, interrupts: &interrupts, open: &mut open };
+    let mut earlier = Earlier::default();
+    let carrying = Carrying {
+        project: &project,
+        engine: &engine,
+        interrupts: &interrupts,
+        earlier: &mut earlier,
+    };
     let applied = carry_out(&plan, digest, &judge, carrying, manner, context).await;
     engine.shutdown().await;
-    let account = applied.map_err(|error| refused(error, manner, context))?;
+    let refused = |error| earlier.add_to(refused(error, manner, context));
+    let account = applied.map_err(refused)?;
     let exit = close(account, &plan.outputs, manner, context)?;
     gaps::refuse(&file.gaps)
         .map_err(|gap| gap.help("so it was when the plan was made; plan again for the rest"))?;
-    nothing_is_open(&open)?;
+    nothing_is_open(&earlier.open)?;
     Ok(exit)
 }
 
@@ -325,7 +374,7 @@ fn scopes(plan: &Plan) -> BTreeSet<Scope> {
     own.chain([Scope::Shared]).collect()
 }
 
-/// Settles what earlier runs left open, and gives what could not be settled.
+/// Settles what earlier runs left open, and gives what became of it.
 async fn recover(
     engine: &Engine,
     info: &RunInfo,
@@ -333,7 +382,7 @@ async fn recover(
     interrupts: &Interrupts,
     manner: &Manner,
     context: &Context,
-) -> Result<BTreeSet<ObjectId>, Failure> {
+) -> Result<Earlier, Failure> {
     let (control, mut events) = follow::control(interrupts);
     let mut listener = follow::Listener::new(context, manner.json, 0, manner.command);
     let concerns = |scope: &Scope| scopes.is_none_or(|scopes| scopes.contains(scope));
@@ -347,15 +396,15 @@ struct Carrying<'a> {
     project: &'a Project,
     engine: &'a Engine,
     interrupts: &'a Interrupts,
-    /// What earlier runs left open and is not settled yet.
-    open: &'a mut BTreeSet<ObjectId>,
+    /// What became of what earlier runs left open.
+    earlier: &'a mut Earlier,
 }
 
 async fn carry_out(
     plan: &Arc<Plan>,
     digest: Digest,
     judge: Judge<'_>,
-    Carrying { project, engine, interrupts, open }: Carrying<'_>,
+    Carrying { project, engine, interrupts, earlier }: Carrying<'_>,
     manner: &Manner,
     context: &Context,
 ) -> Result<Option<Account>, ApplyError> {
@@ -366,10 +415,10 @@ async fn carry_out(
     let (control, mut events) = follow::control(interrupts);
     let mut listener =
         follow::Listener::new(context, manner.json, plan.steps.len(), manner.command);
-    listener.open = std::mem::take(open);
+    listener.earlier = std::mem::take(earlier);
     let applied = engine.apply_judged(plan, &info, &control, judge);
     let account = follow::follow(applied, &mut events, &mut listener).await;
-    *open = listener.finish();
+    *earlier = listener.finish();
     account.map(Some)
 }
 

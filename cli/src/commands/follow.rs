@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::context::Context;
 use crate::escape::escape;
+use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::view::progress::{Ended, Progress};
 
@@ -47,6 +48,26 @@ pub(super) async fn follow<T>(
     }
 }
 
+/// What became of the steps that earlier runs left open.
+#[derive(Default)]
+pub(super) struct Earlier {
+    /// What could not be settled.
+    pub(super) open: BTreeSet<ObjectId>,
+    /// How many were settled.
+    settled: usize,
+}
+
+impl Earlier {
+    /// A failure that says that nothing was changed, with what was settled all the same.
+    pub(super) fn add_to(&self, failure: Failure) -> Failure {
+        match self.settled {
+            0 => failure,
+            1 => failure.before("1 step of an earlier run was settled"),
+            number => failure.before(format!("{number} steps of earlier runs were settled")),
+        }
+    }
+}
+
 /// Shows events.
 pub(super) struct Listener<'a> {
     context: &'a Context,
@@ -54,21 +75,21 @@ pub(super) struct Listener<'a> {
     progress: Progress<'a>,
     /// The run that was last said to be waited for.
     waited_for: Option<Uuid>,
-    /// What earlier runs left open and could not be settled.
-    pub(super) open: BTreeSet<ObjectId>,
+    /// What became of what earlier runs left open.
+    pub(super) earlier: Earlier,
 }
 
 impl<'a> Listener<'a> {
     /// Shows a run of so many steps.
     pub(super) fn new(context: &'a Context, json: bool, steps: usize, what: &str) -> Listener<'a> {
         let progress = Progress::new(&context.terminal, steps, what);
-        Listener { context, json, progress, waited_for: None, open: BTreeSet::new() }
+        Listener { context, json, progress, waited_for: None, earlier: Earlier::default() }
     }
 
-    /// Takes the progress away, and gives what is still open.
-    pub(super) fn finish(self) -> BTreeSet<ObjectId> {
+    /// Takes the progress away, and gives what became of earlier runs.
+    pub(super) fn finish(self) -> Earlier {
         self.progress.finish();
-        self.open
+        self.earlier
     }
 
     fn hear(&mut self, event: &ApplyEvent) {
@@ -97,10 +118,16 @@ impl<'a> Listener<'a> {
                     }
                 };
                 self.progress.say(&format!("  {word:<8} {} {found}", about(action, object)));
+                let Earlier { open, settled } = &mut self.earlier;
                 match finding {
-                    Finding::Unsettled(_) => self.open.insert(object.clone()),
-                    Finding::Done | Finding::NotDone(_) => self.open.remove(object),
-                };
+                    Finding::Unsettled(_) => {
+                        open.insert(object.clone());
+                    }
+                    Finding::Done | Finding::NotDone(_) => {
+                        open.remove(object);
+                        *settled += 1;
+                    }
+                }
             }
             ApplyEvent::StepStarted { step, object, action } => {
                 self.progress.began(*step, about(action, object));

@@ -83,6 +83,25 @@ fn every_other_answer_changes_nothing() {
 }
 
 #[test]
+fn what_was_settled_before_the_question_is_told_beside_no() {
+    let project = Project::with(TOWN);
+    project.run(&["plan"], 0);
+    let host = ["sim", "break", "site.s.host.h", "--operation"];
+    project.run(&[&host[..], &["create", "--how", "unknown"]].concat(), 0);
+    project.run(&[&host[..], &["look"]].concat(), 0);
+    let ended = project.ended(&["apply", "--yes"]);
+    assert!(ended.code == Some(1) && ended.out.contains("unknown"), "{}{}", ended.out, ended.err);
+    project.run(&["sim", "mend"], 0);
+    let left = answered(&project, "apply", "Type `yes`: ", CTRL_C);
+    assert_eq!(left.code, Some(1), "{}", left.screen);
+    assert!(left.screen.contains("stopped; nothing was changed"), "{}", left.screen);
+    assert!(left.screen.contains("before that, "), "{}", left.screen);
+    assert!(left.screen.contains("settled"), "{}", left.screen);
+    let left = answered(&project, "apply", "Type `yes`: ", CTRL_C);
+    assert!(!left.screen.contains("before that"), "it is settled once: {}", left.screen);
+}
+
+#[test]
 fn data_is_lost_only_when_its_name_is_typed() {
     let project = without_archive();
     let before = world(&project);
