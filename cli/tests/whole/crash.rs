@@ -6,6 +6,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use tcloud_state::{Acquired, Holder, LeaseRequest, Selection, SqliteStore, Store as _};
+use uuid::Uuid;
+
 use crate::project::{Object, Project, assert_nothing_is_twice, example};
 
 /// Longer than any apply of the example takes, and shorter than a dead process would keep a lease
@@ -200,6 +203,47 @@ fn two_applies_at_once_do_nothing_twice() {
     }
     is_as_it_should_be(&project, &reference);
     created_once(&project.ours(), &project);
+}
+
+/// Another run takes all leases, as from a process that it knows to be dead.
+fn take_over(project: &Project) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let store = SqliteStore::open(&project.path().join(".tcloud/state.db")).expect("a state");
+    let (who, command) = ("somebody@else".to_owned(), "apply".to_owned());
+    let holder = Holder { run: Uuid::new_v4(), who, command, process: None };
+    runtime.block_on(async {
+        let heads = store.load(&Selection::All).await.expect("it is read").heads;
+        let (scopes, ttl) = (heads.into_keys().collect(), BOUND);
+        let mut request = LeaseRequest { scopes, holder, ttl, ended: Vec::new() };
+        while let Acquired::Held { holder, .. } = store.acquire(&request).await.expect("it answers")
+        {
+            request.ended.push(holder.run);
+        }
+    });
+}
+
+#[test]
+fn a_run_that_is_cut_off_ends_with_its_account_in_json() {
+    let template = Template::fresh();
+    let project = template.copy();
+    project.run(&["sim", "latency", "2s"], 0);
+    let mut command = project.command(&template.apply());
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("tcloud runs");
+    let mut said = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    while !line.contains("\"step-started\"") {
+        line.clear();
+        assert!(said.read_line(&mut line).expect("it is read") > 0, "no step was begun");
+    }
+    take_over(&project);
+    let lines: Vec<String> = said.lines().map(|line| line.expect("it is read")).collect();
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+    let json = |line: &String| serde_json::from_str::<serde_json::Value>(line).expect(line);
+    let last = lines.last().map(json).expect("more is said");
+    assert_eq!(last["event"], "finished", "{last}");
+    let count = |what: &str| last["account"][what].as_array().map_or(0, Vec::len);
+    assert!(count("unknown") > 0 && count("skipped") > 0, "{last}");
 }
 
 /// The hosts were asked for each object only once.
