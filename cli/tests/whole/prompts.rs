@@ -101,6 +101,33 @@ fn what_was_settled_before_the_question_is_told_beside_no() {
     assert!(!left.screen.contains("before that"), "it is settled once: {}", left.screen);
 }
 
+/// Nobody is asked about one plan and gets another: what changes beside it while it waits for an answer
+/// is left to the next one.
+#[test]
+fn what_was_shown_is_applied_and_nothing_that_came_meanwhile() {
+    let other = "  vm other {\n    vcpus = 1\n    memory = 1GiB\n  }\n}\n";
+    let town = TOWN.strip_suffix("}\n").expect("a block").to_owned() + other;
+    let project = Project::with(&town);
+    project.run(&["apply", "--yes"], 0);
+    let without = town
+        .replace("  volume archive { size = 10GiB }\n", "")
+        .replace("    disk archive { volume = volume.archive }\n", "");
+    project.write("main.tcloud", &without);
+    let session = Session::start(&project, &["apply"]);
+    session.wait_for("Type its name, archive, to agree");
+    project.run(&["sim", "drift", "tenant.a.vm.other", "memory=2GiB"], 0);
+    project.write("main.tcloud", without.replace("vcpus = 1", "vcpus = 2"));
+    session.send("archive\r");
+    let left = session.left();
+    assert_eq!(left.code, Some(0), "{}", left.screen);
+    assert!(!left.screen.contains("planning again"), "{}", left.screen);
+    assert!(!addresses(&project).contains(&ARCHIVE.to_owned()), "{}", left.screen);
+    project.write("main.tcloud", &without);
+    let plan = project.json(&["plan", "--json"], 0);
+    assert_eq!(plan["summary"]["changes"], 1, "{plan:#}");
+    assert!(plan["changes"][0].to_string().contains("tenant.a.vm.other"), "{plan:#}");
+}
+
 #[test]
 fn data_is_lost_only_when_its_name_is_typed() {
     let project = without_archive();
