@@ -31,7 +31,9 @@ impl Host<'_> {
     /// Everything on the host.
     pub(crate) fn observe(&self) -> Result<HostObservation, Failure> {
         let mut objects = sharing(|| {
-            let objects = if self.count()? < MANY { self.in_turn() } else { self.side_by_side() }?;
+            let count = self.count()?;
+            let objects =
+                if count < MANY { self.in_turn(count) } else { self.side_by_side(count) }?;
             let (targets, empty) = (targets(&objects), Arc::default());
             let view = View { targets, deployment: self.site.deployment, empty };
             Ok::<_, Failure>(
@@ -54,8 +56,8 @@ impl Host<'_> {
         Ok(usize::try_from(count).unwrap_or(0))
     }
 
-    fn in_turn(&self) -> Result<Vec<Object>, Failure> {
-        let mut objects = Vec::with_capacity(self.count()?);
+    fn in_turn(&self, count: usize) -> Result<Vec<Object>, Failure> {
+        let mut objects = Vec::with_capacity(count);
         self.each(|stored| {
             objects.push(stored.parse()?);
             Ok(true)
@@ -65,7 +67,7 @@ impl Host<'_> {
 
     /// Reading rows is quick and understanding them is not, so several threads do that. Only so
     /// many rows are on their way that memory does not matter.
-    fn side_by_side(&self) -> Result<Vec<Object>, Failure> {
+    fn side_by_side(&self, count: usize) -> Result<Vec<Object>, Failure> {
         let workers = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_WORKERS);
         let (send, receive) = mpsc::sync_channel::<Vec<Stored<'static>>>(2 * workers);
         let receive = Mutex::new(receive);
@@ -82,7 +84,7 @@ impl Host<'_> {
             // A worker that failed no longer receives, and says why below.
             let _ = send.send(chunk);
             drop(send);
-            let mut objects = Vec::new();
+            let mut objects = Vec::with_capacity(count);
             for worker in workers {
                 match worker.join() {
                     Ok(part) => objects.append(&mut part?),
@@ -228,8 +230,8 @@ mod tests {
         control.fill(&filling).expect("there is room");
         let differs = control.change(|host| {
             let by_name = |object: &Object| (object.class, object.name.clone());
-            let mut many = sharing(|| host.side_by_side())?;
-            let mut one = host.in_turn()?;
+            let mut many = sharing(|| host.side_by_side(6_001))?;
+            let mut one = host.in_turn(6_001)?;
             many.sort_by_key(by_name);
             one.sort_by_key(by_name);
             assert_eq!(one.len(), 6_001);

@@ -70,7 +70,8 @@ impl Guide {
         Ok(copy)
     }
 
-    /// The compiler's flags for a build by this guide.
+    /// The compiler's flags for a build by this guide. Only LLVM's linker takes an order; it is the one
+    /// that Rust comes with and uses on x86-64 Linux.
     pub(crate) fn flags(&self) -> [String; 3] {
         [
             format!("-Cprofile-use={}", self.profile.display()),
