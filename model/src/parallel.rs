@@ -4,7 +4,7 @@
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread;
+use std::{iter, thread, vec};
 
 use crate::sharing::sharing;
 
@@ -12,7 +12,8 @@ use crate::sharing::sharing;
 const MOST: usize = 8;
 
 /// The stack of each thread. Only what is used of it is taken; deeply nested texts need much of it.
-const STACK: usize = 64 << 20;
+/// The C library keeps stacks for later threads as long as all are not larger than 40 MB (glibc).
+const STACK: usize = 16 << 20;
 
 /// Fewer items than this are not worth a thread.
 const FEW: usize = 512;
@@ -63,14 +64,19 @@ pub fn both<A: Send, B>(
 }
 
 /// Does the work on every item, on as many threads as the items are worth.
-pub fn each<'i, T: Sync, R: Send>(items: &'i [T], work: impl Fn(&'i T) -> R + Sync) -> Vec<R> {
-    let runs = items.chunks(RUN).collect();
-    let done =
-        map(threads_for(items.len()), runs, |run| -> Vec<R> { run.iter().map(&work).collect() });
-    let mut all = Vec::with_capacity(items.len());
-    done.into_iter().for_each(|run| all.extend(run));
-    all
+pub fn each<'i, T: Sync, R: Send>(items: &'i [T], work: impl Fn(&'i T) -> R + Sync) -> Answers<R> {
+    // Each answer is put where it stays: there may be half a million of them.
+    let mut answers = Vec::new();
+    answers.resize_with(items.len(), || None);
+    let runs = answers.chunks_mut(RUN).zip(items.chunks(RUN)).collect();
+    map(threads_for(items.len()), runs, |(answers, items): (&mut [Option<R>], &'i [T])| {
+        answers.iter_mut().zip(items).for_each(|(answer, item)| *answer = Some(work(item)));
+    });
+    answers.into_iter().map(|answer| answer.expect("BUG: an item that nobody worked on"))
 }
+
+/// The answers of [`each`].
+pub type Answers<R> = iter::Map<vec::IntoIter<Option<R>>, fn(Option<R>) -> R>;
 
 /// Changes every item, on as many threads as the items are worth.
 pub fn change<T: Send>(items: &mut [T], work: impl Fn(&mut T) + Sync) {
@@ -91,7 +97,7 @@ pub fn map<T: Send, R: Send>(
     let waiting = Mutex::new(pieces.into_iter().enumerate());
     let take = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
     let toil = || -> Vec<(usize, R)> {
-        std::iter::from_fn(|| take().map(|(at, piece)| (at, work(piece)))).collect()
+        iter::from_fn(|| take().map(|(at, piece)| (at, work(piece)))).collect()
     };
     let mut done = thread::scope(|scope| {
         let spawn = |_| {
@@ -127,7 +133,9 @@ mod tests {
     fn items_are_shared_out_and_keep_their_order() {
         for count in [0, FEW - 1, FEW, 10 * FEW + 1] {
             let mut items: Vec<usize> = (0..count).collect();
-            assert_eq!(each(&items, |n| n + 1), (1..=count).collect::<Vec<_>>());
+            let answers = each(&items, |n| n + 1);
+            assert_eq!(answers.len(), count);
+            assert!(answers.eq(1..=count));
             change(&mut items, |n| *n += 1);
             assert_eq!(items, (1..=count).collect::<Vec<_>>());
         }

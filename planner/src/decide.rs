@@ -67,7 +67,8 @@ pub(crate) fn decide<'a>(
         silence: Silence::default(),
         staying: None,
     };
-    table.differences = parallel::each(&facts.known, |known| table.compared(facts, known));
+    table.differences =
+        parallel::each(&facts.known, |known| table.compared(facts, known)).collect();
     let objects = objects(facts, layout);
     // Room for all when everything is new.
     let wanted: usize = layout.wanted.values().map(|wanted| wanted.hosts.len()).sum();

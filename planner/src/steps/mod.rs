@@ -6,7 +6,7 @@ mod room;
 use std::ops::Range;
 
 use indexmap::{IndexMap, IndexSet};
-use tcloud_model::{Address, ByAddress, Diagnostic, ObjectId};
+use tcloud_model::{Address, ByAddress, Diagnostic, ObjectId, parallel};
 
 use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
@@ -110,16 +110,13 @@ pub(crate) fn steps(
     for (id, node) in (0_u32..).zip(&order.sequence) {
         ids[*node] = id;
     }
-    let mut steps = Vec::with_capacity(order.sequence.len());
-    let mut problems = Vec::new();
-    for node in &order.sequence {
+    let made = parallel::each(&order.sequence, |node| {
         let mut after: Vec<StepId> = order.after[*node].iter().map(|n| StepId(ids[*n])).collect();
         after.sort_unstable();
-        match builder.step(builder.nodes[*node], StepId(ids[*node]), after) {
-            Ok(step) => steps.push(step),
-            Err(found) => problems.extend(found),
-        }
-    }
+        builder.step(builder.nodes[*node], StepId(ids[*node]), after)
+    });
+    let mut problems = Vec::new();
+    let steps = made.filter_map(|step| step.map_err(|found| problems.extend(found)).ok()).collect();
     if problems.is_empty() { Ok(steps) } else { Err(problems) }
 }
 

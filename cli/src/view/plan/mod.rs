@@ -93,10 +93,11 @@ impl PlanView<'_> {
         let new = plan.made();
         let notices = notices(plan);
         let numbered: Vec<(u32, &Change)> = (0..).zip(&plan.changes).collect();
-        let mut rows = parallel::each(&numbered, |&(at, change)| Row {
+        let rows = parallel::each(&numbered, |&(at, change)| Row {
             notices: notices.get(&at).cloned(),
             ..Row::of(change, new.get(&at).copied())
         });
+        let mut rows: Vec<Row<'_>> = rows.collect();
         rows.sort_by_key(|row| row.rank);
         fold::merge(&mut rows);
         let rows = if self.everything { rows } else { fold::fold(rows) };
