@@ -88,33 +88,16 @@ pub struct Forgotten {
 }
 
 /// Values that the planner assigns and that the text may read: the address and MAC of a NIC, the
-/// host of a VM. Keys are the resource's or NIC's address and the attribute's name.
-#[derive(Debug, Default)]
-pub struct Assigned {
-    values: ByAddress<Address, Vec<(&'static str, Value)>>,
+/// host of a VM, the host and pool of a volume.
+pub trait Assigned: Sync {
+    /// The value of an attribute of a resource or NIC, if it was assigned.
+    fn get(&self, address: &Address, attribute: &str) -> Option<Value>;
 }
 
-impl Assigned {
-    /// Records a value.
-    pub fn set(&mut self, address: &Address, attribute: &'static str, value: Value) {
-        let values = match self.values.get_mut(address) {
-            Some(values) => values,
-            None => self.values.entry(address.clone()).or_default(),
-        };
-        match values.iter_mut().find(|(name, _)| *name == attribute) {
-            Some((_, old)) => *old = value,
-            None => {
-                // Nearly all have one value or two, and there are as many as guests and NICs.
-                values.reserve_exact(1);
-                values.push((attribute, value));
-            }
-        }
-    }
-
-    /// The value of an attribute, if it was assigned.
-    pub fn get(&self, address: &Address, attribute: &str) -> Option<&Value> {
-        let values = self.values.get(address)?;
-        values.iter().find(|(name, _)| *name == attribute).map(|(_, value)| value)
+/// Nothing is assigned.
+impl Assigned for () {
+    fn get(&self, _: &Address, _: &str) -> Option<Value> {
+        None
     }
 }
 
@@ -152,7 +135,7 @@ pub trait Evaluator: Sync {
     fn configure(
         &self,
         address: &Address,
-        assigned: &Assigned,
+        assigned: &dyn Assigned,
     ) -> Result<Arc<Fields>, Vec<Diagnostic>>;
 
     /// The ranges of the text that give an attribute its value: the attribute itself first, then
@@ -164,8 +147,8 @@ pub trait Evaluator: Sync {
     ///
     /// # Errors
     /// What is wrong with their expressions.
-    fn outputs(&self, assigned: &Assigned) -> Result<Vec<Output>, Vec<Diagnostic>>;
+    fn outputs(&self, assigned: &dyn Assigned) -> Result<Vec<Output>, Vec<Diagnostic>>;
 
     /// All checks, sorted by name.
-    fn checks(&self, assigned: &Assigned) -> Vec<Check>;
+    fn checks(&self, assigned: &dyn Assigned) -> Vec<Check>;
 }

@@ -270,7 +270,7 @@ impl Evaluator for Unadopted<'_> {
     fn configure(
         &self,
         address: &Address,
-        assigned: &Assigned,
+        assigned: &dyn Assigned,
     ) -> Result<Arc<Fields>, Vec<Diagnostic>> {
         self.text.configure(address, assigned)
     }
@@ -279,11 +279,11 @@ impl Evaluator for Unadopted<'_> {
         self.text.causes(address, path)
     }
 
-    fn outputs(&self, assigned: &Assigned) -> Result<Vec<Output>, Vec<Diagnostic>> {
+    fn outputs(&self, assigned: &dyn Assigned) -> Result<Vec<Output>, Vec<Diagnostic>> {
         self.text.outputs(assigned)
     }
 
-    fn checks(&self, assigned: &Assigned) -> Vec<Check> {
+    fn checks(&self, assigned: &dyn Assigned) -> Vec<Check> {
         self.text.checks(assigned)
     }
 }

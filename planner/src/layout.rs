@@ -47,10 +47,29 @@ pub(crate) struct Wanted<'a> {
 pub(crate) struct Layout<'a> {
     /// Sorted by address.
     pub wanted: ByAddress<Address, Wanted<'a>>,
-    /// What the planner gave out.
-    pub assigned: Assigned,
+    /// What the planner chose.
+    pub chosen: Chosen,
     /// What the rules of the text open.
     pub firewall: Firewall,
+}
+
+/// What the planner chose where the text leaves it to it.
+#[derive(Debug, Default)]
+pub(crate) struct Chosen {
+    placement: Placement,
+    allocation: Allocation,
+}
+
+impl Assigned for Chosen {
+    fn get(&self, address: &Address, attribute: &str) -> Option<Value> {
+        match attribute {
+            "host" => Some(Value::Ref(self.placement.hosts.get(address)?.host.clone())),
+            "pool" => self.placement.hosts.get(address)?.pool.clone().map(Value::Ref),
+            "address" => self.allocation.nics.get(address)?.0.map(Value::Ip),
+            "mac" => Some(Value::Mac(self.allocation.nics.get(address)?.1)),
+            _ => None,
+        }
+    }
 }
 
 /// Places, allocates and completes.
@@ -63,7 +82,7 @@ pub(crate) fn lay_out<'a>(
 ) -> Result<Layout<'a>, Vec<Diagnostic>> {
     // What is taken down needs no room, no address and no evaluation.
     if input.wishes.goal == Goal::Destroy {
-        return complete(input, facts, &Placement::default(), &Allocation::default());
+        return complete(input, facts, Chosen::default());
     }
     let desired = input.evaluator.desired();
     let place = || {
@@ -87,7 +106,7 @@ pub(crate) fn lay_out<'a>(
             return Err(problems.into_iter().flatten().flatten().collect());
         }
     };
-    complete(input, facts, &placement, &allocation)
+    complete(input, facts, Chosen { placement, allocation })
 }
 
 /// The addresses of all NICs.
@@ -126,32 +145,14 @@ fn current_place(facts: &Facts<'_>, address: &Address) -> Option<Place> {
     Some(Place { host: known.object.host.clone(), pool })
 }
 
-fn assign(placement: &Placement, allocation: &Allocation) -> Assigned {
-    let mut assigned = Assigned::default();
-    for (address, place) in &placement.hosts {
-        assigned.set(address, "host", Value::Ref(place.host.clone()));
-        if let Some(pool) = &place.pool {
-            assigned.set(address, "pool", Value::Ref(pool.clone()));
-        }
-    }
-    for (nic, (ip, mac)) in &allocation.nics {
-        if let Some(ip) = ip {
-            assigned.set(nic, "address", Value::Ip(*ip));
-        }
-        assigned.set(nic, "mac", Value::Mac(*mac));
-    }
-    assigned
-}
-
 fn complete<'a>(
     input: &Input<'a>,
     facts: &Facts<'_>,
-    placement: &Placement,
-    allocation: &Allocation,
+    chosen: Chosen,
 ) -> Result<Layout<'a>, Vec<Diagnostic>> {
-    let assigned = assign(placement, allocation);
+    let Chosen { placement, allocation } = &chosen;
     let desired = input.evaluator.desired();
-    let managed = evaluated(input, &assigned)?;
+    let managed = evaluated(input, &chosen)?;
     let attributes = |address: &Address| {
         let managed = managed.get(desired.resources.get_index_of(address)?)?.as_ref();
         managed.map(|managed| &*managed.attributes)
@@ -187,7 +188,7 @@ fn complete<'a>(
         };
         (address.clone(), wanted)
     });
-    Ok(Layout { wanted: wanted.into_iter().collect(), assigned, firewall })
+    Ok(Layout { wanted: wanted.collect(), chosen, firewall })
 }
 
 /// What takes up room where that is something else than the text says.
@@ -253,7 +254,7 @@ struct Managed<'a> {
 /// What is managed, by its position in what the text declares.
 fn evaluated<'a>(
     input: &Input<'a>,
-    assigned: &Assigned,
+    assigned: &Chosen,
 ) -> Result<Vec<Option<Managed<'a>>>, Vec<Diagnostic>> {
     let desired = input.evaluator.desired();
     let mut all = Vec::with_capacity(desired.resources.len());

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, Assigned, AttrPath, Cidr, DesiredGraph, DesiredResource, Diagnostic, Fields, Name,
-    Output, Position, parallel,
+    Address, AttrPath, Cidr, DesiredGraph, DesiredResource, Diagnostic, Fields, Name, Output,
+    Position, parallel,
 };
 
 use crate::check::check;
@@ -19,7 +19,7 @@ use crate::guest::guests;
 use crate::held::refuse_held;
 use crate::input::{Goal, Input};
 use crate::lack::refuse_lacking;
-use crate::layout::{Layout, causes, lay_out};
+use crate::layout::{Chosen, Layout, causes, lay_out};
 use crate::plan::{Change, Exposure, Pending, Plan, Usage};
 use crate::refresh::refresh;
 use crate::reserve::reserves;
@@ -60,7 +60,7 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     refuse_lacking(input, &layout, &decided.drafts)?;
     let mut decisions = decisions(input, &facts, &layout, &decided.drafts);
     let outputs = outputs(input, &layout);
-    layout.assigned = Assigned::default();
+    layout.chosen = Chosen::default();
     let (steps, (mut exposure, usage)) = parallel::both(
         parallel::threads_for(decided.drafts.len()),
         || steps(input, &facts, &layout, &existing, &decided.drafts),
@@ -118,8 +118,8 @@ fn outputs(input: &Input<'_>, layout: &Layout<'_>) -> Result<Vec<Output>, Vec<Di
     if input.wishes.goal == Goal::Destroy {
         return Ok(Vec::new());
     }
-    let outputs = input.evaluator.outputs(&layout.assigned)?;
-    let checks = input.evaluator.checks(&layout.assigned);
+    let outputs = input.evaluator.outputs(&layout.chosen)?;
+    let checks = input.evaluator.checks(&layout.chosen);
     let failures: Vec<Diagnostic> = checks.into_iter().flat_map(|check| check.failures).collect();
     if failures.is_empty() { Ok(outputs) } else { Err(failures) }
 }

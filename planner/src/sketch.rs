@@ -119,16 +119,20 @@ impl Evaluator for Sketch {
     fn desired(&self) -> &DesiredGraph {
         &self.0
     }
-    fn configure(&self, address: &Address, _: &Assigned) -> Result<Arc<Fields>, Vec<Diagnostic>> {
+    fn configure(
+        &self,
+        address: &Address,
+        _: &dyn Assigned,
+    ) -> Result<Arc<Fields>, Vec<Diagnostic>> {
         Ok(self.0.resources[address].attributes.clone())
     }
     fn causes(&self, address: &Address, _: Option<&AttrPath>) -> Vec<Span> {
         self.0.resources.get(address).map(|resource| resource.span).into_iter().collect()
     }
-    fn outputs(&self, _: &Assigned) -> Result<Vec<Output>, Vec<Diagnostic>> {
+    fn outputs(&self, _: &dyn Assigned) -> Result<Vec<Output>, Vec<Diagnostic>> {
         Ok(Vec::new())
     }
-    fn checks(&self, _: &Assigned) -> Vec<Check> {
+    fn checks(&self, _: &dyn Assigned) -> Vec<Check> {
         vec![Check { name: Name::new("none"), failures: Vec::new() }]
     }
 }

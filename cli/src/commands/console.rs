@@ -11,7 +11,7 @@ use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{Config, Editor, Helper};
 use tcloud_compiler::{Program, Reader, World, WorldError};
-use tcloud_model::{Address, Assigned, Diagnostic, Evaluator, Output, Severity, Sources, Span};
+use tcloud_model::{Address, Diagnostic, Evaluator, Output, Severity, Sources, Span};
 
 use super::look::{self, Known};
 use crate::arguments::{Console, Inputs};
@@ -191,7 +191,7 @@ impl Answering<'_> {
         let text = Text { program, sources };
         let Known { state, observed, .. } = &self.known;
         let plan = text.plan(&self.project, state, observed, &look::no_wishes(), self.context);
-        let alone = || text.program.outputs(&Assigned::default()).ok();
+        let alone = || text.program.outputs(&()).ok();
         plan.ok().map(|plan| plan.outputs).or_else(alone)
     }
 

@@ -300,6 +300,7 @@ impl Program {
         let mut eval = self.eval(&mut state, bounds);
         eval.part = share.part;
         let mut found = Collected::default();
+        found.resources.reserve(room);
         eval.walk_some(State::ROOT, share.blocks.clone(), &mut found);
         // What is sorted part by part, on all threads, is only put together afterwards.
         found.resources.sort_unstable_by(|a, b| a.address.cmp(&b.address));
@@ -318,7 +319,7 @@ impl Program {
     fn with_assigned<T>(
         &self,
         part: usize,
-        assigned: &Assigned,
+        assigned: &dyn Assigned,
         ask: impl FnOnce(&mut Eval<'_>) -> T,
     ) -> (T, Vec<Diagnostic>) {
         let mut state = self.parts.state(part);
@@ -343,7 +344,7 @@ impl Evaluator for Program {
     fn configure(
         &self,
         address: &Address,
-        assigned: &Assigned,
+        assigned: &dyn Assigned,
     ) -> Result<Arc<Fields>, Vec<Diagnostic>> {
         let Some(resource) = self.graph.resources.get(address) else {
             return Ok(Arc::new(Fields::new()));
@@ -368,7 +369,7 @@ impl Evaluator for Program {
         causes::of(&self.tree, &self.shapes, &state, address, path)
     }
 
-    fn outputs(&self, assigned: &Assigned) -> Result<Vec<Output>, Vec<Diagnostic>> {
+    fn outputs(&self, assigned: &dyn Assigned) -> Result<Vec<Output>, Vec<Diagnostic>> {
         let mut outputs = Vec::new();
         let mut sink = Sink::default();
         for part in 0..self.parts.count() {
@@ -385,7 +386,7 @@ impl Evaluator for Program {
         Ok(outputs)
     }
 
-    fn checks(&self, assigned: &Assigned) -> Vec<Check> {
+    fn checks(&self, assigned: &dyn Assigned) -> Vec<Check> {
         let ask = |(name, held): &(Name, Held)| {
             let (mut check, diagnostics) =
                 self.with_assigned(held.part, assigned, |eval| eval.check(name, held.id));

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use tcloud_compiler::{Compiled, MemoryWorld, Settings, compile};
-use tcloud_model::{Assigned, Deployment, Evaluator as _, SourceFile, codes};
+use tcloud_model::{Deployment, Evaluator as _, SourceFile, codes};
 
 /// A fenced example of a page.
 struct Example {
@@ -26,7 +26,7 @@ fn compiled(text: &str) -> Compiled {
         .with_environment("DB_PASSWORD", "not shown");
     let mut compiled = compile(&world, &Settings::new(Deployment::new("pages")));
     if let Some(program) = &compiled.program {
-        let checks = program.checks(&Assigned::default());
+        let checks = program.checks(&());
         compiled.diagnostics.extend(checks.into_iter().flat_map(|check| check.failures));
     }
     compiled

@@ -151,17 +151,21 @@ impl Evaluator for Text {
     fn desired(&self) -> &DesiredGraph {
         &self.graph
     }
-    fn configure(&self, address: &Address, _: &Assigned) -> Result<Arc<Fields>, Vec<Diagnostic>> {
+    fn configure(
+        &self,
+        address: &Address,
+        _: &dyn Assigned,
+    ) -> Result<Arc<Fields>, Vec<Diagnostic>> {
         Ok(Arc::clone(&self.graph.resources[address].attributes))
     }
     fn causes(&self, address: &Address, _: Option<&AttrPath>) -> Vec<Span> {
         let none = Span::new(FileId(0), 0, 0);
         vec![self.graph.resources.get(address).map_or(none, |resource| resource.span)]
     }
-    fn outputs(&self, _: &Assigned) -> Result<Vec<Output>, Vec<Diagnostic>> {
+    fn outputs(&self, _: &dyn Assigned) -> Result<Vec<Output>, Vec<Diagnostic>> {
         Ok(Vec::new())
     }
-    fn checks(&self, _: &Assigned) -> Vec<Check> {
+    fn checks(&self, _: &dyn Assigned) -> Vec<Check> {
         Vec::new()
     }
 }

@@ -108,7 +108,7 @@ impl<'p> Eval<'p> {
             return Ok(None);
         };
         match self.assigned {
-            Some(assigned) => Ok(assigned.get(&address, word).cloned()),
+            Some(assigned) => Ok(assigned.get(&address, word)),
             None => Err(self.wait_for(&address, word)),
         }
     }

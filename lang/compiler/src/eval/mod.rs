@@ -85,7 +85,7 @@ pub(crate) struct Eval<'p> {
     pub(crate) variables: &'p BTreeMap<Name, Variable>,
     pub(crate) texts: &'p Texts,
     /// What the planner assigned; `None` while compiling.
-    pub(crate) assigned: Option<&'p Assigned>,
+    pub(crate) assigned: Option<&'p dyn Assigned>,
     pub(crate) sink: Sink,
     /// Which part of the program this is.
     pub(crate) part: usize,

@@ -1,6 +1,6 @@
 //! The reference says what is so: examples of kinds compile, examples of methods hold.
 
-use tcloud_model::{Assigned, Catalog, Deployment, Diagnostic, Evaluator as _};
+use tcloud_model::{Catalog, Deployment, Diagnostic, Evaluator as _};
 
 use super::{codes_index, contents, kind, methods_page, pages};
 use crate::{MemoryWorld, Settings, compile, methods};
@@ -45,7 +45,7 @@ fn the_examples_of_all_methods_hold() {
         .collect();
     assert_eq!(lines, [""; 0]);
     let program = compiled.program.expect("a program without errors");
-    let checks = program.checks(&Assigned::default());
+    let checks = program.checks(&());
     assert_eq!(checks.len(), 1);
     assert_eq!(failures(&checks[0].failures), [""; 0]);
 }
