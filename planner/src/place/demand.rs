@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use tcloud_model::{Address, AttrPath, DesiredGraph, DesiredResource, Fields, Value};
+use tcloud_model::{Address, AttrPath, DesiredGraph, DesiredResource, Fields, Value, parallel};
 
 use super::inventory::{Availability, Host, Inventory};
 use super::{Place, PlaceInput};
@@ -140,37 +140,44 @@ impl<'a> Store<'a> {
 /// All groups: those of VMs in the order of their addresses, then volumes that no VM uses.
 pub(crate) fn groups<'a>(input: &PlaceInput<'a>, inventory: &Inventory<'_>) -> Vec<Group<'a>> {
     let PlaceInput { desired, current, .. } = *input;
+    let all = together(desired);
+    parallel::each(&all, |(vm, volumes)| {
+        let mut disks: Vec<Disk<'a>> =
+            volumes.iter().map(|volume| Disk::new(input, *volume, inventory)).collect();
+        disks.sort_by_key(|disk| (Reverse(disk.size), disk.resource));
+        let group = Group { vm: *vm, vcpus: 0, memory: 0, home: Home::New, disks };
+        let home = group.head(desired).and_then(|head| current(&head.address));
+        let size = group.machine(desired).map(|vm| guest_size(input, vm));
+        let [vcpus, memory] = size.unwrap_or_default();
+        Group { vcpus, memory, home: Home::of(home, inventory), ..group }
+    })
+    .collect()
+}
+
+/// The VM and the volumes of every group.
+fn together(desired: &DesiredGraph) -> Vec<(Option<usize>, Vec<usize>)> {
     let mut attached = vec![false; desired.resources.len()];
-    let mut groups = Vec::new();
-    for (at, (_, vm)) in desired.resources.iter().enumerate() {
-        if vm.address.kind() != "vm" || vm.lifecycle.existing {
-            continue;
-        }
-        let mut disks = Vec::new();
+    let mut all = Vec::new();
+    let managed =
+        || desired.resources.values().enumerate().filter(|(_, own)| !own.lifecycle.existing);
+    for (at, vm) in managed().filter(|(_, own)| own.address.kind() == "vm") {
+        let mut volumes = Vec::new();
         for (_, disk) in vm.attributes.map("disk").into_iter().flat_map(|disks| disks.iter()) {
             let Value::Map(disk) = disk else { continue };
             let volume = disk.reference("volume").and_then(|v| desired.resources.get_full(v));
-            if let Some((resource, _, volume)) = volume
-                && !volume.lifecycle.existing
-                && !std::mem::replace(&mut attached[resource], true)
+            if let Some((volume, _, declared)) = volume
+                && !declared.lifecycle.existing
+                && !std::mem::replace(&mut attached[volume], true)
             {
-                disks.push(Disk::new(input, resource, volume, inventory));
+                volumes.push(volume);
             }
         }
-        disks.sort_by_key(|disk| (Reverse(disk.size), disk.resource));
-        let home = Home::of(current(&vm.address), inventory);
-        let [vcpus, memory] = guest_size(input, vm);
-        groups.push(Group { vm: Some(at), vcpus, memory, home, disks });
+        all.push((Some(at), volumes));
     }
-    for (at, (_, volume)) in desired.resources.iter().enumerate() {
-        let is_disk = matches!(volume.address.kind().as_str(), "volume" | "disk");
-        if is_disk && !volume.lifecycle.existing && !attached[at] {
-            let home = Home::of(current(&volume.address), inventory);
-            let disks = vec![Disk::new(input, at, volume, inventory)];
-            groups.push(Group { vm: None, vcpus: 0, memory: 0, home, disks });
-        }
-    }
-    groups
+    let is_disk = |own: &DesiredResource| matches!(own.address.kind().as_str(), "volume" | "disk");
+    let lone = managed().filter(|(at, own)| !attached[*at] && is_disk(own));
+    all.extend(lone.map(|(at, _)| (None, vec![at])));
+    all
 }
 
 /// How much something takes up: what the text says, and where that is ignored and there is more, that.
@@ -202,12 +209,8 @@ impl Home {
 }
 
 impl<'a> Disk<'a> {
-    fn new(
-        input: &PlaceInput<'_>,
-        resource: usize,
-        declared: &'a DesiredResource,
-        inventory: &Inventory<'_>,
-    ) -> Disk<'a> {
+    fn new(input: &PlaceInput<'a>, resource: usize, inventory: &Inventory<'_>) -> Disk<'a> {
+        let declared = &input.desired.resources[resource];
         let place = (input.current)(&declared.address);
         let store = Store::of(&declared.attributes);
         let host = place.as_ref().and_then(|place| inventory.host(&place.host));

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tcloud_model::{
     Address, ByAddress, Deployment, DesiredGraph, DesiredResource, Diagnostic, Evaluator, Fields,
-    ObservedState,
+    ObservedState, parallel,
 };
 
 use board::Board;
@@ -35,11 +35,11 @@ pub(crate) struct PlaceInput<'a> {
     /// Objects of others that become ours in this run.
     pub adopted: &'a Called<'a>,
     /// Where a VM, volume, disk or network is now, by the address that it has in the text.
-    pub current: &'a dyn Fn(&Address) -> Option<Place>,
+    pub current: &'a (dyn Fn(&Address) -> Option<Place> + Sync),
     /// The attributes that a VM, volume or disk has now, to tell growth from what was there.
-    pub applied: &'a dyn Fn(&Address) -> Option<Arc<Fields>>,
+    pub applied: &'a (dyn Fn(&Address) -> Option<Arc<Fields>> + Sync),
     /// Whether a VM runs on with the size that it has, whatever the text says, until it is next started.
-    pub keeps: &'a dyn Fn(&DesiredResource) -> bool,
+    pub keeps: &'a (dyn Fn(&DesiredResource) -> bool + Sync),
     /// Where attributes stand in the text, for messages.
     pub evaluator: &'a dyn Evaluator,
 }
@@ -73,13 +73,14 @@ pub(crate) fn place(input: &PlaceInput<'_>) -> Result<Placement, Vec<Diagnostic>
         Inventory::new(input.desired, input.observed, input.deployment, input.adopted);
     inventory.add_abandoned(input.desired, input.observed, input.deployment);
     let groups = groups(input, &inventory);
+    let constraints = parallel::each(&groups, |group| group.constraint(input.desired, &inventory));
     let mut board = Board::new(input.desired, inventory);
     let mut problems = explain::Problems::new(input.evaluator);
 
     let mut waiting = Vec::new();
     let mut growing = Vec::new();
-    for group in &groups {
-        let candidates = board.candidates(group.constraint(input.desired, &board.inventory));
+    for (group, constraint) in groups.iter().zip(constraints) {
+        let candidates = board.candidates(constraint);
         match board.stays(group, candidates) {
             Some(host) => growing.extend(stay::keep(&mut board, group, host, input.applied)),
             None => waiting.push((group, candidates)),
@@ -148,7 +149,7 @@ fn pin<'a>(board: &Board<'a>, group: &Group<'a>, candidates: usize) -> Pin {
 
 fn finish(board: &Board<'_>, input: &PlaceInput<'_>) -> Placement {
     let inventory = &board.inventory;
-    let mut hosts = ByAddress::default();
+    let mut hosts = ByAddress::with_capacity_and_hasher(board.places.len(), Default::default());
     for (address, spot) in input.desired.resources.keys().zip(&board.places) {
         if let Some(spot) = spot {
             let host = inventory.hosts[spot.host].address.clone();
