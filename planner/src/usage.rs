@@ -1,7 +1,7 @@
 //! The table of quotas and capacities, before and after.
 
 use tcloud_model::{
-    Address, ByAddress, Deployment, DesiredGraph, Fields, Name, ObservedState, Value,
+    Address, ByAddress, Deployment, DesiredGraph, Fields, Name, ObservedState, Value, parallel,
 };
 
 use crate::facts::Called;
@@ -27,12 +27,20 @@ pub(crate) fn usage<'a>(
     observed: &ObservedState,
     deployment: &Deployment,
     adopted: &Called<'_>,
-    before: impl Iterator<Item = Holding<'a>>,
+    before: impl Iterator<Item = Holding<'a>> + Send,
     after: impl Iterator<Item = Holding<'a>>,
 ) -> Vec<Usage> {
+    let threads = parallel::threads_for(desired.resources.len());
+    let (before, after) = parallel::both(threads, || taken(before), || taken(after));
     let mut table = Table::default();
-    before.for_each(|holding| table.add(holding, |line, amount| add(&mut line.before, amount)));
-    after.for_each(|holding| table.add(holding, |line, amount| add(&mut line.after, amount)));
+    for (owner, sums) in before {
+        let lines = table.lines(owner).iter_mut();
+        lines.zip(sums).for_each(|(line, sum)| line.before = sum);
+    }
+    for (owner, sums) in after {
+        let lines = table.lines(owner).iter_mut();
+        lines.zip(sums).for_each(|(line, sum)| line.after = sum);
+    }
     table.add_quotas(desired);
     table.add_capacities(&Inventory::new(desired, observed, deployment, adopted));
     table.finish()
@@ -60,6 +68,9 @@ const STORAGE: usize = 2;
 const VCPUS: usize = 3;
 const VMS: usize = 4;
 
+/// How much is taken of what, in the order of [`RESOURCES`].
+type Sums = [u64; RESOURCES.len()];
+
 /// In the order of [`RESOURCES`].
 type Lines = [Line; RESOURCES.len()];
 
@@ -70,40 +81,43 @@ struct Line {
     limit: Option<u64>,
 }
 
-impl<'a> Table<'a> {
-    fn lines(&mut self, owner: Owner<'a>) -> &mut Lines {
-        self.owners.entry(owner).or_default()
-    }
-
-    fn add(&mut self, holding: Holding<'a>, count: fn(&mut Line, u64)) {
-        let Holding { address, host, attributes } = holding;
+/// What the holdings take up, by whose it is.
+fn taken<'a>(holdings: impl Iterator<Item = Holding<'a>>) -> ByAddress<Owner<'a>, Sums> {
+    let mut taken: ByAddress<Owner<'a>, Sums> = ByAddress::default();
+    for Holding { address, host, attributes } in holdings {
         let tenant = address.tenant().map(|tenant| (tenant, None));
         match address.kind().as_str() {
             "vm" => {
                 let number = |name| attributes.number(name).unwrap_or(0);
                 let (vcpus, memory) = (number("vcpus"), number("memory"));
-                let lines = self.lines((host, None));
-                count(&mut lines[VCPUS], vcpus);
-                count(&mut lines[MEMORY], memory);
+                let of_guest = |sums: &mut Sums| {
+                    add(&mut sums[VCPUS], vcpus);
+                    add(&mut sums[MEMORY], memory);
+                };
+                of_guest(taken.entry((host, None)).or_default());
                 if let Some(tenant) = tenant {
-                    let lines = self.lines(tenant);
-                    count(&mut lines[VCPUS], vcpus);
-                    count(&mut lines[MEMORY], memory);
-                    count(&mut lines[VMS], 1);
-                    count(&mut lines[ADDRESSES], addresses(attributes));
+                    let sums = taken.entry(tenant).or_default();
+                    of_guest(sums);
+                    add(&mut sums[VMS], 1);
+                    add(&mut sums[ADDRESSES], addresses(attributes));
                 }
             }
             "volume" | "disk" => {
                 let size = attributes.number("size").unwrap_or(0);
-                if let Some(pool) = attributes.reference("pool") {
-                    count(&mut self.lines((pool, Some(host)))[STORAGE], size);
-                }
-                if let Some(tenant) = tenant {
-                    count(&mut self.lines(tenant)[STORAGE], size);
+                let pool = attributes.reference("pool").map(|pool| (pool, Some(host)));
+                for owner in tenant.into_iter().chain(pool) {
+                    add(&mut taken.entry(owner).or_default()[STORAGE], size);
                 }
             }
             _ => {}
         }
+    }
+    taken
+}
+
+impl<'a> Table<'a> {
+    fn lines(&mut self, owner: Owner<'a>) -> &mut Lines {
+        self.owners.entry(owner).or_default()
     }
 
     fn add_quotas(&mut self, desired: &'a DesiredGraph) {
@@ -136,7 +150,7 @@ impl<'a> Table<'a> {
     fn finish(mut self) -> Vec<Usage> {
         self.owners.sort_unstable_keys();
         let names = RESOURCES.map(|(name, bytes)| (Name::new(name), bytes));
-        let mut table = Vec::new();
+        let mut table = Vec::with_capacity(self.owners.len() * RESOURCES.len());
         for ((owner, host), lines) in &self.owners {
             for ((resource, bytes), line) in names.iter().zip(lines) {
                 let Line { before, after, limit } = *line;
