@@ -57,7 +57,7 @@ impl<'p> Likeness<'p> {
 
 /// Folds rows that were merged. They are sorted by rank and stay so.
 pub(super) fn fold(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
-    let foldable = rows.iter().filter(|row| !row.is_alone()).count();
+    let foldable = rows.iter().filter(|row| !row.alone).count();
     if foldable <= CROWDED {
         return fold_to(rows, Reach::Kind, MANY);
     }
@@ -69,10 +69,11 @@ pub(super) fn fold(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
 pub(super) fn merge(rows: &mut Vec<Row<'_>>) {
     rows.dedup_by(|row, last| {
         let alike = (last.rank, last.address()) == (row.rank, row.address())
-            && !row.is_alone()
+            && !row.alone
             && last.phrases() == row.phrases();
         if alike {
-            last.hosts.append(&mut row.hosts);
+            last.others.push(&row.change.object.host);
+            last.others.append(&mut row.others);
             last.objects += row.objects;
         }
         alike
@@ -94,7 +95,7 @@ fn fold_to<'p>(rows: Vec<Row<'p>>, reach: Reach, more_than: usize) -> Vec<Row<'p
         last
     };
     let groups_of: Vec<Option<usize>> =
-        rows.iter().map(|row| (!row.is_alone()).then(|| group(row))).collect();
+        rows.iter().map(|row| (!row.alone).then(|| group(row))).collect();
     let mut folded = Vec::new();
     for (row, group) in rows.into_iter().zip(groups_of) {
         match group.and_then(|group| groups.get_index_mut(group)) {
@@ -161,6 +162,6 @@ impl<'p> Sum<'p> {
         }
         let folded = Folded { name, phrases: said, kinds: self.kinds.clone() };
         let folded = Some(Box::new(folded));
-        Row { tenant: tenant.flatten(), hosts: Vec::new(), folded, ..first }
+        Row { tenant: tenant.flatten(), hosted: false, folded, ..first }
     }
 }

@@ -34,14 +34,18 @@ pub(super) struct Row<'p> {
     pub(super) word: &'static str,
     pub(super) tone: Tone,
     pub(super) tenant: Option<&'p Address>,
-    /// The hosts on which it happens, where that is worth a word.
-    pub(super) hosts: Vec<&'p Address>,
+    /// Whether it is worth a word on which hosts it happens.
+    pub(super) hosted: bool,
+    /// Those beside the change's own.
+    pub(super) others: Vec<&'p Address>,
     /// For how many objects it stands, which differ in their host.
     pub(super) objects: usize,
     /// What is handed to a hypervisor as it is, old and new, whole.
     pub(super) raw: Vec<(&'static str, &'p str)>,
     /// What its guests notice, where one is down or found elsewhere.
     pub(super) notices: Option<String>,
+    /// Whether it stands alone, however many others are like it.
+    pub(super) alone: bool,
     /// For a row that stands for many.
     pub(super) folded: Option<Box<Folded<'p>>>,
 }
@@ -59,11 +63,10 @@ impl<'p> Row<'p> {
     /// The row of a change; `new` are the attributes that a new object gets.
     pub(super) fn of(change: &'p Change, new: Option<&'p Fields>) -> Row<'p> {
         let (rank, word, tone) = class(change);
-        let hosts = match change.action {
-            Action::Create | Action::Delete if rank > POWER_CYCLE => vec![&change.object.host],
-            _ => Vec::new(),
-        };
+        let hosted = matches!(change.action, Action::Create | Action::Delete) && rank > POWER_CYCLE;
         let tenant = change.object.address.tenant();
+        let raw = raw(change, new);
+        let says_more = later(change).is_some() || named(change).is_some();
         Row {
             change,
             new,
@@ -71,9 +74,11 @@ impl<'p> Row<'p> {
             word,
             tone,
             tenant,
-            hosts,
+            hosted,
+            others: Vec::new(),
             objects: 1,
-            raw: raw(change, new),
+            alone: rank <= POWER_CYCLE || says_more || !raw.is_empty(),
+            raw,
             notices: None,
             folded: None,
         }
@@ -90,12 +95,6 @@ impl<'p> Row<'p> {
     /// Whether it says why and what stays; then it is never folded.
     pub(super) fn is_dangerous(&self) -> bool {
         self.rank <= POWER_CYCLE
-    }
-
-    /// Whether it stands alone, however many others are like it.
-    pub(super) fn is_alone(&self) -> bool {
-        let says_more = later(self.change).is_some() || named(self.change).is_some();
-        self.is_dangerous() || says_more || !self.raw.is_empty()
     }
 
     /// The address, or what stands for many of them.
@@ -136,8 +135,10 @@ impl<'p> Row<'p> {
     pub(super) fn render(&self, palette: Palette, name_width: usize) -> String {
         let word = palette.paint(self.tone, &pad(self.word, WORD - 1));
         let mut phrases = self.phrases();
-        if !self.hosts.is_empty() {
-            let hosts: Vec<String> = self.hosts.iter().map(|host| host_name(host)).collect();
+        if self.hosted {
+            let hosts =
+                std::iter::once(&self.change.object.host).chain(self.others.iter().copied());
+            let hosts: Vec<String> = hosts.map(host_name).collect();
             phrases.push(format!("on {}", hosts.join(" and ")));
         }
         let cause = self.change.causes.first();
