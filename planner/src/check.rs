@@ -91,7 +91,8 @@ impl Order<'_> {
 
     /// What an object depends on is made before it.
     fn needs(&mut self) {
-        let mut makers: ByAddress<(&Address, &Address), u32> = ByAddress::default();
+        let mut makers: ByAddress<(&Address, &Address), u32> =
+            ByAddress::with_capacity_and_hasher(self.plan.steps.len(), Default::default());
         for step in &self.plan.steps {
             let Some(operation) = &step.operation else { continue };
             if matches!(operation.action, OperationKind::Create { .. }) {

@@ -59,7 +59,8 @@ impl Graph {
     /// The nodes of a circle that no wish can open, in its order.
     pub(crate) fn order(mut self) -> Result<Order, Vec<usize>> {
         // The strongest edge between two nodes counts.
-        self.edges.sort_by_key(|(first, then, strength)| (*first, *then, Reverse(*strength)));
+        self.edges
+            .sort_unstable_by_key(|(first, then, strength)| (*first, *then, Reverse(*strength)));
         self.edges.dedup_by_key(|(first, then, _)| (*first, *then));
         if let Some(sequence) = self.sequence() {
             return Ok(self.finish(sequence));
@@ -78,17 +79,20 @@ impl Graph {
     /// Kahn's algorithm, the lowest number first, so that the order is always the same.
     fn sequence(&self) -> Option<Vec<usize>> {
         let mut waits = vec![0_usize; self.nodes];
-        let mut next: Vec<Vec<usize>> = vec![Vec::new(); self.nodes];
-        for (first, then, _) in &self.edges {
+        for (_, then, _) in &self.edges {
             waits[*then] += 1;
-            next[*first].push(*then);
         }
+        // The edges are sorted.
+        let next = |node: usize| {
+            let start = self.edges.partition_point(|(first, ..)| *first < node);
+            self.edges[start..].iter().take_while(move |(first, ..)| *first == node)
+        };
         let ready = waits.iter().enumerate().filter(|(_, count)| **count == 0);
         let mut ready: BinaryHeap<Reverse<usize>> = ready.map(|(node, _)| Reverse(node)).collect();
         let mut sequence = Vec::with_capacity(self.nodes);
         while let Some(Reverse(node)) = ready.pop() {
             sequence.push(node);
-            for then in &next[node] {
+            for (_, then, _) in next(node) {
                 waits[*then] -= 1;
                 if waits[*then] == 0 {
                     ready.push(Reverse(*then));

@@ -118,7 +118,7 @@ fn seats<'a>(
     networks: &ByAddress<&'a Address, Network<'a>>,
 ) -> (Vec<Seat<'a>>, Vec<(usize, u128)>) {
     let kind = Name::new("nic");
-    let mut seats = Vec::new();
+    let mut seats = Vec::with_capacity(input.desired.resources.len());
     let mut left = Vec::new();
     for vm in input.desired.resources.values().filter(|vm| vm.address.kind() == "vm") {
         let Some(nics) = vm.attributes.map("nic") else { continue };
@@ -163,7 +163,8 @@ fn keeps(nic: &Fields, had: &Fields) -> bool {
 
 /// MACs last: those of the text, then those that are in use, then derived ones that nobody has.
 fn finish(seats: &[Seat<'_>], deployment: &Deployment) -> Allocation {
-    let mut macs: IndexSet<[u8; 6]> = seats.iter().filter_map(|seat| seat.wanted.mac).collect();
+    let mut macs: IndexSet<[u8; 6]> = IndexSet::with_capacity(seats.len());
+    macs.extend(seats.iter().filter_map(|seat| seat.wanted.mac));
     let kept: Vec<Option<[u8; 6]>> = seats
         .iter()
         .map(|seat| seat.wanted.mac.or(seat.had.mac.filter(|mac| macs.insert(*mac))))

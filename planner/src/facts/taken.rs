@@ -18,7 +18,9 @@ pub(super) struct Taken {
 impl Taken {
     /// What is taken before anything is created.
     pub(super) fn of(input: &Input<'_>) -> Taken {
-        let mut taken = Taken { uuids: IndexSet::new(), names: IndexSet::new() };
+        let room = input.state.records.len().max(input.evaluator.desired().resources.len());
+        let (uuids, names) = (IndexSet::with_capacity(room), IndexSet::with_capacity(room));
+        let mut taken = Taken { uuids, names };
         for (id, record) in &input.state.records {
             taken.uuids.insert(record.identity.uuid);
             taken.names.insert((id.host.clone(), record.identity.name.clone()));
