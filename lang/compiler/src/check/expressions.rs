@@ -1,7 +1,9 @@
 //! Goes over all bodies and checks each expression against what it is for.
 
-use tcloud_model::{Diagnostic, Type};
-use tcloud_syntax::ast::{Expr, TypeExpr, TypeExprKind};
+use std::collections::BTreeMap;
+
+use tcloud_model::{Diagnostic, Type, codes};
+use tcloud_syntax::ast::{Expr, Ident, TypeExpr, TypeExprKind};
 
 use super::infer::{Infer, Local, Scope};
 use crate::shapes::{ShapeInfo, Shapes};
@@ -165,6 +167,7 @@ impl<'c> Infer<'c> {
                 parts.iter().for_each(|part| self.type_conditions(part, scope));
             }
             TypeExprKind::Object(fields) => {
+                self.once(fields.iter().map(|(name, ..)| name));
                 fields.iter().for_each(|(_, _, ty)| self.type_conditions(ty, scope));
             }
             TypeExprKind::Name(_)
@@ -174,8 +177,27 @@ impl<'c> Infer<'c> {
         }
     }
 
+    /// Fields of one type and parameters of one function have names of their own.
+    fn once<'n>(&self, names: impl Iterator<Item = &'n Ident>) {
+        let mut first = BTreeMap::new();
+        for Ident { name, span } in names {
+            if let Some(first) = first.get(name) {
+                let message = format!("`{name}` is declared twice");
+                self.report(
+                    Diagnostic::error(codes::E0302, *span, message)
+                        .label("again")
+                        .also(*first, "first")
+                        .help("give one of them another name"),
+                );
+            } else {
+                first.insert(name, *span);
+            }
+        }
+    }
+
     fn function_declaration(&self, id: FunctionId) {
         let function = &self.tree.functions[id.index()];
+        self.once(function.ast.params.iter().map(|(name, _)| name));
         for (_, ty) in &function.ast.params {
             self.type_written(ty, function.scope);
         }
