@@ -150,11 +150,15 @@ impl Type {
             (T::List(of), V::List(items)) => items.iter().all(|item| of.admits(item)),
             (T::Map(of), V::Map(fields)) => fields.iter().all(|(_, item)| of.admits(item)),
             (T::Object(known), V::Map(fields)) => {
+                let mut found = 0;
                 let complete = known.iter().all(|field| match fields.get(&field.name) {
-                    Some(value) => field.ty.admits(value),
+                    Some(value) => {
+                        found += 1;
+                        field.ty.admits(value)
+                    }
                     None => field.optional,
                 });
-                complete && fields.iter().all(|(name, _)| known.iter().any(|f| f.name == *name))
+                complete && found == fields.len()
             }
             (T::Optional(of), value) => of.admits(value),
             (T::Ref(kinds), V::Ref(address)) => kinds.iter().any(|kind| kind == address.kind()),

@@ -1,6 +1,8 @@
 //! Whether a value is of a type. What it takes to make it so – a text becomes a MAC address, a whole
 //! number a fraction – is done on the way; what does not fit is told with the place inside it.
 
+use std::collections::BTreeSet;
+
 use tcloud_model::diagnostic::nearest;
 use tcloud_model::value::parse_mac;
 use tcloud_model::window::NoWindow;
@@ -120,27 +122,26 @@ fn object(
     fields: &Fields,
     subject: &str,
 ) -> Result<Value, Box<Misfit>> {
-    for (name, _) in fields.iter() {
-        if !known.iter().any(|field| field.name == *name) {
-            let names: Vec<&str> = known.iter().map(|field| field.name.as_str()).collect();
-            let meant = nearest(name, names.iter().copied());
-            let help = match meant {
-                Some(meant) => format!("write `{meant}`"),
-                None => format!("it takes: {}", names.join(", ")),
-            };
-            let mut wrong = misfit(codes::E0101, format!("{subject} has no field `{name}`"), &help);
-            wrong.at_name = true;
-            wrong.replacement = meant.map(str::to_owned);
-            return Err(wrong.inside(Step::Field(name.clone())));
-        }
+    let names = || known.iter().map(|field| field.name.as_str());
+    let all: BTreeSet<&str> = names().collect();
+    if let Some((name, _)) = fields.iter().find(|(name, _)| !all.contains(name.as_str())) {
+        let meant = nearest(name, names());
+        let help = match meant {
+            Some(meant) => format!("write `{meant}`"),
+            None => format!("it takes: {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        let mut wrong = misfit(codes::E0101, format!("{subject} has no field `{name}`"), &help);
+        wrong.at_name = true;
+        wrong.replacement = meant.map(str::to_owned);
+        return Err(wrong.inside(Step::Field(name.clone())));
     }
-    let mut fitted = Fields::new();
+    let mut fitted = Vec::with_capacity(fields.len());
     for field in known {
         match fields.get(&field.name) {
             Some(value) => {
                 let value = fit(&field.ty, value.clone(), &field.name)
                     .map_err(|misfit| misfit.inside(Step::Field(field.name.clone())))?;
-                fitted.insert(field.name.clone(), value);
+                fitted.push((field.name.clone(), value));
             }
             None if field.optional || matches!(field.ty, Type::Optional(_)) => {}
             None => {
@@ -150,7 +151,7 @@ fn object(
             }
         }
     }
-    Ok(Value::map(fitted))
+    Ok(Value::map(Fields::from(fitted)))
 }
 
 /// The first type that the value is of; if none, what the likeliest of them says.
