@@ -14,6 +14,8 @@ pub(crate) struct Group<'a> {
     pub vm: Option<usize>,
     pub vcpus: u64,
     pub memory: u64,
+    /// The vCPUs and the memory that it has of these where it is.
+    pub had: [u64; 2],
     pub home: Home,
     /// Largest first, so that small ones fill what is left.
     pub disks: Vec<Disk<'a>>,
@@ -37,6 +39,8 @@ pub(crate) enum Home {
 pub(crate) struct Disk<'a> {
     pub resource: usize,
     pub size: u64,
+    /// How much of it it has where it is.
+    pub had: u64,
     pub store: Store<'a>,
     /// The pool that it lies in and may stay in.
     pub pool: Option<usize>,
@@ -145,11 +149,11 @@ pub(crate) fn groups<'a>(input: &PlaceInput<'a>, inventory: &Inventory<'_>) -> V
         let mut disks: Vec<Disk<'a>> =
             volumes.iter().map(|volume| Disk::new(input, *volume, inventory)).collect();
         disks.sort_by_key(|disk| (Reverse(disk.size), disk.resource));
-        let group = Group { vm: *vm, vcpus: 0, memory: 0, home: Home::New, disks };
+        let group = Group { vm: *vm, vcpus: 0, memory: 0, had: [0; 2], home: Home::New, disks };
         let home = group.head(desired).and_then(|head| current(&head.address));
         let size = group.machine(desired).map(|vm| guest_size(input, vm));
-        let [vcpus, memory] = size.unwrap_or_default();
-        Group { vcpus, memory, home: Home::of(home, inventory), ..group }
+        let ([vcpus, memory], had) = size.unwrap_or_default();
+        Group { vcpus, memory, had, home: Home::of(home, inventory), ..group }
     })
     .collect()
 }
@@ -180,23 +184,32 @@ fn together(desired: &DesiredGraph) -> Vec<(Option<usize>, Vec<usize>)> {
     all
 }
 
-/// How much something takes up: what the text says, and where that is ignored and there is more, that.
-fn size(input: &PlaceInput<'_>, declared: &DesiredResource, name: &str) -> u64 {
+/// How much something takes up, and how much of that it has now: what the text says, and where that
+/// is ignored and there is more, that. What was never recorded is taken to be as it is to be.
+fn size(declared: &DesiredResource, now: Option<&Fields>, name: &str) -> (u64, u64) {
     let is_ignored = |path: &AttrPath| path.first().is_some_and(|own| own == name);
-    let ignored = declared.lifecycle.ignore.iter().any(is_ignored);
-    let now = ignored.then(|| (input.applied)(&declared.address)?.number(name)).flatten();
-    declared.attributes.number(name).max(now).unwrap_or(0)
+    let now = now.and_then(|now| now.number(name));
+    let ignored = now.filter(|_| declared.lifecycle.ignore.iter().any(is_ignored));
+    let size = declared.attributes.number(name).max(ignored).unwrap_or(0);
+    (size, now.map_or(size, |now| now.min(size)))
 }
 
-/// The vCPUs and the memory of a guest. What it runs with it keeps until its next start.
-fn guest_size(input: &PlaceInput<'_>, vm: &DesiredResource) -> [u64; 2] {
+/// The vCPUs and the memory of a guest, and what it has of them now. What it runs with it keeps until
+/// its next start.
+fn guest_size(input: &PlaceInput<'_>, vm: &DesiredResource) -> ([u64; 2], [u64; 2]) {
     let now = (input.applied)(&vm.address);
-    let kept = now.and_then(|now| until_next_start(&vm.attributes, &now));
+    let now = now.as_deref();
+    let kept = now.and_then(|now| until_next_start(&vm.attributes, now));
     let kept = kept.filter(|_| (input.keeps)(vm));
-    GUEST_SIZE.map(|name| {
-        let kept = kept.as_ref().and_then(|kept| kept.number(name));
-        size(input, vm, name).max(kept.unwrap_or(0))
-    })
+    let sizes = GUEST_SIZE.map(|name| {
+        let (size, had) = size(vm, now, name);
+        match kept.as_ref().and_then(|kept| kept.number(name)) {
+            // It has at least that.
+            Some(kept) if kept > size => (kept, kept),
+            _ => (size, had),
+        }
+    });
+    (sizes.map(|(size, _)| size), sizes.map(|(_, had)| had))
 }
 
 impl Home {
@@ -212,13 +225,16 @@ impl<'a> Disk<'a> {
     fn new(input: &PlaceInput<'a>, resource: usize, inventory: &Inventory<'_>) -> Disk<'a> {
         let declared = &input.desired.resources[resource];
         let place = (input.current)(&declared.address);
+        let now = (input.applied)(&declared.address);
+        let (size, had) = size(declared, now.as_deref(), "size");
         let store = Store::of(&declared.attributes);
         let host = place.as_ref().and_then(|place| inventory.host(&place.host));
         let pool = place.and_then(|place| inventory.pool(&place.pool?));
         let shared = pool.is_some_and(|pool| inventory.pools[pool].shared);
         Disk {
             resource,
-            size: size(input, declared, "size"),
+            size,
+            had,
             store,
             pool: pool.filter(|pool| store.admits(inventory, *pool)),
             home: host.filter(|_| !shared),

@@ -82,7 +82,7 @@ pub(crate) fn place(input: &PlaceInput<'_>) -> Result<Placement, Vec<Diagnostic>
     for (group, constraint) in groups.iter().zip(constraints) {
         let candidates = board.candidates(constraint);
         match board.stays(group, candidates) {
-            Some(host) => growing.extend(stay::keep(&mut board, group, host, input.applied)),
+            Some(host) => growing.extend(stay::keep(&mut board, group, host)),
             None => waiting.push((group, candidates)),
         }
     }

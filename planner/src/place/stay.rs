@@ -1,9 +1,5 @@
 //! Guests that stay where they are, and what happens when they grow there.
 
-use std::sync::Arc;
-
-use tcloud_model::{Address, Fields};
-
 use super::board::{Board, Shortage};
 use super::demand::{Group, Store};
 
@@ -23,15 +19,8 @@ pub(crate) fn keep<'g, 'a>(
     board: &mut Board<'a>,
     group: &'g Group<'a>,
     host: usize,
-    applied: &dyn Fn(&Address) -> Option<Arc<Fields>>,
 ) -> Option<Growth<'g, 'a>> {
-    let desired = board.desired;
-    let before = group.machine(desired).and_then(|vm| applied(&vm.address));
-    // A guest whose size was never recorded is taken to have the size that it is to have.
-    let had = |name: &str, wanted: u64| {
-        before.as_ref().and_then(|before| before.number(name)).map_or(wanted, |had| had.min(wanted))
-    };
-    let (vcpus, memory) = (had("vcpus", group.vcpus), had("memory", group.memory));
+    let [vcpus, memory] = group.had;
     board.seat(group, host);
     board.take(host, vcpus, memory);
     let mut disks = Vec::new();
@@ -41,12 +30,9 @@ pub(crate) fn keep<'g, 'a>(
             disks.push((at, disk.size));
             continue;
         };
-        let address = desired.resources.get_index(disk.resource).map(|(address, _)| address);
-        let before = address.and_then(applied).and_then(|before| before.number("size"));
-        let had = before.map_or(disk.size, |before| before.min(disk.size));
-        board.store(disk, host, pool, had);
-        if had < disk.size {
-            disks.push((at, disk.size - had));
+        board.store(disk, host, pool, disk.had);
+        if disk.had < disk.size {
+            disks.push((at, disk.size - disk.had));
         }
     }
     let growth =
