@@ -34,16 +34,13 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser;
+use tcloud_model::parallel;
 use tcloud_model::value::is_unsafe_to_print;
 
 use crate::arguments::Arguments;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::terminal::Terminal;
-
-/// The stack that the work is done on. Nesting of the text is limited, and this is enough for it
-/// even in a build without optimisation.
-const STACK: usize = 64 << 20;
 
 #[global_allocator]
 static ALLOCATOR: tcloud_allocator::MiMalloc = tcloud_allocator::ALLOCATOR;
@@ -52,7 +49,8 @@ static ALLOCATOR: tcloud_allocator::MiMalloc = tcloud_allocator::ALLOCATOR;
 /// serves that thread alone.
 fn main() -> ExitCode {
     tcloud_allocator::give_back();
-    let worker = std::thread::Builder::new().stack_size(STACK).spawn(work);
+    // Nesting of the text is limited, and this stack is enough for it.
+    let worker = std::thread::Builder::new().stack_size(parallel::STACK).spawn(work);
     match worker.map(std::thread::JoinHandle::join) {
         Ok(Ok(exit)) => exit,
         Ok(Err(_)) | Err(_) => panic::EXIT.into(),

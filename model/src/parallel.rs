@@ -11,9 +11,9 @@ use crate::sharing::sharing;
 /// More threads than this would wait for memory and not for work.
 const MOST: usize = 8;
 
-/// The stack of each thread. Only what is used of it is taken; deeply nested texts need much of it.
-/// The C library keeps stacks for later threads as long as all are not larger than 40 MB (glibc).
-const STACK: usize = 16 << 20;
+/// The stack of each thread, in bytes. Only what is used of it is taken; texts that are nested as deeply
+/// as may be need much of it, more in a build without optimisation.
+pub const STACK: usize = 64 << 20;
 
 /// Fewer items than this are not worth a thread.
 const FEW: usize = 512;
@@ -75,7 +75,7 @@ pub fn each<'i, T: Sync, R: Send>(items: &'i [T], work: impl Fn(&'i T) -> R + Sy
     answers.into_iter().map(|answer| answer.expect("BUG: an item that nobody worked on"))
 }
 
-/// The answers of [`each`].
+/// The answers of [`each`]. Named, so that they may outlive what was worked on and with.
 pub type Answers<R> = iter::Map<vec::IntoIter<Option<R>>, fn(Option<R>) -> R>;
 
 /// Changes every item, on as many threads as the items are worth.
