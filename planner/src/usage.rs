@@ -150,7 +150,7 @@ impl<'a> Table<'a> {
     fn finish(mut self) -> Vec<Usage> {
         self.owners.sort_unstable_keys();
         let names = RESOURCES.map(|(name, bytes)| (Name::new(name), bytes));
-        let mut table = Vec::with_capacity(self.owners.len() * RESOURCES.len());
+        let mut table = Vec::new();
         for ((owner, host), lines) in &self.owners {
             for ((resource, bytes), line) in names.iter().zip(lines) {
                 let Line { before, after, limit } = *line;

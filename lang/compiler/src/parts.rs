@@ -43,13 +43,9 @@ pub(crate) struct Done {
     pub(crate) reported: Vec<Diagnostic>,
 }
 
-/// How many parts each of several threads gets: with one, all would wait for the slowest.
-const PARTS: usize = 2;
-
 /// Shares out so many blocks.
 pub(crate) fn shares(blocks: u32, threads: NonZero<usize>) -> Vec<Share> {
-    let parts = if threads.get() == 1 { 1 } else { threads.get().saturating_mul(PARTS) };
-    let parts = u32::try_from(parts).unwrap_or(1).clamp(1, blocks.max(1));
+    let parts = u32::try_from(threads.get()).unwrap_or(1).clamp(1, blocks.max(1));
     let start = |part: u32| (u64::from(blocks) * u64::from(part) / u64::from(parts)) as u32;
     let share = |part: u32| Share { part: part as usize, blocks: start(part)..start(part + 1) };
     (0..parts).map(share).collect()

@@ -85,12 +85,7 @@ fn records(
     const COLUMNS: &str = "SELECT address, host, incarnation, body FROM records";
     let mut reader = Reader::default();
     match only {
-        None => {
-            let count = connection
-                .query_row("SELECT count(*) FROM records", [], |row| row.get::<_, u64>(0))?;
-            reader.records.reserve_exact(usize::try_from(count).unwrap_or(0));
-            reader.read(connection, COLUMNS, &[])?;
-        }
+        None => reader.read(connection, COLUMNS, &[])?,
         Some(scopes) => {
             let sql = format!("{COLUMNS} WHERE scope = ?1");
             for scope in scopes {
