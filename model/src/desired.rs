@@ -88,7 +88,7 @@ pub struct Forgotten {
 }
 
 /// Values that the planner assigns and that the text may read: the address and MAC of a NIC, the
-/// host of a VM, the host and pool of a volume.
+/// host of a VM, the host and pool of a volume or disk.
 pub trait Assigned: Sync {
     /// The value of an attribute of a resource or NIC, if it was assigned.
     fn get(&self, address: &Address, attribute: &str) -> Option<Value>;

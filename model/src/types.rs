@@ -158,7 +158,9 @@ impl Type {
                     }
                     None => field.optional,
                 });
-                complete && found == fields.len()
+                let is_known = |name: &Name| known.iter().any(|field| field.name == *name);
+                // As many as there are fields are all of them.
+                complete && (found == fields.len() || fields.iter().all(|(name, _)| is_known(name)))
             }
             (T::Optional(of), value) => of.admits(value),
             (T::Ref(kinds), V::Ref(address)) => kinds.iter().any(|kind| kind == address.kind()),

@@ -60,7 +60,7 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     refuse_lacking(input, &layout, &decided.drafts)?;
     let mut decisions = decisions(input, &facts, &layout, &decided.drafts);
     let outputs = outputs(input, &layout);
-    layout.chosen = Chosen::default();
+    layout.chosen = Chosen::default(); // Nobody asks for it any more.
     let (steps, (mut exposure, usage)) = parallel::both(
         parallel::threads_for(decided.drafts.len()),
         || steps(input, &facts, &layout, &existing, &decided.drafts),

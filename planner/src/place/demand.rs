@@ -14,7 +14,7 @@ pub(crate) struct Group<'a> {
     pub vm: Option<usize>,
     pub vcpus: u64,
     pub memory: u64,
-    /// The vCPUs and the memory that it has of these where it is.
+    /// The vCPUs and the memory that it has already, should it stay; all where nothing was recorded.
     pub had: [u64; 2],
     pub home: Home,
     /// Largest first, so that small ones fill what is left.
@@ -39,7 +39,7 @@ pub(crate) enum Home {
 pub(crate) struct Disk<'a> {
     pub resource: usize,
     pub size: u64,
-    /// How much of it it has where it is.
+    /// How large it is already, should it stay; as large as that where nothing was recorded.
     pub had: u64,
     pub store: Store<'a>,
     /// The pool that it lies in and may stay in.
@@ -149,11 +149,12 @@ pub(crate) fn groups<'a>(input: &PlaceInput<'a>, inventory: &Inventory<'_>) -> V
         let mut disks: Vec<Disk<'a>> =
             volumes.iter().map(|volume| Disk::new(input, *volume, inventory)).collect();
         disks.sort_by_key(|disk| (Reverse(disk.size), disk.resource));
-        let group = Group { vm: *vm, vcpus: 0, memory: 0, had: [0; 2], home: Home::New, disks };
-        let home = group.head(desired).and_then(|head| current(&head.address));
-        let size = group.machine(desired).map(|vm| guest_size(input, vm));
+        let machine = vm.map(|vm| &desired.resources[vm]);
+        let head = machine.or_else(|| volumes.first().map(|volume| &desired.resources[*volume]));
+        let home = Home::of(head.and_then(|head| current(&head.address)), inventory);
+        let size = machine.map(|vm| guest_size(input, vm));
         let ([vcpus, memory], had) = size.unwrap_or_default();
-        Group { vcpus, memory, had, home: Home::of(home, inventory), ..group }
+        Group { vm: *vm, vcpus, memory, had, home, disks }
     })
     .collect()
 }

@@ -116,6 +116,7 @@ pub(crate) fn steps(
         builder.step(builder.nodes[*node], StepId(ids[*node]), after)
     });
     let mut problems = Vec::new();
+    // This takes no second table, which a loop would.
     let steps = made.filter_map(|step| step.map_err(|found| problems.extend(found)).ok()).collect();
     if problems.is_empty() { Ok(steps) } else { Err(problems) }
 }

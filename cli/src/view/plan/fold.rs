@@ -72,8 +72,9 @@ pub(super) fn merge(rows: &mut Vec<Row<'_>>) {
             && !row.alone
             && last.phrases() == row.phrases();
         if alike {
-            last.others.push(&row.change.object.host);
-            last.others.append(&mut row.others);
+            if last.hosted {
+                last.other_hosts.push(&row.change.object.host);
+            }
             last.objects += row.objects;
         }
         alike

@@ -37,7 +37,7 @@ pub(super) struct Row<'p> {
     /// Whether it is worth a word on which hosts it happens.
     pub(super) hosted: bool,
     /// Those beside the change's own.
-    pub(super) others: Vec<&'p Address>,
+    pub(super) other_hosts: Vec<&'p Address>,
     /// For how many objects it stands, which differ in their host.
     pub(super) objects: usize,
     /// What is handed to a hypervisor as it is, old and new, whole.
@@ -75,7 +75,7 @@ impl<'p> Row<'p> {
             tone,
             tenant,
             hosted,
-            others: Vec::new(),
+            other_hosts: Vec::new(),
             objects: 1,
             alone: rank <= POWER_CYCLE || says_more || !raw.is_empty(),
             raw,
@@ -137,7 +137,7 @@ impl<'p> Row<'p> {
         let mut phrases = self.phrases();
         if self.hosted {
             let hosts =
-                std::iter::once(&self.change.object.host).chain(self.others.iter().copied());
+                std::iter::once(&self.change.object.host).chain(self.other_hosts.iter().copied());
             let hosts: Vec<String> = hosts.map(host_name).collect();
             phrases.push(format!("on {}", hosts.join(" and ")));
         }

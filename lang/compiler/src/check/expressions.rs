@@ -139,7 +139,7 @@ impl<'c> Infer<'c> {
         }
     }
 
-    /// A type where it is declared: its words, and the conditions in it.
+    /// A type where it is declared: its words, the names of its fields, and the conditions in it.
     fn type_written(&self, ty: &'c TypeExpr, scope: BodyId) {
         let mut reader = Reader::new(self.tree, self.shapes, scope);
         reader.explains = self.explains();
@@ -147,13 +147,13 @@ impl<'c> Infer<'c> {
         for diagnostic in reader.diagnostics {
             self.report(diagnostic);
         }
-        self.type_conditions(ty, scope);
+        self.type_parts(ty, scope);
     }
 
-    fn type_conditions(&self, ty: &'c TypeExpr, scope: BodyId) {
+    fn type_parts(&self, ty: &'c TypeExpr, scope: BodyId) {
         match &ty.kind {
             TypeExprKind::Where(of, condition) => {
-                self.type_conditions(of, scope);
+                self.type_parts(of, scope);
                 let this = tcloud_model::Name::new("this");
                 let ty = self.written(of, scope).into();
                 let local = Local { name: &this, ty, outer: None };
@@ -162,13 +162,13 @@ impl<'c> Infer<'c> {
             TypeExprKind::Generic(_, of)
             | TypeExprKind::List(of)
             | TypeExprKind::Optional(of)
-            | TypeExprKind::Paren(of) => self.type_conditions(of, scope),
+            | TypeExprKind::Paren(of) => self.type_parts(of, scope),
             TypeExprKind::Union(parts) => {
-                parts.iter().for_each(|part| self.type_conditions(part, scope));
+                parts.iter().for_each(|part| self.type_parts(part, scope));
             }
             TypeExprKind::Object(fields) => {
                 self.once(fields.iter().map(|(name, ..)| name));
-                fields.iter().for_each(|(_, _, ty)| self.type_conditions(ty, scope));
+                fields.iter().for_each(|(_, _, ty)| self.type_parts(ty, scope));
             }
             TypeExprKind::Name(_)
             | TypeExprKind::Bounded(..)
@@ -179,19 +179,19 @@ impl<'c> Infer<'c> {
 
     /// Fields of one type and parameters of one function have names of their own.
     fn once<'n>(&self, names: impl Iterator<Item = &'n Ident>) {
-        let mut first = BTreeMap::new();
+        let mut declared = BTreeMap::new();
         for Ident { name, span } in names {
-            if let Some(first) = first.get(name) {
-                let message = format!("`{name}` is declared twice");
-                self.report(
-                    Diagnostic::error(codes::E0302, *span, message)
-                        .label("again")
-                        .also(*first, "first")
-                        .help("give one of them another name"),
-                );
-            } else {
-                first.insert(name, *span);
-            }
+            let Some(first) = declared.get(name) else {
+                declared.insert(name, *span);
+                continue;
+            };
+            let message = format!("`{name}` is declared twice");
+            self.report(
+                Diagnostic::error(codes::E0302, *span, message)
+                    .label("again")
+                    .also(*first, "first")
+                    .help("give one of them another name"),
+            );
         }
     }
 

@@ -122,18 +122,11 @@ fn object(
     fields: &Fields,
     subject: &str,
 ) -> Result<Value, Box<Misfit>> {
-    let names = || known.iter().map(|field| field.name.as_str());
-    let all: BTreeSet<&str> = names().collect();
-    if let Some((name, _)) = fields.iter().find(|(name, _)| !all.contains(name.as_str())) {
-        let meant = nearest(name, names());
-        let help = match meant {
-            Some(meant) => format!("write `{meant}`"),
-            None => format!("it takes: {}", names().collect::<Vec<_>>().join(", ")),
-        };
-        let mut wrong = misfit(codes::E0101, format!("{subject} has no field `{name}`"), &help);
-        wrong.at_name = true;
-        wrong.replacement = meant.map(str::to_owned);
-        return Err(wrong.inside(Step::Field(name.clone())));
+    let found = known.iter().filter(|field| fields.get(&field.name).is_some()).count();
+    if found < fields.len()
+        && let Some(wrong) = unknown_field(known, fields, subject)
+    {
+        return Err(wrong);
     }
     let mut fitted = Vec::with_capacity(fields.len());
     for field in known {
@@ -152,6 +145,26 @@ fn object(
         }
     }
     Ok(Value::map(Fields::from(fitted)))
+}
+
+/// The first field that the type does not have.
+fn unknown_field(
+    known: &[tcloud_model::Field],
+    fields: &Fields,
+    subject: &str,
+) -> Option<Box<Misfit>> {
+    let names = || known.iter().map(|field| field.name.as_str());
+    let all: BTreeSet<&str> = names().collect();
+    let (name, _) = fields.iter().find(|(name, _)| !all.contains(name.as_str()))?;
+    let meant = nearest(name, names());
+    let help = match meant {
+        Some(meant) => format!("write `{meant}`"),
+        None => format!("it takes: {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    let mut wrong = misfit(codes::E0101, format!("{subject} has no field `{name}`"), &help);
+    wrong.at_name = true;
+    wrong.replacement = meant.map(str::to_owned);
+    Some(wrong.inside(Step::Field(name.clone())))
 }
 
 /// The first type that the value is of; if none, what the likeliest of them says.
