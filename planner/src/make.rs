@@ -25,7 +25,7 @@ use crate::refresh::refresh;
 use crate::reserve::reserves;
 use crate::same::Existing;
 use crate::select::Selection;
-use crate::steps::steps;
+use crate::steps::ordered;
 use crate::usage::{Holding, usage};
 
 /// Makes the plan for these facts and wishes: the same every time. It may hold open decisions; the
@@ -61,15 +61,15 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut decisions = decisions(input, &facts, &layout, &decided.drafts);
     let outputs = outputs(input, &layout);
     layout.chosen = Chosen::default(); // Nobody asks for it any more.
-    let (steps, (mut exposure, usage)) = parallel::both(
+    let (ordered, (mut exposure, usage)) = parallel::both(
         parallel::threads_for(decided.drafts.len()),
-        || steps(input, &facts, &layout, &existing, &decided.drafts),
+        || ordered(input, &facts, &layout, &existing, &decided.drafts),
         || {
             let exposure = exposed(input, &facts, &layout, &selection, &decided.drafts);
             (exposure, fill_levels(input, &facts, &layout, &selection, &decided.drafts))
         },
     );
-    let steps = steps?;
+    let steps = ordered.steps()?;
     decide_exposure(input, &mut exposure, &mut decisions);
     let reserves = reserves(&usage, desired, input.observed);
     let outputs = outputs?;

@@ -11,7 +11,7 @@ use tcloud_model::{Address, ByAddress, Diagnostic, ObjectId, parallel};
 use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
 use crate::follow::each_attachment;
-use crate::graph::{Graph, Strength};
+use crate::graph::{Graph, Order, Strength};
 use crate::handover::handed;
 use crate::input::Input;
 use crate::layout::Layout;
@@ -63,17 +63,14 @@ impl Parts {
     }
 }
 
-/// Makes the steps of all drafts.
-///
-/// # Errors
-/// An object of others that is not where it is needed.
-pub(crate) fn steps(
-    input: &Input<'_>,
-    facts: &Facts<'_>,
-    layout: &Layout<'_>,
-    existing: &Existing,
-    drafts: &[Draft],
-) -> Result<Vec<Step>, Vec<Diagnostic>> {
+/// Puts what all drafts ask for in an order.
+pub(crate) fn ordered<'b, 'a>(
+    input: &'b Input<'a>,
+    facts: &'b Facts<'a>,
+    layout: &'b Layout<'a>,
+    existing: &'b Existing,
+    drafts: &'b [Draft],
+) -> Ordered<'b, 'a> {
     let mut builder = Builder {
         input,
         facts,
@@ -106,19 +103,37 @@ pub(crate) fn steps(
     let order = graph
         .order()
         .unwrap_or_else(|circle| panic!("BUG: the text needs itself: {}", builder.circle(&circle)));
-    let mut ids = vec![0_u32; builder.nodes.len()];
-    for (id, node) in (0_u32..).zip(&order.sequence) {
-        ids[*node] = id;
+    Ordered { builder, order }
+}
+
+/// What is asked for, in an order.
+pub(crate) struct Ordered<'b, 'a> {
+    builder: Builder<'b, 'a>,
+    order: Order,
+}
+
+impl Ordered<'_, '_> {
+    /// Makes the steps.
+    ///
+    /// # Errors
+    /// An object of others that is not where it is needed.
+    pub(crate) fn steps(self) -> Result<Vec<Step>, Vec<Diagnostic>> {
+        let Ordered { builder, order: Order { sequence, after } } = &self;
+        let mut ids = vec![0_u32; builder.nodes.len()];
+        for (id, node) in (0_u32..).zip(sequence) {
+            ids[*node] = id;
+        }
+        let made = parallel::each(sequence, |node| {
+            let mut after: Vec<StepId> = after[*node].iter().map(|n| StepId(ids[*n])).collect();
+            after.sort_unstable();
+            builder.step(builder.nodes[*node], StepId(ids[*node]), after)
+        });
+        let mut problems = Vec::new();
+        // This takes no second table, which a loop would.
+        let made = made.filter_map(|step| step.map_err(|found| problems.extend(found)).ok());
+        let steps = made.collect();
+        if problems.is_empty() { Ok(steps) } else { Err(problems) }
     }
-    let made = parallel::each(&order.sequence, |node| {
-        let mut after: Vec<StepId> = order.after[*node].iter().map(|n| StepId(ids[*n])).collect();
-        after.sort_unstable();
-        builder.step(builder.nodes[*node], StepId(ids[*node]), after)
-    });
-    let mut problems = Vec::new();
-    // This takes no second table, which a loop would.
-    let steps = made.filter_map(|step| step.map_err(|found| problems.extend(found)).ok()).collect();
-    if problems.is_empty() { Ok(steps) } else { Err(problems) }
 }
 
 struct Builder<'b, 'a> {
