@@ -9,6 +9,7 @@ mod plans;
 mod team;
 mod trouble;
 
+use database::Database;
 use team::Team;
 
 /// All tenants at once: no operator is told of a conflict, and no entry is lost.
@@ -48,7 +49,7 @@ fn two_operators_of_one_tenant_take_turns() {
     // One line for each run that is waited for, however long that takes.
     let lines = said.lines().filter(|line| line.contains("waiting for tenant.t1: "));
     assert!(matches!(lines.count(), 1 | 2), "{said}");
-    team.runs_take_turns();
+    team.runs_take_turns(Database::shared());
     team.is_done();
 }
 

@@ -134,7 +134,7 @@ impl Team {
     }
 
     /// In each tenant's journal a run that has begun to write is not interrupted by another one.
-    pub(crate) fn runs_take_turns(&self) {
+    pub(crate) fn runs_take_turns(&self, database: &Database) {
         let schema = self.schema.as_deref().expect("a schema");
         let turns = format!(
             "SELECT count(*) FROM (SELECT run, lag(run) OVER w AS before, \
@@ -142,13 +142,13 @@ impl Team {
              WINDOW w AS (PARTITION BY scope ORDER BY serial)) AS all_of_them \
              WHERE older > generation OR (run <> before AND older = generation)"
         );
-        assert_eq!(Database::shared().sql("operator", &turns), "0");
+        assert_eq!(database.sql("operator", &turns), "0");
         let again = format!(
             "SELECT count(*) FROM (SELECT scope, run FROM (SELECT scope, run, \
              lag(run) OVER (PARTITION BY scope ORDER BY serial) AS before FROM {schema}.entries) \
              AS e WHERE before IS DISTINCT FROM run GROUP BY scope, run HAVING count(*) > 1) AS t"
         );
-        assert_eq!(Database::shared().sql("operator", &again), "0");
+        assert_eq!(database.sql("operator", &again), "0");
     }
 }
 

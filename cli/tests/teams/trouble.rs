@@ -50,12 +50,31 @@ fn the_database_is_silent_for_longer_than_a_lease() {
 /// takes over and finishes; whoever wakes up is refused and told.
 #[test]
 fn a_sleeper_is_fenced_when_it_wakes_up() {
-    let team = Team::pooled("sleeper");
+    fenced(&Team::pooled("sleeper"), Database::shared(), || (), || ());
+}
+
+/// The same, and it falls asleep while the server owes it an answer: the answer is late then, but
+/// whoever slept asks again before saying so.
+#[test]
+fn a_sleeper_that_waits_for_an_answer_is_fenced_when_it_wakes_up() {
+    let database = Database::start();
+    let team = Team::at(database.url("operator?schema=sleeper"));
+    let silence = || {
+        database.tell("pause");
+        std::thread::sleep(Duration::from_secs(2));
+    };
+    fenced(&team, &database, silence, || database.tell("resume"));
+}
+
+/// Puts an apply to sleep between the two, finishes its work, and wakes it up.
+fn fenced(team: &Team, database: &Database, before: impl FnOnce(), after: impl FnOnce()) {
     team.write("tenants.tcloud", &tenant(1, 6));
     team.calls_take("400ms");
     let sleeper = team.begin(&["apply", "--yes", "--parallelism", "1"]);
     team.wait_for_a_step();
+    before();
     sleeper.signal("STOP");
+    after();
     team.calls_take("none");
     let next = team.run(&["apply", "--yes"], 0);
     let said = format!("{}{}", next.out, next.err);
@@ -67,6 +86,6 @@ fn a_sleeper_is_fenced_when_it_wakes_up() {
     let said = format!("{}{}", ended.out, ended.err);
     // Which of its scopes it names depends on who notices first: the heartbeat or the store.
     assert!(said.contains("another run has taken over "), "{said}");
-    team.runs_take_turns();
+    team.runs_take_turns(database);
     team.is_done();
 }

@@ -45,6 +45,9 @@ pub(super) trait Work: Sync {
     /// Whether it writes.
     const WRITES: bool;
 
+    /// How long its transaction may take.
+    const LIMIT: Duration = if Self::WRITES { WRITING } else { READING };
+
     /// Whether it may be done again when nobody knows whether it was done.
     const REPEATABLE: bool = true;
 
@@ -92,10 +95,11 @@ impl Sessions {
         work: &W,
         patience: Patience,
     ) -> Result<W::Output, StoreError> {
-        let deadline = Instant::now() + PATIENCE;
+        let mut waited = Duration::ZERO;
         let (mut pause, most) = PAUSES;
         let mut again = false;
         loop {
+            let begun = Instant::now();
             let (failure, stage) = match self.attempt(work, again).await {
                 Ok(output) => return Ok(output),
                 Err(failed) => failed,
@@ -105,7 +109,11 @@ impl Sessions {
                 Patience::Long => failure.is_passing() && (W::REPEATABLE || !again),
                 Patience::Short => failure.is_busy(),
             };
-            if !helps || Instant::now() + pause >= deadline {
+            // A machine that slept in the middle of an attempt did not wait all that time: it asks
+            // once more, and learns what became of its leases.
+            let longest = if stage == Stage::Connect { self.handshake() } else { W::LIMIT };
+            waited += begun.elapsed().min(longest) + pause;
+            if !helps || waited >= PATIENCE {
                 return Err(failure.explain(&self.place, W::ACTION, stage));
             }
             tracing::debug!(action = W::ACTION, "the database is tried again");
@@ -116,7 +124,6 @@ impl Sessions {
 
     async fn attempt<W: Work>(&self, work: &W, again: bool) -> Result<W::Output, (Failure, Stage)> {
         let session = self.session().await.map_err(|failure| (failure, Stage::Connect))?;
-        let limit = if W::WRITES { WRITING } else { READING };
         let mut stage = Stage::Work;
         let transaction = async {
             session.client.batch_execute(&self.begin::<W>()).await?;
@@ -125,7 +132,7 @@ impl Sessions {
             session.client.batch_execute("COMMIT").await?;
             Ok(output)
         };
-        match timeout(limit, transaction).await {
+        match timeout(W::LIMIT, transaction).await {
             Ok(Ok(output)) => {
                 self.idle().push(session);
                 Ok(output)
@@ -168,16 +175,20 @@ impl Sessions {
         if let Some(free) = free {
             return Ok(free);
         }
-        let config = &self.place.config;
-        let each = config.get_connect_timeout().copied().unwrap_or(HANDSHAKE);
-        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1);
-        let connecting = timeout(each * hosts + HANDSHAKE, config.connect(self.tls.clone()));
+        let connecting = timeout(self.handshake(), self.place.config.connect(self.tls.clone()));
         let (client, connection) = connecting.await.map_err(|_| Failure::Late)??;
         let driver = tokio::spawn(async move {
             // Whoever waits for an answer is told the same.
             let _ = connection.await;
         });
         Ok(Session { client, driver })
+    }
+
+    /// How long a new connection may take.
+    fn handshake(&self) -> Duration {
+        let config = &self.place.config;
+        let each = config.get_connect_timeout().copied().unwrap_or(HANDSHAKE);
+        each * u32::try_from(config.get_hosts().len()).unwrap_or(1) + HANDSHAKE
     }
 
     /// Takes leave of the server.
