@@ -188,7 +188,7 @@ mod tests {
     use std::sync::Arc;
 
     use tcloud_model::kinds::UNFINISHED;
-    use tcloud_model::{Deployment, Digest, Name, ObjectId};
+    use tcloud_model::{Deployment, FieldsDigest, Name, ObjectId};
 
     use super::*;
 
@@ -210,10 +210,10 @@ mod tests {
             deployment: deployment.id,
             address: object.address.clone(),
             incarnation: 0,
-            digest: Digest::of_fields(&attributes),
+            digest: FieldsDigest::Of(Arc::clone(&attributes)),
             protect: false,
             create_first: false,
-            dependencies: Vec::new(),
+            dependencies: Arc::default(),
             triggers: None,
             previous: None,
             generation: 0,

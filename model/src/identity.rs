@@ -2,6 +2,7 @@
 //! random: an object can be found without any state, and creating it twice is creating it once.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -225,6 +226,55 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// The digest of attributes, which is worked out each time that somebody asks for it: most of what
+/// is planned is only looked at, and hashing it all would be a tenth of the work.
+#[derive(Clone)]
+pub enum FieldsDigest {
+    /// It was read; the attributes may not be at hand.
+    Known(Digest),
+    /// That of these.
+    Of(Arc<Fields>),
+}
+
+impl FieldsDigest {
+    /// The digest itself.
+    pub fn get(&self) -> Digest {
+        match self {
+            FieldsDigest::Known(digest) => *digest,
+            FieldsDigest::Of(fields) => Digest::of_fields(fields),
+        }
+    }
+}
+
+impl PartialEq for FieldsDigest {
+    fn eq(&self, other: &FieldsDigest) -> bool {
+        match (self, other) {
+            (FieldsDigest::Of(own), FieldsDigest::Of(other)) if Arc::ptr_eq(own, other) => true,
+            _ => self.get() == other.get(),
+        }
+    }
+}
+
+impl Eq for FieldsDigest {}
+
+impl fmt::Debug for FieldsDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.get(), f)
+    }
+}
+
+impl Serialize for FieldsDigest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.get().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for FieldsDigest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Digest::deserialize(deserializer).map(FieldsDigest::Known)
+    }
+}
+
 /// What tcloud writes onto an object, so that it can be found and understood without any state.
 /// An object without a stamp of our deployment is never changed or deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,13 +286,13 @@ pub struct Stamp {
     /// Which incarnation.
     pub incarnation: u32,
     /// Digest of the attributes that were applied.
-    pub digest: Digest,
+    pub digest: FieldsDigest,
     /// Whether deleting it needs consent that names it; outlives its block in the text.
     pub protect: bool,
     /// Whether a replacement is created before it is deleted; outlives its block too.
     pub create_first: bool,
     /// What it depends on, so that it is deleted before them.
-    pub dependencies: Vec<Address>,
+    pub dependencies: Arc<[Address]>,
     /// Digest of the values of `replace_when` that it was made under; `None` when there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub triggers: Option<Digest>,

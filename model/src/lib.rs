@@ -55,7 +55,7 @@ pub use desired::{
 };
 pub use diagnostic::{Code, Diagnostic, Fix, Label, Severity};
 pub use fields::Fields;
-pub use identity::{Deployment, Digest, Identity, ObjectId, SealKey, Stamp};
+pub use identity::{Deployment, Digest, FieldsDigest, Identity, ObjectId, SealKey, Stamp};
 pub use impact::Impact;
 pub use name::Name;
 pub use observed::{

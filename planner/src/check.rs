@@ -104,7 +104,7 @@ impl Order<'_> {
         for step in &self.plan.steps {
             let Some(operation) = &step.operation else { continue };
             let Some(stamp) = stamp_of(operation).filter(|_| uses(operation)) else { continue };
-            for needed in &stamp.dependencies {
+            for needed in &*stamp.dependencies {
                 let host = &operation.object.host;
                 let Some(maker) = makers.get(&(needed, host)).filter(|m| **m != step.id.0) else {
                     continue;

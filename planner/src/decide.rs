@@ -388,7 +388,7 @@ impl<'a> Table<'_, 'a> {
         let by_hand = lifecycle.is_empty() && changes.iter().all(|change| change.drift);
         let unfinished = known.record.is_none()
             && !self.input.state.records.is_empty()
-            && known.stamp().map(|stamp| stamp.digest)
+            && known.stamp().map(|stamp| stamp.digest.get())
                 == Some(Digest::of_fields(&wanted.attributes));
         match (by_hand, unfinished && !changes.is_empty()) {
             (true, true) => Reason::Unfinished,

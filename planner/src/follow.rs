@@ -23,11 +23,11 @@ pub(crate) fn spread_create_first(layout: &mut Layout<'_>, facts: &Facts<'_>) {
     let seeds: IndexSet<Address> = first.map(|(address, _)| address.clone()).collect();
     let wanted = |address: &Address| {
         let wanted = layout.wanted.get(address);
-        wanted.map(|wanted| wanted.dependencies.clone()).unwrap_or_default()
+        wanted.map(|wanted| wanted.dependencies.to_vec()).unwrap_or_default()
     };
     let lasting = spread(seeds.clone(), &wanted);
     let now = spread(seeds, &|address| {
-        let stored = facts.of(address).iter().flat_map(|known| &known.dependencies).cloned();
+        let stored = facts.of(address).iter().flat_map(|known| &*known.dependencies).cloned();
         wanted(address).into_iter().chain(stored).collect()
     });
     for address in &now {

@@ -366,10 +366,10 @@ mod tests {
             previous: None,
             generation: 0,
             triggers: None,
-            dependencies: Vec::new(),
+            dependencies: std::sync::Arc::default(),
             protect: false,
             create_first: false,
-            digest: tcloud_model::Digest([0; 16]),
+            digest: tcloud_model::FieldsDigest::Known(tcloud_model::Digest([0; 16])),
         };
         let update = || OperationKind::Update {
             attributes: std::sync::Arc::new(Fields::new()),

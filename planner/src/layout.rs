@@ -29,7 +29,7 @@ pub(crate) struct Wanted<'a> {
     /// what takes up room.
     pub kept: Option<Arc<Fields>>,
     /// The managed objects among what it needs, sorted.
-    pub dependencies: Vec<Address>,
+    pub dependencies: Arc<[Address]>,
     /// Whether deleting it needs consent.
     pub protect: bool,
     /// Whether a replacement comes before the deletion; remembered in the stamp.
@@ -297,7 +297,7 @@ fn dependencies(
     input: &Input<'_>,
     resource: &DesiredResource,
     place: Option<&Place>,
-) -> Vec<Address> {
+) -> Arc<[Address]> {
     let desired = input.evaluator.desired();
     let pool = place.and_then(|place| place.pool.as_ref());
     let mut managed: Vec<Address> = resource
@@ -313,7 +313,7 @@ fn dependencies(
         .collect();
     managed.sort();
     managed.dedup();
-    managed
+    managed.into()
 }
 
 /// What the planner adds to the text.

@@ -23,8 +23,8 @@ impl<'r, 'a> Released<'r, 'a> {
         wanted: &Wanted<'a>,
         known: &'r Known<'a>,
     ) -> Released<'r, 'a> {
-        let recorded = known.record.map(|record| record.stamp.digest);
-        let stamped = known.stamp().map(|stamp| stamp.digest);
+        let recorded = known.record.map(|record| record.stamp.digest.get());
+        let stamped = known.stamp().map(|stamp| stamp.digest.get());
         let outdated =
             recorded != stamped && stamped != Some(Digest::of_fields(&wanted.attributes));
         Released { facts, layout, selection, known, outdated }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tcloud_model::{Address, Digest, Fields, Identity, Name, ObjectId, Record, Stamp, Value};
+use tcloud_model::{
+    Address, Digest, Fields, FieldsDigest, Identity, Name, ObjectId, Record, Stamp, Value,
+};
 
 use crate::input::Input;
 use crate::layout::Wanted;
@@ -20,10 +22,10 @@ pub(crate) fn record(
         deployment: input.deployment.id,
         address: object.address.clone(),
         incarnation: object.incarnation,
-        digest: Digest::of_fields(&attributes),
+        digest: FieldsDigest::Of(Arc::clone(&attributes)),
         protect: wanted.protect,
         create_first: wanted.create_first,
-        dependencies: wanted.dependencies.clone(),
+        dependencies: Arc::clone(&wanted.dependencies),
         triggers: triggers(wanted),
         previous,
         generation: 0,

@@ -309,9 +309,9 @@ struct Needs<'n, 'a> {
 
 impl Needs<'_, '_> {
     fn of<'s>(&'s self, address: &Address, which: Which) -> impl Iterator<Item = &'s Address> {
-        let wanted = self.layout.wanted.get(address).into_iter().flat_map(|w| &w.dependencies);
+        let wanted = self.layout.wanted.get(address).into_iter().flat_map(|w| &*w.dependencies);
         let stored = if which == Which::Both { self.facts.of(address) } else { &[] };
-        wanted.chain(stored.iter().flat_map(|known| &known.dependencies))
+        wanted.chain(stored.iter().flat_map(|known| &*known.dependencies))
     }
 
     fn dependents(
@@ -371,7 +371,7 @@ impl Needs<'_, '_> {
         let holds: Vec<Address> = kept
             .iter()
             .flat_map(|address| self.facts.of(address))
-            .flat_map(|known| &known.dependencies)
+            .flat_map(|known| &*known.dependencies)
             .filter(|needed| !self.layout.wanted.contains_key(*needed))
             .cloned()
             .collect();

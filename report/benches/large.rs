@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tcloud_model::{
-    Address, AttrPath, Deployment, Digest, Fields, Identity, Impact, ObjectId, Position, Record,
-    Stamp, Value,
+    Address, AttrPath, Deployment, Digest, Fields, FieldsDigest, Identity, Impact, ObjectId,
+    Position, Record, Stamp, Value,
 };
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
@@ -105,10 +105,10 @@ fn step(number: u32, change: &Change) -> Step {
             deployment: deployment.id,
             address: change.object.address.clone(),
             incarnation: 0,
-            digest: Digest::of_fields(&attributes),
+            digest: FieldsDigest::Known(Digest::of_fields(&attributes)),
             protect: false,
             create_first: false,
-            dependencies: Vec::new(),
+            dependencies: Arc::default(),
             triggers: None,
             previous: None,
             generation: 0,

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tcloud_model::{Address, Digest, Fields, Identity, Name, ObjectId, Record, Stamp};
+use tcloud_model::{
+    Address, Digest, Fields, FieldsDigest, Identity, Name, ObjectId, Record, Stamp,
+};
 use uuid::Uuid;
 
 #[derive(Serialize)]
@@ -53,7 +55,7 @@ pub(crate) fn to_json(object: &ObjectId, record: &Record) -> serde_json::Result<
         deployment: *deployment,
         address: (*address != object.address).then_some(address),
         incarnation: (*incarnation != object.incarnation).then_some(*incarnation),
-        digest: *digest,
+        digest: digest.get(),
         protect: *protect,
         create_first: *create_first,
         dependencies,
@@ -92,7 +94,7 @@ struct ReadStamp {
     digest: Digest,
     protect: bool,
     create_first: bool,
-    dependencies: Vec<Address>,
+    dependencies: Arc<[Address]>,
     #[serde(default)]
     triggers: Option<Digest>,
     #[serde(default)]
@@ -120,7 +122,7 @@ pub(crate) fn from_json(object: &ObjectId, json: &str) -> serde_json::Result<Rec
         deployment,
         address: address.unwrap_or_else(|| object.address.clone()),
         incarnation: incarnation.unwrap_or(object.incarnation),
-        digest,
+        digest: FieldsDigest::Known(digest),
         protect,
         create_first,
         dependencies,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, AttrPath, Digest, Fields, Identity, Impact, ObjectId, ObservedObject, ObservedState,
-    Operation, OperationKind, Record, Stamp, State, Value,
+    Address, AttrPath, Fields, FieldsDigest, Identity, Impact, ObjectId, ObservedObject,
+    ObservedState, Operation, OperationKind, Record, Stamp, State, Value,
 };
 use tcloud_planner::plan::{Action, Change, Expectation, Plan, Reason, Step, StepId};
 
@@ -56,10 +56,10 @@ fn stamp(wanted: &Wanted) -> Stamp {
         deployment: deployment().id,
         address: wanted.object.address.clone(),
         incarnation: 0,
-        digest: Digest::of_fields(&wanted.attributes),
+        digest: FieldsDigest::Of(Arc::clone(&wanted.attributes)),
         protect: false,
         create_first: false,
-        dependencies: wanted.needs.clone(),
+        dependencies: wanted.needs.clone().into(),
         triggers: None,
         previous: None,
         generation: 0,

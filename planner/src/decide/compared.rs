@@ -52,13 +52,13 @@ impl<'a> Table<'_, 'a> {
             return quick;
         }
         // Now it pays to know what the stamp vouches for, and how complete the record is.
-        let complete = known
-            .record
-            .is_some_and(|record| record.stamp.digest == Digest::of_fields(&record.attributes));
+        let complete = known.record.is_some_and(|record| {
+            record.stamp.digest.get() == Digest::of_fields(&record.attributes)
+        });
         if complete {
             return quick;
         }
-        let vouched = known.stamp().map(|stamp| stamp.digest);
+        let vouched = known.stamp().map(|stamp| stamp.digest.get());
         if known.adopted {
             context.unread = Unread::AsWanted;
         } else if vouched == Some(Digest::of_fields(&wanted.attributes)) {

@@ -25,7 +25,7 @@ pub(crate) struct Known<'a> {
     /// Keys of records that describe it, when they are not `object`.
     pub old_ids: Vec<ObjectId>,
     /// What it was last known to depend on, sorted, under their present addresses.
-    pub dependencies: Vec<Address>,
+    pub dependencies: Arc<[Address]>,
     /// Attributes last applied, with references under their present addresses.
     pub applied: Option<Arc<Fields>>,
     /// Attributes in force, with references under their present addresses.
@@ -45,7 +45,7 @@ impl<'a> Known<'a> {
             answered: true,
             adopted: false,
             old_ids: Vec::new(),
-            dependencies: Vec::new(),
+            dependencies: Arc::default(),
             applied: None,
             found: None,
             pending: None,
@@ -114,7 +114,7 @@ impl<'a> Known<'a> {
 
     /// Whether it is known to depend on exactly these, which are sorted.
     pub(crate) fn depends_on(&self, wanted: &[Address]) -> bool {
-        self.dependencies == wanted
+        *self.dependencies == *wanted
     }
 
     /// Its kind.

@@ -17,18 +17,20 @@ impl Facts<'_> {
         }
         for known in &mut self.known {
             let Some(stamp) = known.stamp() else { continue };
+            if self.renamed.is_empty() && stamp.dependencies.is_sorted() {
+                known.dependencies = Arc::clone(&stamp.dependencies);
+                continue;
+            }
             let now = |address: &Address| self.renamed.get(address).unwrap_or(address).clone();
             let mut dependencies: Vec<Address> = stamp.dependencies.iter().map(now).collect();
-            if !dependencies.is_sorted() {
-                dependencies.sort();
-            }
-            known.dependencies = dependencies;
+            dependencies.sort();
+            known.dependencies = dependencies.into();
         }
         if self.renamed.is_empty() {
             return;
         }
         for (index, known) in self.known.iter_mut().enumerate() {
-            let stamp = known.stamp().into_iter().flat_map(|stamp| &stamp.dependencies);
+            let stamp = known.stamp().into_iter().flat_map(|stamp| &*stamp.dependencies);
             let mut target = stamp.filter_map(|address| self.renamed.get(address)).next().cloned();
             for fields in [&known.applied, &known.found, &known.pending].into_iter().flatten() {
                 target = target.or_else(|| first_renamed(fields, &self.renamed));

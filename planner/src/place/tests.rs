@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use tcloud_model::{
-    Address, Deployment, Diagnostic, Digest, Fields, Lack, ObservedObject, Stamp, Value,
+    Address, Deployment, Diagnostic, Digest, Fields, FieldsDigest, Lack, ObservedObject, Stamp,
+    Value,
 };
 
 use super::{Place, PlaceInput, Placement, place};
@@ -300,10 +301,10 @@ fn guest(gib: u64, ours: Option<&str>) -> ObservedObject {
         deployment: Deployment::new("test").id,
         address: address(own),
         incarnation: 0,
-        digest: Digest([0; 16]),
+        digest: FieldsDigest::Known(Digest([0; 16])),
         protect: false,
         create_first: false,
-        dependencies: Vec::new(),
+        dependencies: Arc::default(),
         triggers: None,
         previous: None,
         generation: 0,

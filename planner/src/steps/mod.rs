@@ -259,7 +259,7 @@ impl<'a> Builder<'_, 'a> {
         }
         let Parts { migrate, create, update, .. } = self.parts[at];
         let migrate = migrate.filter(|_| draft.carrier.is_none());
-        for needed in &wanted.dependencies {
+        for needed in &*wanted.dependencies {
             for other in self.at(needed, &draft.object.host) {
                 let other_draft = &self.drafts[other];
                 let Some(made) = self.parts[other].made().filter(|_| other_draft.stays()) else {

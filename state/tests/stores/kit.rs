@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tcloud_model::{
-    Address, Deployment, Digest, Fields, Identity, Name, ObjectId, Operation, OperationKind,
-    Record, Stamp, Value,
+    Address, Deployment, Digest, Fields, FieldsDigest, Identity, Name, ObjectId, Operation,
+    OperationKind, Record, Stamp, Value,
 };
 use tcloud_state::{
     Acquired, Body, Entry, Holder, Intent, IntentId, LeaseRequest, Outcome, RecordChange,
@@ -34,10 +34,10 @@ pub(crate) fn record(object: &ObjectId, size: u64) -> Arc<Record> {
         deployment: deployment.id,
         address: object.address.clone(),
         incarnation: object.incarnation,
-        digest: Digest::of_fields(&attributes),
+        digest: FieldsDigest::Known(Digest::of_fields(&attributes)),
         protect: true,
         create_first: false,
-        dependencies: vec!["tenant.a.network.n".parse().expect("an address")],
+        dependencies: Arc::new(["tenant.a.network.n".parse().expect("an address")]),
         triggers: None,
         previous: None,
         generation: 3,

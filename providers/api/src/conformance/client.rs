@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, AttrPath, Catalog, Deployment, Digest, Fields, HostTarget, Identity, Name, ObjectId,
-    ObservedObject, Operation, OperationKind, Role, Stamp, Value,
+    Address, AttrPath, Catalog, Deployment, Digest, Fields, FieldsDigest, HostTarget, Identity,
+    Name, ObjectId, ObservedObject, Operation, OperationKind, Role, Stamp, Value,
 };
 
 use crate::{ConfiguredProvider, ProviderError};
@@ -51,10 +51,10 @@ impl<'a> Client<'a> {
             deployment: self.deployment.id,
             address: address.clone(),
             incarnation: 0,
-            digest: Digest::of_fields(attributes),
+            digest: FieldsDigest::Known(Digest::of_fields(attributes)),
             protect: false,
             create_first: false,
-            dependencies: self.referenced(attributes),
+            dependencies: self.referenced(attributes).into(),
             triggers: None,
             previous: None,
             generation: 7,
