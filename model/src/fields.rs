@@ -43,11 +43,16 @@ impl Fields {
         }
     }
 
-    /// Gives back the room that is not used: fields live as long as a plan, and there are many.
+    /// Gives back the room that is not used: fields live as long as a plan, and there are many. They
+    /// move, since an allocator that is asked to shrink what it gave keeps up to half of it.
     #[must_use]
-    pub fn compact(mut self) -> Fields {
-        self.0.shrink_to_fit();
-        self
+    pub fn compact(self) -> Fields {
+        if self.0.len() == self.0.capacity() {
+            return self;
+        }
+        let mut exact = Vec::with_capacity(self.0.len());
+        exact.extend(self.0);
+        Fields(exact)
     }
 
     /// Takes a field out.
@@ -128,7 +133,11 @@ impl Fields {
 impl FromIterator<(Name, Value)> for Fields {
     /// Later fields win over earlier ones of the same name.
     fn from_iter<I: IntoIterator<Item = (Name, Value)>>(fields: I) -> Fields {
-        Fields::from(fields.into_iter().collect::<Vec<_>>()).compact()
+        let fields = fields.into_iter();
+        let (least, most) = fields.size_hint();
+        let mut all = Vec::with_capacity(most.unwrap_or(least));
+        all.extend(fields);
+        Fields::from(all).compact()
     }
 }
 

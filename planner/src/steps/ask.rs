@@ -316,7 +316,7 @@ impl Builder<'_, '_> {
     /// What is remembered after a step.
     fn records(&self, node: Node) -> Vec<(ObjectId, Option<Arc<Record>>)> {
         let draft = &self.drafts[node.draft];
-        let mut records = Vec::new();
+        let mut records = Vec::with_capacity(1);
         let remove = |records: &mut Vec<_>, draft: &Draft| {
             let known = self.old(draft).into_iter();
             let ids =
