@@ -28,16 +28,16 @@ pub(crate) enum Strength {
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     nodes: usize,
-    edges: Vec<(usize, usize, Strength)>,
+    edges: Vec<(u32, u32, Strength)>,
 }
 
 /// The nodes in an order, and for each node those that have to be finished first.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Order {
     /// A permutation of the nodes.
-    pub sequence: Vec<usize>,
+    pub sequence: Vec<u32>,
     /// By node: what it waits for, sorted, without what others it waits for imply.
-    pub after: Vec<Vec<usize>>,
+    pub after: Vec<Vec<u32>>,
 }
 
 impl Graph {
@@ -47,7 +47,7 @@ impl Graph {
     }
 
     /// `first` comes before `then`.
-    pub(crate) fn before(&mut self, first: usize, then: usize, strength: Strength) {
+    pub(crate) fn before(&mut self, first: u32, then: u32, strength: Strength) {
         if first != then {
             self.edges.push((first, then, strength));
         }
@@ -57,7 +57,7 @@ impl Graph {
     ///
     /// # Errors
     /// The nodes of a circle that no wish can open, in its order.
-    pub(crate) fn order(mut self) -> Result<Order, Vec<usize>> {
+    pub(crate) fn order(mut self) -> Result<Order, Vec<u32>> {
         // The strongest edge between two nodes counts.
         self.edges
             .sort_unstable_by_key(|(first, then, strength)| (*first, *then, Reverse(*strength)));
@@ -77,24 +77,25 @@ impl Graph {
     }
 
     /// Kahn's algorithm, the lowest number first, so that the order is always the same.
-    fn sequence(&self) -> Option<Vec<usize>> {
-        let mut waits = vec![0_usize; self.nodes];
+    fn sequence(&self) -> Option<Vec<u32>> {
+        let mut waits = vec![0_u32; self.nodes];
         for (_, then, _) in &self.edges {
-            waits[*then] += 1;
+            waits[*then as usize] += 1;
         }
         // The edges are sorted.
-        let next = |node: usize| {
+        let next = |node: u32| {
             let start = self.edges.partition_point(|(first, ..)| *first < node);
             self.edges[start..].iter().take_while(move |(first, ..)| *first == node)
         };
-        let ready = waits.iter().enumerate().filter(|(_, count)| **count == 0);
-        let mut ready: BinaryHeap<Reverse<usize>> = ready.map(|(node, _)| Reverse(node)).collect();
+        let ready = (0..).zip(&waits).filter(|(_, count)| **count == 0);
+        let mut ready: BinaryHeap<Reverse<u32>> = ready.map(|(node, _)| Reverse(node)).collect();
         let mut sequence = Vec::with_capacity(self.nodes);
         while let Some(Reverse(node)) = ready.pop() {
             sequence.push(node);
             for (_, then, _) in next(node) {
-                waits[*then] -= 1;
-                if waits[*then] == 0 {
+                let left = &mut waits[*then as usize];
+                *left -= 1;
+                if *left == 0 {
                     ready.push(Reverse(*then));
                 }
             }
@@ -109,7 +110,7 @@ impl Graph {
             graph.add_node(());
         }
         for (first, then, strength) in &self.edges {
-            graph.add_edge(NodeIndex::new(*first), NodeIndex::new(*then), *strength);
+            graph.add_edge(NodeIndex::from(*first), NodeIndex::from(*then), *strength);
         }
         let knots = petgraph::algo::kosaraju_scc(&graph);
         let mut of = vec![0; self.nodes];
@@ -124,65 +125,74 @@ impl Graph {
     /// Takes the edges of one strength out of all circles.
     fn open_circles(&mut self, weakest: Strength) {
         let (_, of, _) = self.knots();
-        self.edges
-            .retain(|(first, then, strength)| of[*first] != of[*then] || *strength != weakest);
+        self.edges.retain(|(first, then, strength)| {
+            of[*first as usize] != of[*then as usize] || *strength != weakest
+        });
     }
 
     /// A shortest circle through the first node that is on one.
-    fn circle(&self) -> Vec<usize> {
+    fn circle(&self) -> Vec<u32> {
         let (graph, of, knots) = self.knots();
-        let start = (0..self.nodes).find(|node| knots[of[*node]].len() > 1);
-        let Some(start) = start else { return Vec::new() };
-        let mut came: Vec<Option<usize>> = vec![None; self.nodes];
+        let start = (0..).zip(&of).find(|(_, knot)| knots[**knot].len() > 1);
+        let Some((start, own)) = start else { return Vec::new() };
+        let mut came: Vec<Option<u32>> = vec![None; self.nodes];
         let mut queue = std::collections::VecDeque::from([start]);
         while let Some(node) = queue.pop_front() {
-            let mut next: Vec<usize> =
-                graph.edges(NodeIndex::new(node)).map(|edge| edge.target().index()).collect();
+            let edges = graph.edges(NodeIndex::from(node));
+            let mut next: Vec<NodeIndex> = edges.map(|edge| edge.target()).collect();
             next.sort_unstable();
-            for then in next.into_iter().filter(|then| of[*then] == of[start]) {
-                if then == start {
+            for then in next.into_iter().filter(|then| of[then.index()] == *own) {
+                if then == NodeIndex::from(start) {
                     return walk_back(&came, start, node);
                 }
-                if came[then].is_none() {
-                    came[then] = Some(node);
-                    queue.push_back(then);
+                let earlier = &mut came[then.index()];
+                if earlier.is_none() {
+                    *earlier = Some(node);
+                    queue.push_back(number(then.index()));
                 }
             }
         }
         vec![start]
     }
 
-    fn finish(self, sequence: Vec<usize>) -> Order {
-        let mut all: Vec<Vec<usize>> = vec![Vec::new(); self.nodes];
+    fn finish(self, sequence: Vec<u32>) -> Order {
+        let mut all: Vec<Vec<u32>> = vec![Vec::new(); self.nodes];
         for (first, then, _) in self.edges {
-            all[then].push(first);
+            all[then as usize].push(first);
         }
-        let mut after: Vec<Vec<usize>> = vec![Vec::new(); self.nodes];
-        let mut implied = vec![usize::MAX; self.nodes];
+        let mut after: Vec<Vec<u32>> = vec![Vec::new(); self.nodes];
+        let mut implied = vec![u32::MAX; self.nodes];
         for node in &sequence {
             // What something waits for that this waits for need not be said again. Looking one
             // step back finds most of it at a small price; what waits for very many is not asked.
-            for first in all[*node].iter().filter(|first| after[**first].len() <= FAN) {
-                for earlier in &after[*first] {
-                    implied[*earlier] = *node;
+            let own = std::mem::take(&mut all[*node as usize]);
+            for first in own.iter().map(|first| &after[*first as usize]) {
+                for earlier in first.iter().filter(|_| first.len() <= FAN) {
+                    implied[*earlier as usize] = *node;
                 }
             }
-            let own = std::mem::take(&mut all[*node]);
-            after[*node] = own.into_iter().filter(|first| implied[*first] != *node).collect();
-            after[*node].sort_unstable();
+            let needed = own.into_iter().filter(|first| implied[*first as usize] != *node);
+            let needed: Vec<u32> = needed.collect();
+            after[*node as usize] = needed;
+            after[*node as usize].sort_unstable();
         }
         Order { sequence, after }
     }
 }
 
+/// A position as the number of a node; there is no room in memory for more of them.
+pub(crate) fn number(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}
+
 /// How many predecessors of a predecessor are looked at.
 const FAN: usize = 32;
 
-fn walk_back(came: &[Option<usize>], start: usize, end: usize) -> Vec<usize> {
+fn walk_back(came: &[Option<u32>], start: u32, end: u32) -> Vec<u32> {
     let mut path = vec![end];
     let mut at = end;
     while at != start {
-        let Some(earlier) = came[at] else { break };
+        let Some(earlier) = came[at as usize] else { break };
         path.push(earlier);
         at = earlier;
     }
@@ -194,7 +204,7 @@ fn walk_back(came: &[Option<usize>], start: usize, end: usize) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    fn graph(nodes: usize, edges: &[(usize, usize, Strength)]) -> Graph {
+    fn graph(nodes: usize, edges: &[(u32, u32, Strength)]) -> Graph {
         let mut graph = Graph::new(nodes);
         for (first, then, strength) in edges {
             graph.before(*first, *then, *strength);
@@ -213,7 +223,7 @@ mod tests {
         let order = full.order().expect("it has an order");
         assert_eq!(order.sequence, (0..40).collect::<Vec<_>>());
         for node in 1..40 {
-            assert_eq!(order.after[node], [node - 1]);
+            assert_eq!(order.after[node as usize], [node - 1]);
         }
     }
 

@@ -11,7 +11,7 @@ use tcloud_model::{Address, ByAddress, Diagnostic, ObjectId, parallel};
 use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
 use crate::follow::each_attachment;
-use crate::graph::{Graph, Order, Strength};
+use crate::graph::{Graph, Order, Strength, number};
 use crate::handover::handed;
 use crate::input::Input;
 use crate::layout::Layout;
@@ -48,17 +48,17 @@ struct Node {
 /// The nodes of one draft.
 #[derive(Clone, Copy, Debug, Default)]
 struct Parts {
-    adopt: Option<usize>,
-    migrate: Option<usize>,
-    detach: Option<usize>,
-    delete: Option<usize>,
-    create: Option<usize>,
-    update: Option<usize>,
+    adopt: Option<u32>,
+    migrate: Option<u32>,
+    detach: Option<u32>,
+    delete: Option<u32>,
+    create: Option<u32>,
+    update: Option<u32>,
 }
 
 impl Parts {
     /// After which the object is as it will be.
-    fn made(&self) -> Option<usize> {
+    fn made(&self) -> Option<u32> {
         self.create.or(self.update).or(self.migrate).or(self.adopt)
     }
 }
@@ -121,12 +121,13 @@ impl Ordered<'_, '_> {
         let Ordered { builder, order: Order { sequence, after } } = &self;
         let mut ids = vec![0_u32; builder.nodes.len()];
         for (id, node) in (0_u32..).zip(sequence) {
-            ids[*node] = id;
+            ids[*node as usize] = id;
         }
         let made = parallel::each(sequence, |node| {
-            let mut after: Vec<StepId> = after[*node].iter().map(|n| StepId(ids[*n])).collect();
+            let mut after: Vec<StepId> =
+                after[*node as usize].iter().map(|n| StepId(ids[*n as usize])).collect();
             after.sort_unstable();
-            builder.step(builder.nodes[*node], StepId(ids[*node]), after)
+            builder.step(builder.nodes[*node as usize], StepId(ids[*node as usize]), after)
         });
         let mut problems = Vec::new();
         // This takes no second table, which a loop would.
@@ -149,7 +150,7 @@ struct Builder<'b, 'a> {
     /// Volumes that a guest takes along, by its address.
     carried: IndexMap<&'b Address, Vec<usize>>,
     /// Drafts of moves, with the nodes that tell others of them.
-    restamps: Vec<(usize, usize)>,
+    restamps: Vec<(usize, u32)>,
 }
 
 impl<'a> Builder<'_, 'a> {
@@ -204,7 +205,7 @@ impl<'a> Builder<'_, 'a> {
                 movers.entry(&draft.object.address).or_insert(at);
             }
             for part in own_parts(draft, self.old(draft)) {
-                let node = self.nodes.len();
+                let node = number(self.nodes.len());
                 self.nodes.push(Node { draft: at, part });
                 let parts = &mut self.parts[at];
                 match part {
@@ -220,7 +221,7 @@ impl<'a> Builder<'_, 'a> {
         }
         for (known, target) in &self.facts.touched {
             if let Some(draft) = movers.get(target).filter(|_| !changing.contains(known)) {
-                self.restamps.push((*draft, self.nodes.len()));
+                self.restamps.push((*draft, number(self.nodes.len())));
                 self.nodes.push(Node { draft: *draft, part: Part::Restamp(*known) });
             }
         }
@@ -244,7 +245,7 @@ impl<'a> Builder<'_, 'a> {
             _ => (delete, create),
         };
         let chain = [adopt, migrate, detach, first, second, update];
-        let chain: Vec<usize> = chain.into_iter().flatten().collect();
+        let chain: Vec<u32> = chain.into_iter().flatten().collect();
         for pair in chain.windows(2) {
             graph.before(pair[0], pair[1], Strength::Hard);
         }
@@ -327,7 +328,7 @@ impl<'a> Builder<'_, 'a> {
     }
 
     /// Both are made anew, and the old one of what is needed goes last.
-    fn made_before(&self, at: usize, needed: &Draft, goes: usize, graph: &mut Graph) {
+    fn made_before(&self, at: usize, needed: &Draft, goes: u32, graph: &mut Graph) {
         let still = self.layout.wanted.get(&self.drafts[at].object.address);
         let still = still.is_some_and(|own| own.dependencies.contains(&needed.object.address));
         let made = self.parts[at].create.filter(|_| still);
@@ -338,7 +339,7 @@ impl<'a> Builder<'_, 'a> {
 
     /// It stays, and what it used goes: it lets go first, unless the new one takes the old one's
     /// place. Then a guest that runs lets go of its disk all the same.
-    fn lets_go(&self, at: usize, needed: &Draft, goes: usize, graph: &mut Graph) {
+    fn lets_go(&self, at: usize, needed: &Draft, goes: u32, graph: &mut Graph) {
         let own = self.parts[at];
         match needed.action {
             Action::ReplaceDeleteFirst => {
@@ -361,9 +362,9 @@ impl<'a> Builder<'_, 'a> {
 
     /// The names of a circle's steps. The compiler refuses texts with circles, and what only stamps
     /// remember gives way, so that nobody should ever see them.
-    fn circle(&self, circle: &[usize]) -> String {
-        let name = |node: &usize| {
-            let Node { draft, part } = self.nodes[*node];
+    fn circle(&self, circle: &[u32]) -> String {
+        let name = |node: &u32| {
+            let Node { draft, part } = self.nodes[*node as usize];
             format!("{part:?} {}", self.drafts[draft].object)
         };
         circle.iter().map(name).collect::<Vec<String>>().join(" -> ")

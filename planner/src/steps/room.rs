@@ -22,9 +22,9 @@ enum Scarce {
 #[derive(Debug, Default)]
 struct Account {
     /// Steps that give something back, with how much.
-    gives: Vec<(usize, u64)>,
+    gives: Vec<(u32, u64)>,
     /// Steps that take, with how much.
-    takes: Vec<(usize, u64)>,
+    takes: Vec<(u32, u64)>,
 }
 
 impl Builder<'_, '_> {
@@ -118,7 +118,7 @@ impl Account {
         // Who gave what is left.
         let mut giver = None;
         for (taker, amount) in takes {
-            let mut waits: Vec<usize> = giver.filter(|_| left > 0).into_iter().collect();
+            let mut waits: Vec<u32> = giver.filter(|_| left > 0).into_iter().collect();
             while left < amount
                 && let Some((next, freed)) = gives.next()
             {
@@ -169,9 +169,9 @@ mod tests {
     use super::*;
 
     /// The orders that come of it, as `giver<taker`.
-    fn settled(free: u64, gives: &[(usize, u64)], takes: &[(usize, u64)]) -> Vec<String> {
+    fn settled(free: u64, gives: &[(u32, u64)], takes: &[(u32, u64)]) -> Vec<String> {
         let nodes = gives.iter().chain(takes).map(|(node, _)| node + 1).max().unwrap_or(0);
-        let mut graph = Graph::new(nodes);
+        let mut graph = Graph::new(nodes as usize);
         Account { gives: gives.to_vec(), takes: takes.to_vec() }.settle(free, &mut graph);
         let order = graph.order().expect("no circle");
         let pairs = order.after.iter().enumerate();
