@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use indexmap::IndexMap;
 
-use super::row::{CREATE, Folded, Row};
+use super::row::{CREATE, Folded, Row, Whose};
 use tcloud_model::{Address, Name};
-use tcloud_report::text;
 
 /// A group of more equal rows than this is always folded.
 const MANY: usize = 30;
@@ -70,7 +69,7 @@ pub(super) fn merge(rows: &mut Vec<Row<'_>>) {
     rows.dedup_by(|row, last| {
         let alike = (last.rank, last.address()) == (row.rank, row.address())
             && !row.alone
-            && last.phrases() == row.phrases();
+            && last.is_like(row);
         if alike {
             if last.hosted {
                 last.other_hosts.push(&row.change.object.host);
@@ -143,25 +142,16 @@ impl<'p> Sum<'p> {
         }
     }
 
-    fn row(&self, first: Row<'p>, likeness: &Likeness<'p>) -> Row<'p> {
+    fn row(&mut self, first: Row<'p>, likeness: &Likeness<'p>) -> Row<'p> {
         let Likeness { rank: _, kind, tenant, phrases, window: _ } = likeness;
-        let name = match tenant {
-            Some(Some(tenant)) => tenant.to_string(),
-            Some(None) => "shared".to_owned(),
-            None => format!("in {} tenants", self.tenants.len()),
+        let names =
+            if kind.is_some() && phrases.is_empty() { &mut self.names } else { &mut vec![] };
+        let folded = Folded {
+            whose: tenant.map_or(Whose::Many(self.tenants.len()), Whose::One),
+            kinds: std::mem::take(&mut self.kinds),
+            names: std::mem::take(names),
+            phrases: phrases.clone(),
         };
-        let mut kinds: Vec<(&Name, usize)> = self.kinds.iter().map(|(k, n)| (*k, *n)).collect();
-        kinds.sort_by_key(|(kind, number)| (std::cmp::Reverse(*number), *kind));
-        let mut said: Vec<String> =
-            kinds.iter().map(|(kind, number)| text::count(*number, text::noun(kind))).collect();
-        match (kind, &phrases[..], &self.names[..]) {
-            (Some(_), [], [one, others @ ..]) => {
-                said[0].push_str(&format!(": {one}"));
-                said.extend(others.iter().cloned());
-            }
-            _ => said.extend(phrases.iter().cloned()),
-        }
-        let folded = Folded { name, phrases: said, kinds: self.kinds.clone() };
         let folded = Some(Box::new(folded));
         Row { tenant: tenant.flatten(), hosted: false, folded, ..first }
     }

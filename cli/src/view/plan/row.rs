@@ -52,11 +52,45 @@ pub(super) struct Row<'p> {
 
 /// What a row says that stands for many.
 pub(super) struct Folded<'p> {
-    /// What stands for their addresses.
-    pub(super) name: String,
-    pub(super) phrases: Vec<String>,
+    pub(super) whose: Whose<'p>,
     /// How many of each kind.
     pub(super) kinds: BTreeMap<&'p Name, usize>,
+    /// The names of all, where there is room for them.
+    pub(super) names: Vec<String>,
+    /// What happens to each.
+    pub(super) phrases: Vec<String>,
+}
+
+/// Whose the objects are that a row stands for.
+pub(super) enum Whose<'p> {
+    /// One tenant's, or nobody's.
+    One(Option<&'p Address>),
+    /// Those of so many tenants.
+    Many(usize),
+}
+
+impl Folded<'_> {
+    fn name(&self) -> String {
+        match self.whose {
+            Whose::One(Some(tenant)) => tenant.to_string(),
+            Whose::One(None) => "shared".to_owned(),
+            Whose::Many(tenants) => format!("in {tenants} tenants"),
+        }
+    }
+
+    fn phrases(&self) -> Vec<String> {
+        let mut kinds: Vec<(&Name, usize)> = self.kinds.iter().map(|(k, n)| (*k, *n)).collect();
+        kinds.sort_by_key(|(kind, number)| (std::cmp::Reverse(*number), *kind));
+        let kinds = kinds.iter();
+        let mut said: Vec<String> =
+            kinds.map(|(kind, number)| report::count(*number, report::noun(kind))).collect();
+        if let (Some(first), [one, others @ ..]) = (said.first_mut(), &self.names[..]) {
+            first.push_str(&format!(": {one}"));
+            said.extend_from_slice(others);
+        }
+        said.extend_from_slice(&self.phrases);
+        said
+    }
 }
 
 impl<'p> Row<'p> {
@@ -99,15 +133,28 @@ impl<'p> Row<'p> {
 
     /// The address, or what stands for many of them.
     pub(super) fn name(&self) -> String {
-        self.folded.as_ref().map_or_else(|| self.address().to_string(), |all| all.name.clone())
+        self.folded.as_ref().map_or_else(|| self.address().to_string(), |all| all.name())
     }
 
     /// What happens, most important first.
     pub(super) fn phrases(&self) -> Vec<String> {
         match &self.folded {
-            Some(all) => all.phrases.clone(),
+            Some(all) => all.phrases(),
             None => phrases(self.change, self.new),
         }
+    }
+
+    /// Whether the same happens in another row.
+    pub(super) fn is_like(&self, other: &Row<'_>) -> bool {
+        let same_new = self.change.deed() == Action::Create
+            && other.change.deed() == Action::Create
+            && self.change.reason == other.change.reason
+            && TELLING.iter().all(|(name, _)| {
+                let [own, others] = [self.new, other.new];
+                own.and_then(|new| new.get(name)) == others.and_then(|new| new.get(name))
+            });
+        // Thousands of creations need no words for that.
+        same_new || self.phrases() == other.phrases()
     }
 
     /// What the guest's window has to do with it.
