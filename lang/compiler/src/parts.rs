@@ -58,9 +58,8 @@ impl Parts {
     }
 
     /// All parts put together, unless the program has mistakes.
-    pub(crate) fn join(done: Vec<Done>) -> Option<(Collected, Parts)> {
-        let mut all = Collected::default();
-        all.resources.reserve_exact(done.iter().map(|done| done.found.resources.len()).sum());
+    pub(crate) fn join(done: Vec<Done>) -> Option<(Vec<Collected>, Parts)> {
+        let mut all = Vec::with_capacity(done.len());
         let mut parts = Parts { states: Vec::new(), tops: ByAddress::default() };
         for Done { share, found, state, reported } in done {
             if !reported.is_empty() {
@@ -72,7 +71,7 @@ impl Parts {
                     return None;
                 }
             }
-            all.append(found);
+            all.push(found);
             parts.states.push(Mutex::new(state));
         }
         Some((all, parts))

@@ -1,13 +1,14 @@
 //! Files to a [`Program`]: read, parse, lower, check, evaluate. All mistakes of all files are
 //! collected; there is a program only when there are none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use tcloud_model::{
-    Address, Assigned, AttrPath, Catalog, Check, Code, Deployment, DesiredGraph, Diagnostic,
-    Digest, Evaluator, Fields, FileId, Name, Output, Severity, Sources, Span, codes, parallel,
-    sharing,
+    Address, Assigned, AttrPath, ByAddress, Catalog, Check, Code, Deployment, DesiredGraph,
+    DesiredResource, Diagnostic, Digest, Evaluator, Fields, FileId, Name, Output, Severity,
+    Sources, Span, codes, parallel, sharing,
 };
 use tcloud_syntax::{Parsed, ast};
 
@@ -261,22 +262,22 @@ impl Program {
         );
         diagnostics.extend(checked);
         diagnostics.extend(reported);
-        let Collected { mut resources, moved, adopted, forgotten, mut outputs, mut checks } = found;
-        resources.sort_by(|a, b| a.address.cmp(&b.address));
-        self.graph = DesiredGraph {
-            resources: resources.into_iter().map(|r| (r.address.clone(), r)).collect(),
-            moved,
-            adopted,
-            forgotten,
-            digest: None,
-        };
+        let mut all = Collected::default();
+        let resources = found.into_iter().map(|mut part| {
+            let own = std::mem::take(&mut part.resources);
+            all.append(part);
+            own
+        });
+        let resources = merged(resources.collect());
+        let Collected { resources: _, moved, adopted, forgotten, mut outputs, mut checks } = all;
+        self.graph = DesiredGraph { resources, moved, adopted, forgotten, digest: None };
         outputs.sort_unstable();
         checks.sort();
         (self.outputs, self.checks) = (outputs, checks);
         self.parts = parts;
     }
 
-    fn evaluate(&self) -> (Collected, Parts, Vec<Diagnostic>) {
+    fn evaluate(&self) -> (Vec<Collected>, Parts, Vec<Diagnostic>) {
         let threads = parallel::threads_for(self.tree.blocks.len());
         let blocks = u32::try_from(self.tree.body(Tree::ROOT).blocks.len()).unwrap_or(u32::MAX);
         let shares = shares(blocks, threads);
@@ -289,7 +290,7 @@ impl Program {
         }
         let whole = Share { part: 0, blocks: 0..blocks };
         let Done { found, state, reported, .. } = self.evaluate_part(whole, self.bounds());
-        (found, Parts::whole(state), reported)
+        (vec![found], Parts::whole(state), reported)
     }
 
     fn evaluate_part(&self, share: Share, bounds: Bounds) -> Done {
@@ -334,6 +335,22 @@ impl Program {
     pub fn graph(&self) -> &DesiredGraph {
         &self.graph
     }
+}
+
+/// Sorted lists of resources as one.
+fn merged(lists: Vec<Vec<DesiredResource>>) -> ByAddress<Address, DesiredResource> {
+    let length = lists.iter().map(Vec::len).sum();
+    let mut all = ByAddress::with_capacity_and_hasher(length, Default::default());
+    let mut lists: Vec<_> = lists.into_iter().map(Vec::into_iter).enumerate().collect();
+    let head = |(at, list): &(usize, std::vec::IntoIter<DesiredResource>)| {
+        list.as_slice().first().map(|own| Reverse((own.address.clone(), *at)))
+    };
+    let mut heads: BinaryHeap<_> = lists.iter().filter_map(head).collect();
+    while let Some(Reverse((address, at))) = heads.pop() {
+        all.extend(lists[at].1.next().map(|own| (address, own)));
+        heads.extend(head(&lists[at]));
+    }
+    all
 }
 
 impl Evaluator for Program {
