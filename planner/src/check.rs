@@ -17,12 +17,13 @@ pub fn check(plan: &Plan, input: &Input<'_>) -> Vec<String> {
     let operations = || {
         let mut checker = Operations::new(plan, input);
         plan.steps.iter().for_each(|step| checker.step(step));
-        checker.broken
+        let mut order = Order { plan, broken: checker.broken };
+        order.changes();
+        order.broken
     };
     let order = || {
         let mut checker = Order { plan, broken: Vec::new() };
         checker.steps();
-        checker.changes();
         checker.needs();
         checker.broken
     };
@@ -119,6 +120,9 @@ impl Order<'_> {
 
     /// Whether a step comes after another, by what it waits for.
     fn follows(&self, step: &Step, maker: u32) -> bool {
+        if step.after.iter().any(|id| id.0 == maker) {
+            return true;
+        }
         let mut seen: IndexSet<u32> = IndexSet::new();
         let mut next: Vec<u32> = step.after.iter().map(|id| id.0).collect();
         while let Some(at) = next.pop() {

@@ -61,12 +61,12 @@ fn make(input: &Input<'_>) -> Result<Plan, Vec<Diagnostic>> {
     let mut decisions = decisions(input, &facts, &layout, &decided.drafts);
     let outputs = outputs(input, &layout);
     layout.chosen = Chosen::default(); // Nobody asks for it any more.
-    let (ordered, (mut exposure, usage)) = parallel::both(
+    let (mut exposure, (ordered, usage)) = parallel::both(
         parallel::threads_for(decided.drafts.len()),
-        || ordered(input, &facts, &layout, &existing, &decided.drafts),
+        || exposed(input, &facts, &layout, &selection, &decided.drafts),
         || {
-            let exposure = exposed(input, &facts, &layout, &selection, &decided.drafts);
-            (exposure, fill_levels(input, &facts, &layout, &selection, &decided.drafts))
+            let usage = fill_levels(input, &facts, &layout, &selection, &decided.drafts);
+            (ordered(input, &facts, &layout, &existing, &decided.drafts), usage)
         },
     );
     let steps = ordered.steps()?;
