@@ -150,21 +150,20 @@ impl<'a> Table<'a> {
     fn finish(mut self) -> Vec<Usage> {
         self.owners.sort_unstable_keys();
         let names = RESOURCES.map(|(name, bytes)| (Name::new(name), bytes));
-        let mut table = Vec::new();
+        let matters = |line: &&Line| line.before > 0 || line.after > 0 || line.limit.is_some();
+        let lines = self.owners.values().flatten().filter(matters);
+        let mut table = Vec::with_capacity(lines.count());
         for ((owner, host), lines) in &self.owners {
-            for ((resource, bytes), line) in names.iter().zip(lines) {
-                let Line { before, after, limit } = *line;
-                if before > 0 || after > 0 || limit.is_some() {
-                    table.push(Usage {
-                        owner: (*owner).clone(),
-                        host: host.cloned(),
-                        resource: resource.clone(),
-                        before,
-                        after,
-                        limit,
-                        bytes: *bytes,
-                    });
-                }
+            for ((resource, bytes), line) in names.iter().zip(lines).filter(|(_, l)| matters(l)) {
+                table.push(Usage {
+                    owner: (*owner).clone(),
+                    host: host.cloned(),
+                    resource: resource.clone(),
+                    before: line.before,
+                    after: line.after,
+                    limit: line.limit,
+                    bytes: *bytes,
+                });
             }
         }
         table

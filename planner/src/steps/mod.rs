@@ -77,7 +77,7 @@ pub(crate) fn ordered<'b, 'a>(
         layout,
         existing,
         drafts,
-        nodes: Vec::new(),
+        nodes: Vec::with_capacity(drafts.len()),
         parts: vec![Parts::default(); drafts.len()],
         drafts_of: ByAddress::with_capacity_and_hasher(drafts.len(), Default::default()),
         carried: IndexMap::new(),
