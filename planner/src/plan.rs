@@ -342,13 +342,18 @@ impl Plan {
         self.decisions.iter().any(|decision| !decision.agreed)
     }
 
-    /// The attributes of what is made, by the number of the change.
-    pub fn made(&self) -> BTreeMap<u32, &Fields> {
-        let made = self.steps.iter().filter_map(|step| match &step.operation.as_ref()?.action {
-            OperationKind::Create { attributes, .. } => Some((step.change, &**attributes)),
-            _ => None,
-        });
-        made.collect()
+    /// The attributes of what each change makes, if it makes something.
+    pub fn made(&self) -> Vec<Option<&Fields>> {
+        let mut made = vec![None; self.changes.len()];
+        for step in &self.steps {
+            let action = step.operation.as_ref().map(|operation| &operation.action);
+            if let Some(OperationKind::Create { attributes, .. }) = action
+                && let Some(own) = made.get_mut(step.change as usize)
+            {
+                *own = Some(&**attributes);
+            }
+        }
+        made
     }
 
     /// When the window closes in which a step stops its guest, if it does that for a window.

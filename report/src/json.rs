@@ -151,15 +151,16 @@ impl<T: Viewed> Serialize for Each<'_, T> {
 /// The changes, each with the attributes of what is made.
 struct Changes<'a> {
     changes: &'a [Change],
-    made: BTreeMap<u32, &'a Fields>,
+    made: Vec<Option<&'a Fields>>,
 }
 
 impl Serialize for Changes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let viewed = (0_u32..).zip(self.changes).map(|(number, change)| ChangeView {
-            new: self.made.get(&number).map(|fields| FieldsView(fields)),
-            ..change.view()
-        });
+        let viewed = self
+            .changes
+            .iter()
+            .zip(&self.made)
+            .map(|(change, made)| ChangeView { new: made.map(FieldsView), ..change.view() });
         serializer.collect_seq(viewed)
     }
 }

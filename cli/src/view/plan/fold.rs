@@ -43,7 +43,7 @@ enum Reach {
 
 impl<'p> Likeness<'p> {
     fn of(row: &Row<'p>, reach: Reach) -> Likeness<'p> {
-        let alike = row.rank == CREATE || row.word == "delete";
+        let alike = row.rank == CREATE || row.is_deleted();
         Likeness {
             rank: row.rank,
             kind: (!alike || reach == Reach::Kind).then(|| row.kind()),

@@ -11,7 +11,7 @@ mod usage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use tcloud_model::{Address, ObjectId, ObservedState, parallel};
+use tcloud_model::{Address, Fields, ObjectId, ObservedState, parallel};
 use tcloud_planner::Plan;
 use tcloud_planner::plan::{
     Action, Change, Decision, DecisionKind, GuestImpact, Interruption, Pending, Reason,
@@ -90,12 +90,12 @@ impl PlanView<'_> {
         if plan.changes.is_empty() {
             return String::new();
         }
-        let new = plan.made();
         let notices = notices(plan);
-        let numbered: Vec<(u32, &Change)> = (0..).zip(&plan.changes).collect();
-        let rows = parallel::each(&numbered, |&(at, change)| Row {
-            notices: notices.get(&at).cloned(),
-            ..Row::of(change, new.get(&at).copied())
+        let numbered = (0..).zip(&plan.changes).zip(plan.made());
+        let numbered: Vec<((u32, &Change), Option<&Fields>)> = numbered.collect();
+        let rows = parallel::each(&numbered, |&((at, change), new)| Row {
+            notices: notices.get(&at),
+            ..Row::of(change, new)
         });
         let mut rows: Vec<Row<'_>> = rows.collect();
         rows.sort_by_key(|row| row.rank);

@@ -31,8 +31,6 @@ pub(super) struct Row<'p> {
     pub(super) new: Option<&'p Fields>,
     /// Where it stands among the others: worst first.
     pub(super) rank: u8,
-    pub(super) word: &'static str,
-    pub(super) tone: Tone,
     pub(super) tenant: Option<&'p Address>,
     /// Whether it is worth a word on which hosts it happens.
     pub(super) hosted: bool,
@@ -40,10 +38,8 @@ pub(super) struct Row<'p> {
     pub(super) other_hosts: Vec<&'p Address>,
     /// For how many objects it stands, which differ in their host.
     pub(super) objects: usize,
-    /// What is handed to a hypervisor as it is, old and new, whole.
-    pub(super) raw: Vec<(&'static str, &'p str)>,
     /// What its guests notice, where one is down or found elsewhere.
-    pub(super) notices: Option<String>,
+    pub(super) notices: Option<&'p String>,
     /// Whether it stands alone, however many others are like it.
     pub(super) alone: bool,
     /// For a row that stands for many.
@@ -96,23 +92,19 @@ impl Folded<'_> {
 impl<'p> Row<'p> {
     /// The row of a change; `new` are the attributes that a new object gets.
     pub(super) fn of(change: &'p Change, new: Option<&'p Fields>) -> Row<'p> {
-        let (rank, word, tone) = class(change);
+        let rank = rank(change);
         let hosted = matches!(change.action, Action::Create | Action::Delete) && rank > POWER_CYCLE;
         let tenant = change.object.address.tenant();
-        let raw = raw(change, new);
         let says_more = later(change).is_some() || named(change).is_some();
         Row {
             change,
             new,
             rank,
-            word,
-            tone,
             tenant,
             hosted,
             other_hosts: Vec::new(),
             objects: 1,
-            alone: rank <= POWER_CYCLE || says_more || !raw.is_empty(),
-            raw,
+            alone: rank <= POWER_CYCLE || says_more || !raw(change, new).is_empty(),
             notices: None,
             folded: None,
         }
@@ -124,6 +116,11 @@ impl<'p> Row<'p> {
 
     pub(super) fn kind(&self) -> &'p Name {
         &self.change.kind
+    }
+
+    /// Whether the object goes away, and nothing is lost.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.rank == DELETE
     }
 
     /// Whether it says why and what stays; then it is never folded.
@@ -173,14 +170,15 @@ impl<'p> Row<'p> {
         details.extend(consequence(self.change).map(|text| (text, None)));
         details.extend(later(self.change).map(|text| (text, None)));
         details.extend(self.window().map(|text| (text, None)));
-        details.extend(self.notices.clone().map(|text| (text, None)));
+        details.extend(self.notices.cloned().map(|text| (text, None)));
         details.extend(named(self.change).map(|text| (text, None)));
         details
     }
 
     /// The lines of the row, each at most [`WIDTH`] columns wide.
     pub(super) fn render(&self, palette: Palette, name_width: usize) -> String {
-        let word = palette.paint(self.tone, &pad(self.word, WORD - 1));
+        let (_, word, tone) = class(self.change);
+        let word = palette.paint(tone, &pad(word, WORD - 1));
         let mut phrases = self.phrases();
         if self.hosted {
             let hosts =
@@ -210,7 +208,7 @@ impl<'p> Row<'p> {
             text.push_str(&rest);
         }
         text.push('\n');
-        for (sign, raw) in &self.raw {
+        for (sign, raw) in raw(self.change, self.new) {
             for line in raw.trim_matches('\n').lines() {
                 let line = format!("{sign} {}", escape(line));
                 text.push_str(&" ".repeat(2 + WORD));
@@ -286,6 +284,8 @@ fn spread(room: usize, phrases: &[String], cause: Option<&Position>, palette: Pa
 
 /// The rank of the last dangerous class.
 pub(super) const POWER_CYCLE: u8 = 3;
+/// The rank of deletions that lose nothing.
+const DELETE: u8 = 5;
 /// The rank of creations, which many plans consist of.
 pub(super) const CREATE: u8 = 13;
 
@@ -310,7 +310,7 @@ fn class(change: &Change) -> (u8, &'static str, Tone) {
         }
         (Action::Migrate, _) => (4, "migrate", Tone::Warning),
         (Action::Delete, _) if report::is_gone(change) => (12, "record", Tone::Faint),
-        (Action::Delete, _) => (5, "delete", Tone::Warning),
+        (Action::Delete, _) => (DELETE, "delete", Tone::Warning),
         (Action::Update, Impact::PowerCycle) => (6, "power-cycle", Tone::Warning),
         (Action::Update, Impact::LiveGuest) => (7, "live", Tone::Change),
         (Action::Update, Impact::Live) => (8, "live", Tone::Change),
