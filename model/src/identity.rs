@@ -348,6 +348,21 @@ mod tests {
     }
 
     #[test]
+    fn a_digest_of_fields_is_the_same_before_and_after_it_is_written() {
+        let fields = |size| {
+            let fields = [(Name::new("size"), crate::Value::Bytes(size))];
+            Arc::new(fields.into_iter().collect::<Fields>())
+        };
+        let own = FieldsDigest::Of(fields(1));
+        let json = serde_json::to_string(&own).expect("a digest is JSON");
+        let read: FieldsDigest = serde_json::from_str(&json).expect(&json);
+        assert_eq!(read, own);
+        assert_eq!(FieldsDigest::Of(fields(1)), own);
+        assert_ne!(FieldsDigest::Of(fields(2)), own);
+        assert_eq!(format!("{own:?}"), format!("{}", Digest::of_fields(&fields(1))));
+    }
+
+    #[test]
     fn a_digest_is_read_back() {
         let digest = Digest::of_fields(&Fields::new());
         let json = serde_json::to_string(&digest).expect("a digest is JSON");
