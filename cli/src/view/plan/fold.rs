@@ -48,7 +48,7 @@ impl<'p> Likeness<'p> {
             rank: row.rank,
             kind: (!alike || reach == Reach::Kind).then(|| row.kind()),
             tenant: (reach != Reach::All).then_some(row.tenant),
-            phrases: if alike { Vec::new() } else { row.phrases() },
+            phrases: if alike { Vec::new() } else { row.happens() },
             window: row.window(),
         }
     }

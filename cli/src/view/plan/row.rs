@@ -141,6 +141,11 @@ impl<'p> Row<'p> {
         }
     }
 
+    /// The same of each object, where the row stands for many.
+    pub(super) fn happens(&self) -> Vec<String> {
+        self.folded.as_ref().map_or_else(|| self.phrases(), |all| all.phrases.clone())
+    }
+
     /// Whether the same happens in another row.
     pub(super) fn is_like(&self, other: &Row<'_>) -> bool {
         let same_new = self.change.deed() == Action::Create

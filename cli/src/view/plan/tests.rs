@@ -302,6 +302,21 @@ fn guests_are_folded_by_their_windows() {
     assert_eq!(shown.matches("50 ").count(), 2, "{shown}");
 }
 
+/// What happens to guests of many tenants is told once, and so is how many they are.
+#[test]
+fn guests_of_many_tenants_are_counted_once() {
+    let change = |number: usize| {
+        let object = object(&format!("tenant.t{}.vm.web[{number}]", number / 4));
+        Change { object, ..waiting() }
+    };
+    let mut changes: Vec<Change> = (0..202).map(change).collect();
+    changes.extend((0..20).map(|_| new()));
+    let shown = show(&with(changes));
+    let line = shown.lines().find(|line| line.contains("in 51 tenants")).expect(&shown);
+    assert!(line.contains("202 VMs, at its next start: machine"), "{shown}");
+    assert_eq!(shown.matches("VMs").count(), 1, "{shown}");
+}
+
 #[test]
 fn what_finds_no_slot_says_so() {
     let mut change = waiting();
