@@ -166,10 +166,9 @@ impl Graph {
             // What something waits for that this waits for need not be said again. Looking one
             // step back finds most of it at a small price; what waits for very many is not asked.
             let own = std::mem::take(&mut all[*node as usize]);
-            for first in own.iter().map(|first| &after[*first as usize]) {
-                for earlier in first.iter().filter(|_| first.len() <= FAN) {
-                    implied[*earlier as usize] = *node;
-                }
+            let before = own.iter().map(|first| &after[*first as usize]);
+            for earlier in before.filter(|all| all.len() <= FAN).flatten() {
+                implied[*earlier as usize] = *node;
             }
             let needed = own.into_iter().filter(|first| implied[*first as usize] != *node);
             let needed: Vec<u32> = needed.collect();
