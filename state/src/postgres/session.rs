@@ -99,8 +99,7 @@ impl Sessions {
         let (mut pause, most) = PAUSES;
         let mut again = false;
         loop {
-            let begun = Instant::now();
-            let (failure, stage) = match self.attempt(work, again).await {
+            let (failure, stage) = match self.attempt(work, again, &mut waited).await {
                 Ok(output) => return Ok(output),
                 Err(failed) => failed,
             };
@@ -109,21 +108,28 @@ impl Sessions {
                 Patience::Long => failure.is_passing() && (W::REPEATABLE || !again),
                 Patience::Short => failure.is_busy(),
             };
-            // A machine that slept in the middle of an attempt did not wait all that time: it asks
-            // once more, and learns what became of its leases.
-            let longest = if stage == Stage::Connect { self.handshake() } else { W::LIMIT };
-            waited += begun.elapsed().min(longest) + pause;
-            if !helps || waited >= PATIENCE {
+            if !helps || waited + pause >= PATIENCE {
                 return Err(failure.explain(&self.place, W::ACTION, stage));
             }
             tracing::debug!(action = W::ACTION, "the database is tried again");
             sleep(pause).await;
+            waited += pause;
             pause = (pause * 2).min(most);
         }
     }
 
-    async fn attempt<W: Work>(&self, work: &W, again: bool) -> Result<W::Output, (Failure, Stage)> {
-        let session = self.session().await.map_err(|failure| (failure, Stage::Connect))?;
+    /// Tries once, and adds how long that took.
+    async fn attempt<W: Work>(
+        &self,
+        work: &W,
+        again: bool,
+        waited: &mut Duration,
+    ) -> Result<W::Output, (Failure, Stage)> {
+        let begun = Instant::now();
+        let session = self.session().await;
+        *waited += begun.elapsed();
+        let session = session.map_err(|failure| (failure, Stage::Connect))?;
+        let begun = Instant::now();
         let mut stage = Stage::Work;
         let transaction = async {
             session.client.batch_execute(&self.begin::<W>()).await?;
@@ -132,7 +138,11 @@ impl Sessions {
             session.client.batch_execute("COMMIT").await?;
             Ok(output)
         };
-        match timeout(W::LIMIT, transaction).await {
+        let answer = timeout(W::LIMIT, transaction).await;
+        // A machine that slept meanwhile did not wait all that time: what it was about to write it
+        // tries to write again, and learns what became of its leases.
+        *waited += begun.elapsed().min(W::LIMIT);
+        match answer {
             Ok(Ok(output)) => {
                 self.idle().push(session);
                 Ok(output)
@@ -175,20 +185,16 @@ impl Sessions {
         if let Some(free) = free {
             return Ok(free);
         }
-        let connecting = timeout(self.handshake(), self.place.config.connect(self.tls.clone()));
+        let config = &self.place.config;
+        let each = config.get_connect_timeout().copied().unwrap_or(HANDSHAKE);
+        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1);
+        let connecting = timeout(each * hosts + HANDSHAKE, config.connect(self.tls.clone()));
         let (client, connection) = connecting.await.map_err(|_| Failure::Late)??;
         let driver = tokio::spawn(async move {
             // Whoever waits for an answer is told the same.
             let _ = connection.await;
         });
         Ok(Session { client, driver })
-    }
-
-    /// How long a new connection may take.
-    fn handshake(&self) -> Duration {
-        let config = &self.place.config;
-        let each = config.get_connect_timeout().copied().unwrap_or(HANDSHAKE);
-        each * u32::try_from(config.get_hosts().len()).unwrap_or(1) + HANDSHAKE
     }
 
     /// Takes leave of the server.
