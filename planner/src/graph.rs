@@ -165,15 +165,14 @@ impl Graph {
         for node in &sequence {
             // What something waits for that this waits for need not be said again. Looking one
             // step back finds most of it at a small price; what waits for very many is not asked.
-            let own = std::mem::take(&mut all[*node as usize]);
-            let before = own.iter().map(|first| &after[*first as usize]);
+            let mut needed = std::mem::take(&mut all[*node as usize]);
+            let before = needed.iter().map(|first| &after[*first as usize]);
             for earlier in before.filter(|all| all.len() <= FAN).flatten() {
                 implied[*earlier as usize] = *node;
             }
-            let needed = own.into_iter().filter(|first| implied[*first as usize] != *node);
-            let needed: Vec<u32> = needed.collect();
+            needed.retain(|first| implied[*first as usize] != *node);
+            needed.sort_unstable();
             after[*node as usize] = needed;
-            after[*node as usize].sort_unstable();
         }
         Order { sequence, after }
     }
