@@ -144,12 +144,11 @@ impl<'p> Sum<'p> {
 
     fn row(&mut self, first: Row<'p>, likeness: &Likeness<'p>) -> Row<'p> {
         let Likeness { rank: _, kind, tenant, phrases, window: _ } = likeness;
-        let names =
-            if kind.is_some() && phrases.is_empty() { &mut self.names } else { &mut vec![] };
+        let told = kind.is_some() && phrases.is_empty();
         let folded = Folded {
             whose: tenant.map_or(Whose::Many(self.tenants.len()), Whose::One),
             kinds: std::mem::take(&mut self.kinds),
-            names: std::mem::take(names),
+            names: if told { std::mem::take(&mut self.names) } else { Vec::new() },
             phrases: phrases.clone(),
         };
         let folded = Some(Box::new(folded));

@@ -141,7 +141,7 @@ impl<'p> Row<'p> {
         }
     }
 
-    /// The same of each object, where the row stands for many.
+    /// What happens to each object, where the row stands for many; else the same.
     pub(super) fn happens(&self) -> Vec<String> {
         self.folded.as_ref().map_or_else(|| self.phrases(), |all| all.phrases.clone())
     }
