@@ -226,8 +226,8 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// The digest of attributes, which is worked out each time that somebody asks for it: most of what
-/// is planned is only looked at, and hashing it all would be a tenth of the work.
+/// The digest of attributes, which is worked out each time that somebody asks for it: a plan that is
+/// only looked at needs none of them.
 #[derive(Clone)]
 pub enum FieldsDigest {
     /// It was read; the attributes may not be at hand.
