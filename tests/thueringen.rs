@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use tcloud_tests::hosts::{Facts, Hosts, tcloud, wait};
@@ -48,12 +48,6 @@ const FEWER: &str = "services = [\"passport\"]\n";
 /// How long the guests of all hosts may take together, on a machine without KVM: each of them needs
 /// 15 s of a processor and more when all start at once.
 const ALL: Duration = Duration::from_secs(900);
-
-/// After so long, a guest that has not said that it is ready is started anew. QEMU without KVM takes
-/// the timer of a processor away for ever from about one of these guests, which boot all at once
-/// (`info lapic` shows its interrupt as being served, and nobody serves it); what has booted and does
-/// not answer is left as it is.
-const STUCK: Duration = Duration::from_secs(120);
 
 /// What every host has before, of everything that we make too. The guest does not run.
 const FOREIGN: [(&str, &str, &str); 4] = [
@@ -204,22 +198,9 @@ impl Example {
     fn all_answer(&self, guests: &[Guest]) -> BTreeMap<String, String> {
         let mut boots = BTreeMap::new();
         for guest in guests {
-            let mut since = Instant::now();
-            let facts = wait(ALL, || {
-                let answer = self.answer(guest);
-                if answer.is_err()
-                    && since.elapsed() > STUCK
-                    && self.hosts.ready(guest.host, &guest.name)? == 0
-                {
-                    self.hosts.virsh(guest.host, &["reset", &guest.name])?;
-                    since = Instant::now();
-                }
-                answer
-            });
-            let facts = facts.unwrap_or_else(|error| {
-                let console = self.hosts.console(guest.host, &guest.name);
-                panic!("{}: {error}; its console ends with:\n{console}", guest.name)
-            });
+            let name = (guest.host, guest.name.as_str());
+            let facts = self.hosts.started(name, 0, ALL, || self.answer(guest));
+            let facts = facts.unwrap_or_else(|error| panic!("{error}"));
             boots.insert(guest.name.clone(), facts.boot);
         }
         boots

@@ -73,7 +73,8 @@ impl World {
         let mut world = World { hosts, lab, base: base.clone(), restarts: false };
         world.write(base, false);
         world.settle()?;
-        world.hosts.facts(1, ADDRESS, BOOT)?;
+        let facts = || world.hosts.facts(1, ADDRESS, Duration::ZERO);
+        world.hosts.started((1, NAME), 0, 2 * BOOT, facts)?;
         Ok(world)
     }
 
@@ -170,8 +171,10 @@ impl World {
     /// It starts again, with another boot.
     fn started(&self, row: &Row, expected: Impact) -> Result<(), String> {
         self.expect(row, expected)?;
+        let before = self.hosts.ready(1, NAME)?;
         self.settle()?;
-        self.run(BOOT).map(drop)
+        let run = || self.run(Duration::ZERO);
+        self.hosts.started((1, NAME), before, 2 * BOOT, run).map(drop)
     }
 
     /// Plans and applies the present text; then there is nothing more to do.
@@ -183,21 +186,12 @@ impl World {
         Ok(Done { said, before, after })
     }
 
-    /// A guest that has not become ready since is started anew: see `STUCK` in `tests/thueringen.rs`. One
-    /// that had no reason to boot was interrupted then, and that is seen.
-    fn anew(&self, before: &Run, error: &str) -> Result<Run, String> {
-        if self.hosts.ready(1, NAME)? > before.ready {
-            let console = self.hosts.console(1, NAME);
-            return Err(format!("{error}; its console ends with:\n{console}"));
-        }
-        let reset = self.hosts.virsh(1, &["reset", NAME]);
-        reset.map_err(|error| format!("{error}: {}", self.hosts.fate(1, NAME)))?;
-        self.run(BOOT)
-    }
-
-    /// The guest as it is afterwards. On a busy host its clock stands still with it, and has to go on.
+    /// The guest as it is afterwards. One that had no reason to boot and got stuck all the same is
+    /// started anew, which is seen then. On a busy host its clock stands still with it, and has to go
+    /// on.
     fn later(&self, before: &Run) -> Result<Run, String> {
-        self.run(BOOT).or_else(|error| self.anew(before, &error))?;
+        let again = || self.run(Duration::ZERO);
+        self.hosts.started((1, NAME), before.ready, 2 * BOOT, again)?;
         wait(NOTICE, || {
             let after = self.run(BOOT)?;
             match after.boot == before.boot && after.uptime <= before.uptime {

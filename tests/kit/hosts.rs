@@ -245,6 +245,34 @@ impl Hosts {
         })
     }
 
+    /// What comes of a try as soon as a guest, which was perhaps started, lets it succeed. One that
+    /// has not said more often than `before` that it is ready ([`Hosts::ready`]) is started anew after
+    /// [`STUCK`]; one that has, and does not answer, is left as it is.
+    ///
+    /// # Errors
+    /// That of the last try, with the end of the guest's console.
+    pub fn started<T>(
+        &self,
+        (host, guest): (usize, &str),
+        before: usize,
+        patience: Duration,
+        mut what: impl FnMut() -> Result<T, String>,
+    ) -> Result<T, String> {
+        let mut since = Instant::now();
+        let tried = wait(patience, || {
+            let tried = what();
+            if tried.is_err() && since.elapsed() > STUCK && self.ready(host, guest)? <= before {
+                let reset = self.virsh(host, &["reset", guest]);
+                reset.map_err(|error| format!("{error}: {}", self.fate(host, guest)))?;
+                since = Instant::now();
+            }
+            tried
+        });
+        tried.map_err(|error| {
+            format!("{error}; the console of {guest} ends with:\n{}", self.console(host, guest))
+        })
+    }
+
     /// How often a guest has said on its console that it is ready.
     ///
     /// # Errors
@@ -306,6 +334,11 @@ pub fn wait<T>(
 /// How long a guest may take until it answers: about 4 s alone on a machine without KVM, and many
 /// times that beside other tests.
 pub const BOOT: Duration = Duration::from_secs(120);
+
+/// After so long, [`Hosts::started`] starts a guest anew that has not said that it is ready. QEMU
+/// without KVM takes the timer of a processor away for ever from about one of some dozens of guests
+/// that boot at once (`info lapic` shows its interrupt as being served, and nobody serves it).
+const STUCK: Duration = Duration::from_secs(120);
 
 fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("lab/lab")
