@@ -3,6 +3,9 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::iter;
+use std::num::NonZero;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tcloud_model::{
@@ -13,7 +16,7 @@ use tcloud_model::{
 use tcloud_syntax::{Parsed, ast};
 
 use crate::eval::{Bounds, Collected, Eval, Sink, State, Variable};
-use crate::parts::{Done, Held, Parts, Share, shares};
+use crate::parts::{Done, Evaluated, Held, Parts, Waiting};
 use crate::shapes::Shapes;
 use crate::tree::Tree;
 use crate::world::Texts;
@@ -255,58 +258,88 @@ fn tidy(sources: &Sources, diagnostics: &mut Vec<Diagnostic>) {
 impl Program {
     /// Checks every expression, and evaluates meanwhile: neither needs the other.
     fn check_and_evaluate(&mut self, diagnostics: &mut Vec<Diagnostic>) {
-        let (checked, (found, parts, reported)) = parallel::both(
-            parallel::threads_for(self.tree.blocks.len()),
-            || check::expressions::check(&self.tree, &self.shapes),
-            || self.evaluate(),
-        );
+        let threads = parallel::threads_for(self.tree.blocks.len());
+        let check = || check::expressions::check(&self.tree, &self.shapes);
+        let top = NonZero::new(self.top() as usize);
+        let (checked, (resources, found, parts, reported)) = match top.map(|top| top.min(threads)) {
+            Some(parts) if parts.get() > 1 => {
+                let (checked, joined) = self.in_parts(parts, check);
+                (checked, joined.unwrap_or_else(|| self.as_a_whole()))
+            }
+            _ => parallel::both(threads, check, || self.as_a_whole()),
+        };
         diagnostics.extend(checked);
         diagnostics.extend(reported);
-        let mut all = Collected::default();
-        let resources = found.into_iter().map(|mut part| {
-            let own = std::mem::take(&mut part.resources);
-            all.append(part);
-            own
-        });
-        let resources = merged(resources.collect());
-        let Collected { resources: _, moved, adopted, forgotten, mut outputs, mut checks } = all;
+        self.accept(resources, found, parts);
+    }
+
+    fn accept(&mut self, resources: Vec<Vec<DesiredResource>>, found: Collected, parts: Parts) {
+        let resources = merged(resources);
+        let Collected { resources: _, moved, adopted, forgotten, outputs, mut checks } = found;
         self.graph = DesiredGraph { resources, moved, adopted, forgotten, digest: None };
-        outputs.sort_unstable();
         checks.sort();
         (self.outputs, self.checks) = (outputs, checks);
         self.parts = parts;
     }
 
-    fn evaluate(&self) -> (Vec<Collected>, Parts, Vec<Diagnostic>) {
-        let threads = parallel::threads_for(self.tree.blocks.len());
-        let blocks = u32::try_from(self.tree.body(Tree::ROOT).blocks.len()).unwrap_or(u32::MAX);
-        let shares = shares(blocks, threads);
-        if shares.len() > 1 {
-            let bounds = self.bounds().share(shares.len());
-            let part = |share| self.evaluate_part(share, bounds);
-            if let Some((found, parts)) = Parts::join(parallel::map(threads, shares, part)) {
-                return (found, parts, Vec::new());
-            }
-        }
-        let whole = Share { part: 0, blocks: 0..blocks };
-        let Done { found, state, reported, .. } = self.evaluate_part(whole, self.bounds());
-        (vec![found], Parts::whole(state), reported)
+    /// How many blocks stand at the top.
+    fn top(&self) -> u32 {
+        u32::try_from(self.tree.body(Tree::ROOT).blocks.len()).unwrap_or(u32::MAX)
     }
 
-    fn evaluate_part(&self, share: Share, bounds: Bounds) -> Done {
+    /// Evaluates on so many threads. The first one checks before it takes its first blocks.
+    fn in_parts(
+        &self,
+        parts: NonZero<usize>,
+        check: impl Fn() -> Vec<Diagnostic> + Sync,
+    ) -> (Vec<Diagnostic>, Option<Evaluated>) {
+        let waiting = Waiting::new(self.top(), parts);
+        let bounds = self.bounds().share(parts.get());
+        // Some take more than others.
+        let usual = self.top() as usize / parts * 5 / 4;
+        let work = |part| {
+            let checked = if part == 0 { check() } else { Vec::new() };
+            let blocks = iter::from_fn(|| waiting.take());
+            (checked, self.evaluate_part(part, bounds, usual, blocks))
+        };
+        let done = parallel::map(parts, (0..parts.get()).collect(), work);
+        let (checked, done): (Vec<_>, Vec<_>) = done.into_iter().unzip();
+        (checked.into_iter().flatten().collect(), Parts::join(done, self.limits.resources))
+    }
+
+    fn as_a_whole(&self) -> Evaluated {
+        let whole = 0..self.top();
+        let done = self.evaluate_part(0, self.bounds(), whole.len(), iter::once(whole));
+        let Done { resources, found, state, reported } = done;
+        let found = found.into_iter().next().map(|(_, found)| found).unwrap_or_default();
+        (vec![resources], found, Parts::whole(state), reported)
+    }
+
+    /// Evaluates the blocks that come. Tables have room for so many of them, and grow if it takes more.
+    fn evaluate_part(
+        &self,
+        part: usize,
+        bounds: Bounds,
+        usual: usize,
+        blocks: impl Iterator<Item = Range<u32>>,
+    ) -> Done {
         // Most blocks are one instance each.
-        let top = self.tree.body(Tree::ROOT).blocks.len().max(1);
-        let room = self.tree.blocks.len() * share.blocks.len() / top;
+        let room = self.tree.blocks.len() * usual / self.top().max(1) as usize;
         let mut state = State::new(room);
         let mut eval = self.eval(&mut state, bounds);
-        eval.part = share.part;
-        let mut found = Collected::default();
-        found.resources.reserve(room);
-        eval.walk_some(State::ROOT, share.blocks.clone(), &mut found);
+        eval.part = part;
+        let mut resources = Vec::with_capacity(room);
+        let mut all = Vec::new();
+        for blocks in blocks {
+            let mut found = Collected { resources, ..Collected::default() };
+            eval.walk_some(State::ROOT, blocks.clone(), &mut found);
+            resources = std::mem::take(&mut found.resources);
+            all.push((blocks, found));
+        }
         // What is sorted part by part, on all threads, is only put together afterwards.
-        found.resources.sort_unstable_by(|a, b| a.address.cmp(&b.address));
+        resources.sort_unstable_by(|a, b| a.address.cmp(&b.address));
         let reported = eval.sink.diagnostics;
-        Done { share, found, state, reported }
+        Done { resources, found: all, state, reported }
     }
 
     fn eval<'p>(&'p self, state: &'p mut State, bounds: Bounds) -> Eval<'p> {
@@ -389,11 +422,9 @@ impl Evaluator for Program {
     fn outputs(&self, assigned: &dyn Assigned) -> Result<Vec<Output>, Vec<Diagnostic>> {
         let mut outputs = Vec::new();
         let mut sink = Sink::default();
-        for part in 0..self.parts.count() {
-            let own = self.outputs.iter().filter(|held| held.part == part);
-            let ((), diagnostics) = self.with_assigned(part, assigned, |eval| {
-                own.for_each(|held| eval.outputs(held.id, &mut outputs));
-            });
+        for held in &self.outputs {
+            let ask = |eval: &mut Eval<'_>| eval.outputs(held.id, &mut outputs);
+            let ((), diagnostics) = self.with_assigned(held.part, assigned, ask);
             diagnostics.into_iter().for_each(|diagnostic| sink.push(diagnostic));
         }
         if !sink.diagnostics.is_empty() {
@@ -420,5 +451,54 @@ impl semantic::Places for Program {
         let spans = self.causes(address, wanted.as_ref());
         let head = || self.graph.resources.get(address).map(|resource| resource.span);
         spans.first().copied().or_else(head).unwrap_or(Span::new(FileId(0), 0, 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::MemoryWorld;
+
+    /// Tenants that say something of everything that is put together from parts.
+    fn text() -> String {
+        let mut text = String::from("moved tenant.old -> tenant.t1\nlet size = 4GiB\n");
+        text += "component web {\n  volume own { size = size }\n  moved volume.old -> volume.own\n";
+        text += "  forget volume.gone\n  output at: Bytes = volume.own.size\n}\n";
+        for n in 0..200 {
+            let _ = write!(
+                text,
+                "tenant t{n} {{\n  web main {{ }}\n  volume data {{ size = tenant.t{}.web.main.at }}\n  \
+                 check same {{ assert volume.data.size == size, \"other\" }}\n}}\n",
+                (n * 7) % 200
+            );
+        }
+        text
+    }
+
+    #[test]
+    fn parts_together_are_the_whole() {
+        let settings = Settings::new(Deployment::new("test"));
+        let Compiled { program, diagnostics, .. } = compile(&MemoryWorld::of(&text()), &settings);
+        let mut program = program.unwrap_or_else(|| panic!("{diagnostics:#?}"));
+        let own = |program: &Program| {
+            let DesiredGraph { resources, moved, adopted, forgotten, digest: _ } = &program.graph;
+            let names = program.checks.iter().map(|(name, _)| name).collect::<Vec<_>>();
+            let outputs = program.outputs.len();
+            format!("{resources:#?} {moved:#?} {adopted:#?} {forgotten:#?} {names:#?} {outputs}")
+        };
+        let (resources, found, parts, reported) = program.as_a_whole();
+        assert_eq!(reported, []);
+        program.accept(resources, found, parts);
+        let whole = own(&program);
+        for threads in [2, 3, 8, 50] {
+            let threads = NonZero::new(threads).expect("not zero");
+            let (checked, joined) = program.in_parts(threads, Vec::new);
+            let (resources, found, parts, reported) = joined.expect("no mistakes");
+            assert_eq!((checked, reported), (Vec::new(), Vec::new()));
+            program.accept(resources, found, parts);
+            assert!(own(&program) == whole, "{threads} threads");
+        }
     }
 }

@@ -113,6 +113,15 @@ fn outputs_and_checks_see_what_was_assigned() {
 }
 
 #[test]
+fn a_large_program_without_blocks_at_the_top_is_evaluated() {
+    let networks = (0..600).map(|n| format!("  network n{n} {{ mode = \"nat\" }}\n"));
+    let text = format!("component c {{\n{}}}\noutput one: Int = 1\n", networks.collect::<String>());
+    let program = compile(&MemoryWorld::of(&text), &settings()).program.expect("no error");
+    let outputs = program.outputs(&Chosen::default()).expect("no mistakes");
+    assert_eq!(outputs.iter().map(|own| own.name.as_str()).collect::<Vec<_>>(), ["one"]);
+}
+
+#[test]
 fn causes_are_the_attribute_then_what_flows_in() {
     let program = program(&settings());
     let texts = |path: &str| -> Vec<&str> {

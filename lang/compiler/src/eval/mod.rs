@@ -68,9 +68,9 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// What each of so many parts may take: together no more than one alone.
+    /// What each of so many parts may take. Their resources are counted together afterwards.
     pub(crate) fn share(self, parts: usize) -> Bounds {
-        Bounds { steps: self.steps / parts as u64, resources: self.resources / parts }
+        Bounds { steps: self.steps / parts as u64, ..self }
     }
 }
 
