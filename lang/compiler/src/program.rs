@@ -105,7 +105,7 @@ pub fn compile(world: &dyn World, settings: &Settings) -> Compiled {
         // Diagnostics about no file at all need a place.
         sources.add(".", "");
     }
-    let mut tree = lower::lower(files, &mut diagnostics);
+    let mut tree = lower::lower(files, parallel::threads(), &mut diagnostics);
     let shapes = Shapes::new(&settings.catalog);
     check::structure::check(&mut tree, &shapes, &mut diagnostics);
     check::uses::check(&tree, &shapes, &mut diagnostics);
