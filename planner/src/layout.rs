@@ -82,7 +82,7 @@ pub(crate) fn lay_out<'a>(
 ) -> Result<Layout<'a>, Vec<Diagnostic>> {
     // What is taken down needs no room, no address and no evaluation.
     if input.wishes.goal == Goal::Destroy {
-        return complete(input, facts, Chosen::default());
+        return complete(input, facts, Chosen::default(), Some(Firewall::default()));
     }
     let desired = input.evaluator.desired();
     let place = || {
@@ -97,16 +97,30 @@ pub(crate) fn lay_out<'a>(
             evaluator: input.evaluator,
         })
     };
-    let threads = parallel::threads_for(desired.resources.len());
-    let (placement, allocation) = parallel::both(threads, place, || allocation(input, facts));
-    let (placement, allocation) = match (placement, allocation) {
-        (Ok(placement), Ok(allocation)) => (placement, allocation),
-        (placement, allocation) => {
-            let problems = [placement.err(), allocation.err()];
-            return Err(problems.into_iter().flatten().flatten().collect());
-        }
+    // Placing takes longer. What opens is found meanwhile, where no attribute waits for a place.
+    let beside = || {
+        let allocation = allocation(input, facts)?;
+        let deferred = desired.resources.values().any(|resource| resource.deferred);
+        let firewall = (!deferred).then(|| {
+            let attributes = |address: &Address| {
+                let resource = desired.resources.get(address)?;
+                managed_schema(input, resource).map(|_| &*resource.attributes)
+            };
+            let attributes = &attributes;
+            firewall(&FirewallInput { desired, attributes, allocation: &allocation })
+        });
+        Ok((allocation, firewall))
     };
-    complete(input, facts, Chosen { placement, allocation })
+    let threads = parallel::threads_for(desired.resources.len());
+    match parallel::both(threads, place, beside) {
+        (Ok(placement), Ok((allocation, firewall))) => {
+            complete(input, facts, Chosen { placement, allocation }, firewall)
+        }
+        (placement, beside) => {
+            let problems = [placement.err(), beside.err()];
+            Err(problems.into_iter().flatten().flatten().collect())
+        }
+    }
 }
 
 /// The addresses of all NICs.
@@ -149,20 +163,18 @@ fn complete<'a>(
     input: &Input<'a>,
     facts: &Facts<'_>,
     chosen: Chosen,
+    firewall: Option<Firewall>,
 ) -> Result<Layout<'a>, Vec<Diagnostic>> {
     let Chosen { placement, allocation } = &chosen;
-    let desired = input.evaluator.desired();
     let managed = evaluated(input, &chosen)?;
-    let attributes = |address: &Address| {
-        let managed = managed.get(desired.resources.get_index_of(address)?)?.as_ref();
-        managed.map(|managed| &*managed.attributes)
-    };
-    let firewall = match input.wishes.goal {
-        Goal::Destroy => Firewall::default(),
-        Goal::Apply | Goal::Refresh => {
-            firewall(&FirewallInput { desired, attributes: &attributes, allocation })
-        }
-    };
+    let firewall = firewall.unwrap_or_else(|| {
+        let desired = input.evaluator.desired();
+        let attributes = |address: &Address| {
+            let managed = managed.get(desired.resources.get_index_of(address)?)?.as_ref();
+            managed.map(|managed| &*managed.attributes)
+        };
+        self::firewall(&FirewallInput { desired, attributes: &attributes, allocation })
+    });
     let managed: Vec<Managed<'a>> = managed.into_iter().flatten().collect();
     let wanted = parallel::each(&managed, |Managed { resource, schema, attributes }| {
         let address = &resource.address;

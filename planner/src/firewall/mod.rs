@@ -69,7 +69,7 @@ pub(crate) struct Values {
 pub(crate) struct FirewallInput<'a> {
     /// What the text asks for.
     pub desired: &'a DesiredGraph,
-    /// The attributes of a resource, after everything was assigned.
+    /// The attributes of a resource, after everything was assigned that it waits for.
     pub attributes: &'a dyn Fn(&Address) -> Option<&'a Fields>,
     /// The addresses of the NICs.
     pub allocation: &'a Allocation,

@@ -148,15 +148,21 @@ fn pin<'a>(board: &Board<'a>, group: &Group<'a>, candidates: usize) -> Pin {
 }
 
 fn finish(board: &Board<'_>, input: &PlaceInput<'_>) -> Placement {
-    let inventory = &board.inventory;
-    let mut hosts = ByAddress::with_capacity_and_hasher(board.places.len(), Default::default());
-    for (address, spot) in input.desired.resources.keys().zip(&board.places) {
-        if let Some(spot) = spot {
-            let host = inventory.hosts[spot.host].address.clone();
-            let pool = spot.pool.map(|pool| inventory.pools[pool].address.clone());
-            hosts.insert(address.clone(), Place { host, pool });
+    let (desired, inventory) = (input.desired, &board.inventory);
+    let hosts = || {
+        let mut hosts = ByAddress::with_capacity_and_hasher(board.places.len(), Default::default());
+        for (address, spot) in desired.resources.keys().zip(&board.places) {
+            if let Some(spot) = spot {
+                let host = inventory.hosts[spot.host].address.clone();
+                let pool = spot.pool.map(|pool| inventory.pools[pool].address.clone());
+                hosts.insert(address.clone(), Place { host, pool });
+            }
         }
-    }
-    let spread = wide::wide(input.desired, inventory, &board.places, input.current);
+        hosts
+    };
+    let threads = parallel::threads_for(desired.resources.len());
+    let (hosts, spread) = parallel::both(threads, hosts, || {
+        wide::wide(desired, inventory, &board.places, input.current)
+    });
     Placement { hosts, spread }
 }
