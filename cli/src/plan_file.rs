@@ -61,15 +61,20 @@ pub(crate) enum SavedPlanError {
     },
 }
 
-/// A plan with what it was made under.
+/// A plan with what it was made under, as it is saved: with a seal.
+pub(crate) fn sealed(plan: Plan, gaps: Gaps, loaded: &Loaded) -> PlanFile {
+    let mut file = of(plan, gaps, loaded);
+    file.seal = loaded.key.as_ref().map(|key| planfile::seal(&file, key));
+    file
+}
+
+/// The same for a plan that is applied at once.
 pub(crate) fn of(plan: Plan, gaps: Gaps, loaded: &Loaded) -> PlanFile {
     let heads = loaded.heads.iter().map(|(scope, head)| {
         (tenant(scope), End { serial: head.serial, hash: head.hash.to_string() })
     });
     let (tool, heads) = (env!("CARGO_PKG_VERSION").to_owned(), heads.collect());
-    let mut file = PlanFile { tool, heads, gaps, seal: None, plan };
-    file.seal = loaded.key.as_ref().map(|key| planfile::seal(&file, key));
-    file
+    PlanFile { tool, heads, gaps, seal: None, plan }
 }
 
 /// How a plan file calls a scope.

@@ -1,6 +1,7 @@
 //! The plan as a file: versioned JSON that is the same to the byte for the same facts and wishes, and
 //! that tells when somebody changed it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -89,7 +90,7 @@ pub fn read(text: &str) -> Result<PlanFile, PlanFileError> {
     if format.format != FORMAT {
         return Err(PlanFileError::Version(format.format));
     }
-    let wire: Wire = serde_json::from_str(text).map_err(PlanFileError::Malformed)?;
+    let wire: Wire<'_> = serde_json::from_str(text).map_err(PlanFileError::Malformed)?;
     let file = wire.content.into_file(wire.seal);
     // What was written again is the same to the byte, so that nothing in it was overlooked: no
     // unknown field however deep, no value in another form.
@@ -114,47 +115,48 @@ struct Format {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wire {
+struct Wire<'a> {
     format: String,
     digest: Digest,
     seal: Option<Digest>,
-    content: Content,
+    content: Content<'a>,
 }
 
+/// What is digested. A plan of everything is large: what is written is borrowed.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Content {
-    tool: String,
-    deployment: Deployment,
+struct Content<'a> {
+    tool: Cow<'a, str>,
+    deployment: Cow<'a, Deployment>,
     configuration: Option<Digest>,
     heads: Vec<(Option<Address>, End)>,
     #[serde(default, skip_serializing_if = "Gaps::is_empty")]
-    gaps: Gaps,
-    changes: Vec<Change>,
-    drift: Vec<Drift>,
-    decisions: Vec<Decision>,
-    guests: Vec<GuestImpact>,
-    exposure: Vec<Exposure>,
-    steps: Vec<Step>,
-    usage: Vec<Usage>,
-    reserves: Vec<Reserve>,
-    pending: Vec<Pending>,
+    gaps: Cow<'a, Gaps>,
+    changes: Cow<'a, [Change]>,
+    drift: Cow<'a, [Drift]>,
+    decisions: Cow<'a, [Decision]>,
+    guests: Cow<'a, [GuestImpact]>,
+    exposure: Cow<'a, [Exposure]>,
+    steps: Cow<'a, [Step]>,
+    usage: Cow<'a, [Usage]>,
+    reserves: Cow<'a, [Reserve]>,
+    pending: Cow<'a, [Pending]>,
     outputs: Vec<(Name, String, Value)>,
     unchanged: usize,
     left_out: usize,
     foreign: usize,
-    unchecked: Vec<String>,
+    unchecked: Cow<'a, [String]>,
 }
 
-impl Content {
+impl<'a> Content<'a> {
     fn bytes(&self) -> Vec<u8> {
         let bytes = serde_json::to_vec(self);
         assert!(bytes.is_ok(), "BUG: a plan has a JSON form");
         bytes.unwrap_or_default()
     }
 
-    fn of(file: &PlanFile) -> Content {
-        let PlanFile { tool, heads, gaps, seal: _, plan } = file.clone();
+    fn of(file: &'a PlanFile) -> Content<'a> {
+        let PlanFile { tool, heads, gaps, seal: _, plan } = file;
         let Plan {
             deployment,
             configuration,
@@ -174,25 +176,28 @@ impl Content {
             unchecked,
         } = plan;
         Content {
-            tool,
-            deployment,
-            configuration,
-            heads: heads.into_iter().collect(),
-            gaps,
-            changes,
-            drift,
-            decisions,
-            guests,
-            exposure,
-            steps,
-            usage,
-            reserves,
-            pending,
-            outputs: outputs.into_iter().map(|o| (o.name, o.doc, o.value)).collect(),
-            unchanged,
-            left_out,
-            foreign,
-            unchecked,
+            tool: tool.into(),
+            deployment: Cow::Borrowed(deployment),
+            configuration: *configuration,
+            heads: heads.iter().map(|(scope, end)| (scope.clone(), end.clone())).collect(),
+            gaps: Cow::Borrowed(gaps),
+            changes: changes.into(),
+            drift: drift.into(),
+            decisions: decisions.into(),
+            guests: guests.into(),
+            exposure: exposure.into(),
+            steps: steps.into(),
+            usage: usage.into(),
+            reserves: reserves.into(),
+            pending: pending.into(),
+            outputs: outputs
+                .iter()
+                .map(|o| (o.name.clone(), o.doc.clone(), o.value.clone()))
+                .collect(),
+            unchanged: *unchanged,
+            left_out: *left_out,
+            foreign: *foreign,
+            unchecked: unchecked.into(),
         }
     }
 
@@ -220,23 +225,24 @@ impl Content {
         } = self;
         let outputs = outputs.into_iter().map(|(name, doc, value)| Output { name, doc, value });
         let plan = Plan {
-            deployment,
+            deployment: deployment.into_owned(),
             configuration,
-            changes,
-            drift,
-            decisions,
-            guests,
-            exposure,
-            steps,
-            usage,
-            reserves,
-            pending,
+            changes: changes.into_owned(),
+            drift: drift.into_owned(),
+            decisions: decisions.into_owned(),
+            guests: guests.into_owned(),
+            exposure: exposure.into_owned(),
+            steps: steps.into_owned(),
+            usage: usage.into_owned(),
+            reserves: reserves.into_owned(),
+            pending: pending.into_owned(),
             outputs: outputs.collect(),
             unchanged,
             left_out,
             foreign,
-            unchecked,
+            unchecked: unchecked.into_owned(),
         };
+        let (tool, gaps) = (tool.into_owned(), gaps.into_owned());
         PlanFile { tool, heads: heads.into_iter().collect(), gaps, seal, plan }
     }
 }

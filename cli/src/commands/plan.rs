@@ -43,7 +43,7 @@ pub(super) async fn run(arguments: arguments::Plan, context: &Context) -> Outcom
     let plan = planned?;
     let gaps = gaps::of(&loaded.state, &observed);
     if let Some(path) = &arguments.out {
-        let file = plan_file::of(plan.clone(), gaps.clone(), &loaded);
+        let file = plan_file::sealed(plan.clone(), gaps.clone(), &loaded);
         plan_file::save(&file, &context.path(Some(path)))?;
     }
     let silent = !gaps.is_empty();
