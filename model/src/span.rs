@@ -78,12 +78,10 @@ impl fmt::Display for Position {
 impl SourceFile {
     /// Indexes the lines of a text. Texts are below 4 GiB, since spans count in 32 bits.
     pub fn new(path: &str, text: &str) -> SourceFile {
-        // Byte by byte: most lines are so short that a search for each would take longer.
-        let ends = text.bytes().filter(|byte| *byte == b'\n').count();
-        let mut line_starts = Vec::with_capacity(1 + ends);
-        line_starts.push(0);
-        let ends = (1_u32..).zip(text.bytes()).filter(|(_, byte)| *byte == b'\n');
-        line_starts.extend(ends.map(|(next, _)| next));
+        let newlines = text.match_indices('\n');
+        let line_starts = std::iter::once(0)
+            .chain(newlines.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)))
+            .collect();
         SourceFile { path: Arc::from(path), text: Arc::from(text), line_starts }
     }
 
