@@ -364,7 +364,7 @@ impl Program {
         (answer, diagnostics)
     }
 
-    /// The parameters of the program with their values as texts, for reports: name, type, value.
+    /// What the text asks for.
     pub fn graph(&self) -> &DesiredGraph {
         &self.graph
     }
