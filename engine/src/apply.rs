@@ -84,7 +84,8 @@ pub(crate) async fn apply(
     if plan.needs_decision() {
         return Err(ApplyError::NeedsDecision);
     }
-    let queue = Queue::new(&plan.steps, parts.limits.parallelism, parts.limits.per_host)?;
+    let per_host = |host: &Address| parts.hosts.at_once(host).unwrap_or(parts.limits.per_host);
+    let queue = Queue::new(&plan.steps, parts.limits.parallelism, per_host)?;
     if plan.is_empty() {
         return Ok(Account::default());
     }
@@ -138,7 +139,7 @@ async fn prepare(
         let loaded = parts.store.load(&Selection::All).await.map_err(HoldError::from)?;
         judge(&loaded.state, &observed)?;
     }
-    let revealed = reveal::reveal(plan, &parts.secrets, parts.limits.parallelism).await?;
+    let revealed = reveal::reveal(plan, &parts.secrets, parts.limits.secrets).await?;
     Ok(Prepared { silent, revealed })
 }
 

@@ -2,6 +2,7 @@
 //! again after that failed.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,12 @@ impl Hosts {
     /// All hosts, sorted.
     pub(crate) fn addresses(&self) -> Vec<Address> {
         self.hosts.keys().cloned().collect()
+    }
+
+    /// How many operations a host works on well at the same time, where its provider says so.
+    pub(crate) fn at_once(&self, host: &Address) -> Option<usize> {
+        let provider = self.providers.get(&self.hosts.get(host)?.spec.provider).ok()?;
+        provider.describe().at_once.map(NonZeroUsize::get)
     }
 
     /// The connection to a host, made now if there is none.

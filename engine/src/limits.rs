@@ -11,8 +11,10 @@ use uuid::Uuid;
 pub struct Limits {
     /// Steps under way at the same time, on all hosts together.
     pub parallelism: usize,
-    /// Steps under way at the same time on one host.
+    /// Steps under way at the same time on one host whose provider does not say how many it takes.
     pub per_host: usize,
+    /// Secrets that are asked for at the same time, each of which may start a program.
+    pub secrets: usize,
     /// Hosts that are observed at the same time.
     pub observe: usize,
     /// How long reaching a host may take.
@@ -38,8 +40,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            parallelism: 32,
+            parallelism: 128,
             per_host: 16,
+            secrets: 16,
             observe: 64,
             connect: Duration::from_secs(30),
             look: Duration::from_secs(120),

@@ -50,11 +50,15 @@ struct HostQueue {
 }
 
 impl Queue {
-    /// The queue for these steps.
-    pub(crate) fn new(steps: &[Step], limit: usize, per_host: usize) -> Result<Queue, Malformed> {
+    /// The queue for these steps; `per_host` says how many may run at once on a host.
+    pub(crate) fn new(
+        steps: &[Step],
+        limit: usize,
+        per_host: impl Fn(&Address) -> usize,
+    ) -> Result<Queue, Malformed> {
         let (missing, first, dependents) = edges(steps)?;
         check_order(&missing, &first, &dependents)?;
-        let (host, hosts) = by_host(steps, per_host.max(1));
+        let (host, hosts) = by_host(steps, per_host);
         let mut queue = Queue {
             states: vec![State::Waiting; steps.len()],
             missing,
@@ -229,7 +233,7 @@ fn check_order(missing: &[u32], first: &[u32], dependents: &[u32]) -> Result<(),
     }
 }
 
-fn by_host(steps: &[Step], per_host: usize) -> (Vec<u32>, Vec<HostQueue>) {
+fn by_host(steps: &[Step], per_host: impl Fn(&Address) -> usize) -> (Vec<u32>, Vec<HostQueue>) {
     let mut numbers: BTreeMap<&Address, u32> = BTreeMap::new();
     for operation in steps.iter().filter_map(|step| step.operation.as_ref()) {
         numbers.entry(&operation.object.host).or_default();
@@ -243,7 +247,8 @@ fn by_host(steps: &[Step], per_host: usize) -> (Vec<u32>, Vec<HostQueue>) {
         operation.and_then(|o| numbers.get(&o.object.host)).copied().unwrap_or(nobody)
     };
     let queue = |room| HostQueue { ready: BinaryHeap::new(), room };
-    let mut hosts: Vec<HostQueue> = numbers.keys().map(|_| queue(per_host)).collect();
+    let mut hosts: Vec<HostQueue> =
+        numbers.keys().map(|host| queue(per_host(host).max(1))).collect();
     hosts.push(queue(usize::MAX));
     (steps.iter().map(of).collect(), hosts)
 }

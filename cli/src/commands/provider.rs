@@ -71,7 +71,7 @@ async fn schema(name: &str, json: bool, context: &Context) -> Outcome {
         context.terminal.json(&json!({ "format": "tcloud-provider/1", "provider": description }));
         return Ok(Exit::Done);
     }
-    let Description { name, version: _, kinds, extensions } = description;
+    let Description { name, version: _, kinds, extensions, at_once: _ } = description;
     let mut text = String::new();
     let schemas = kinds.into_iter().chain(extensions.into_iter().map(|own| added(&name, own)));
     for schema in schemas {

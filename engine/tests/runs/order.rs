@@ -1,5 +1,6 @@
 //! In which order, and how many at once.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use tcloud_engine::{ApplyError, Control, Limits};
@@ -40,14 +41,21 @@ async fn what_is_needed_is_made_first_and_deleted_last() {
 #[tokio::test(start_paused = true)]
 async fn independent_steps_run_at_once_within_the_limits() {
     let text: String = (0..40).map(|n| format!("v{n} 1 on {}\n", n % 2 + 1)).collect();
-    let world = World::slow();
-    let limits = Limits { parallelism: 100, per_host: 4, ..Limits::default() };
-    let begun = tokio::time::Instant::now();
     let plan = Arc::new(from_nothing(&text));
-    let engine = world.engine_with(limits);
-    engine.apply(&plan, &run("apply"), &Control::silent()).await.expect("applied");
-    assert_eq!(world.inner().most_running, 4);
-    assert_eq!(begun.elapsed().as_millis() / 100, 5, "40 steps, 8 at once, 100 ms each");
+    for (at_once, most) in [(None, 4), (NonZeroUsize::new(10), 10), (NonZeroUsize::new(1), 1)] {
+        let world = World::slow();
+        world.inner().at_once = at_once;
+        let limits = Limits { parallelism: 100, per_host: 4, ..Limits::default() };
+        let begun = tokio::time::Instant::now();
+        let engine = world.engine_with(limits);
+        engine.apply(&plan, &run("apply"), &Control::silent()).await.expect("applied");
+        assert_eq!(world.inner().most_running, most);
+        assert_eq!(
+            begun.elapsed().as_millis() / 100,
+            20 / most as u128,
+            "20 steps of 100 ms on each of two hosts"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 //! it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -78,6 +79,8 @@ pub(crate) struct Inner {
     pub(crate) log: Vec<String>,
     running: BTreeMap<Address, usize>,
     pub(crate) most_running: usize,
+    /// What the provider says that a host takes.
+    pub(crate) at_once: Option<NonZeroUsize>,
     /// What secrets the provider was given.
     pub(crate) revealed: Vec<Value>,
 }
@@ -308,7 +311,8 @@ struct Scripted(Arc<World>);
 impl Provider for Scripted {
     fn describe(&self) -> Description {
         let (name, version) = ("scripted".to_owned(), "1".to_owned());
-        Description { name, version, kinds: Vec::new(), extensions: Vec::new() }
+        let at_once = self.0.inner().at_once;
+        Description { name, version, kinds: Vec::new(), extensions: Vec::new(), at_once }
     }
 
     async fn configure(

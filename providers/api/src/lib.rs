@@ -9,6 +9,7 @@ mod error;
 pub mod registry;
 pub mod request;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -36,6 +37,9 @@ pub struct Description {
     /// What it adds to kinds that are there.
     #[serde(default)]
     pub extensions: Vec<Extension>,
+    /// How many operations each of its hosts works on well at the same time; without a number, 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<NonZeroUsize>,
 }
 
 /// What a provider adds to a kind that is there already.

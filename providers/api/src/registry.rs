@@ -79,7 +79,7 @@ impl Registry {
 /// # Errors
 /// When something is there already, or a kind to extend is not.
 pub fn add(catalog: &mut Catalog, description: Description) -> Result<(), CatalogError> {
-    let Description { name: provider, version: _, kinds, extensions } = description;
+    let Description { name: provider, version: _, kinds, extensions, at_once: _ } = description;
     let wrong = |message| CatalogError { provider: provider.clone(), message };
     for schema in kinds {
         if catalog.get(&schema.kind).is_some() {

@@ -51,6 +51,7 @@ impl Provider for LibvirtProvider {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kinds: Vec::new(),
             extensions: vec![domain::extension()],
+            at_once: None,
         }
     }
 

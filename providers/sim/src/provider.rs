@@ -1,5 +1,6 @@
 //! The provider `sim`: opens simulated hosts and passes calls on to them.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,6 +13,9 @@ use crate::failure::Failure;
 use crate::host::Site;
 use crate::queue::{Answer, Queue, Request};
 use crate::script::{Call, Script, set};
+
+/// Calls that wait for each other share a transaction, so that many at once cost less each.
+const AT_ONCE: Option<NonZeroUsize> = NonZeroUsize::new(64);
 
 /// The embedded hypervisor.
 pub struct SimProvider {
@@ -39,6 +43,7 @@ impl Provider for SimProvider {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kinds: Vec::new(),
             extensions: Vec::new(),
+            at_once: AT_ONCE,
         }
     }
 

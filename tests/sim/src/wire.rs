@@ -47,7 +47,7 @@ pub(crate) fn limits() -> Limits {
 impl Provider for Wire {
     fn describe(&self) -> Description {
         let (name, version) = ("sim".to_owned(), "1".to_owned());
-        Description { name, version, kinds: Vec::new(), extensions: Vec::new() }
+        Description { name, version, kinds: Vec::new(), extensions: Vec::new(), at_once: None }
     }
 
     async fn configure(

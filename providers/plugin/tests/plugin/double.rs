@@ -58,6 +58,7 @@ impl Provider for Double {
             version: "1".to_owned(),
             kinds: Vec::new(),
             extensions: Vec::new(),
+            at_once: None,
         }
     }
 
