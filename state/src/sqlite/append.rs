@@ -15,8 +15,12 @@ use crate::{Append, Entry, Intent, IntentId, OpenIntent, RecordChange, Scope, St
 pub(super) fn append(database: &mut Database, run: Uuid, batch: &[Append]) -> Result<(), Failure> {
     let behavior = TransactionBehavior::Immediate;
     let transaction = database.connection.transaction_with_behavior(behavior)?;
-    let mut tables =
-        Tables { connection: &transaction, scopes: &mut database.scopes, json: String::new() };
+    let mut tables = Tables {
+        connection: &transaction,
+        scopes: &mut database.scopes,
+        announced: &mut database.announced,
+        json: String::new(),
+    };
     for part in batch {
         tables.advance(run, part)?;
     }
@@ -51,6 +55,7 @@ pub(super) fn append(database: &mut Database, run: Uuid, batch: &[Append]) -> Re
 struct Tables<'a> {
     connection: &'a Connection,
     scopes: &'a mut HashMap<Scope, i64>,
+    announced: &'a mut HashMap<IntentId, Vec<RecordChange>>,
     /// The JSON form of the entry that is being folded.
     json: String,
 }
@@ -96,6 +101,8 @@ impl Projection for Tables<'_> {
         let sql = "INSERT INTO intents (scope, run, step, body) VALUES (?1, ?2, ?3, ?4)";
         let values = params![scope, entry.run, intent.step, self.json];
         self.connection.prepare_cached(sql)?.execute(values)?;
+        let id = IntentId { run: entry.run, step: intent.step };
+        self.announced.insert(id, intent.records.clone());
         Ok(())
     }
 
@@ -105,10 +112,11 @@ impl Projection for Tables<'_> {
         announced: bool,
     ) -> Result<Option<Vec<RecordChange>>, Failure> {
         let IntentId { run, step } = id;
-        if !announced {
+        let known = self.announced.remove(&id).or_else(|| (!announced).then(Vec::new));
+        if let Some(known) = known {
             let sql = "DELETE FROM intents WHERE run = ?1 AND step = ?2";
             let removed = self.connection.prepare_cached(sql)?.execute(params![run, step])?;
-            return Ok((removed == 1).then(Vec::new));
+            return Ok((removed == 1).then_some(known));
         }
         let sql = "DELETE FROM intents WHERE run = ?1 AND step = ?2 RETURNING body";
         let mut delete = self.connection.prepare_cached(sql)?;

@@ -22,8 +22,8 @@ use uuid::Uuid;
 
 use crate::store::Stored;
 use crate::{
-    Acquired, Append, Filter, LeaseRequest, Loaded, Logged, OpenIntent, Scope, Selection, Store,
-    StoreError,
+    Acquired, Append, Filter, IntentId, LeaseRequest, Loaded, Logged, OpenIntent, RecordChange,
+    Scope, Selection, Store, StoreError,
 };
 
 pub use error::SqliteError;
@@ -40,6 +40,8 @@ struct Database {
     connection: Connection,
     /// Row numbers of the scopes, which never change once they are given.
     scopes: HashMap<Scope, i64>,
+    /// What the open intents that were written here announce, which would have to be read again.
+    announced: HashMap<IntentId, Vec<RecordChange>>,
 }
 
 impl SqliteStore {
@@ -51,7 +53,12 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<SqliteStore, SqliteError> {
         let mut connection = open::open(path)?;
         let cut_off = torn::is_cut_off(&mut connection, path);
-        let database = Database { path: path.to_owned(), connection, scopes: HashMap::new() };
+        let database = Database {
+            path: path.to_owned(),
+            connection,
+            scopes: HashMap::new(),
+            announced: HashMap::new(),
+        };
         Ok(SqliteStore { database: Arc::new(Mutex::new(Some(database))), cut_off })
     }
 
