@@ -2,6 +2,7 @@
 //! random: an object can be found without any state, and creating it twice is creating it once.
 
 use std::fmt::{self, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -192,11 +193,23 @@ impl Digest {
         assert!(written.is_ok(), "BUG: what is digested has a JSON form");
         Digest::of_bytes(&text)
     }
+
+    /// The same for what is so long that its JSON form had better never be whole.
+    pub fn of_long_json(what: &(impl Serialize + ?Sized)) -> Digest {
+        let mut text = BufWriter::with_capacity(1 << 16, blake3::Hasher::new());
+        let written = serde_json::to_writer(&mut text, what).is_ok() && text.flush().is_ok();
+        assert!(written, "BUG: what is digested has a JSON form");
+        Digest::cut(text.get_ref().finalize())
+    }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+        self.0.iter().try_for_each(|byte| {
+            f.write_char(digit(byte >> 4))?;
+            f.write_char(digit(byte & 15))
+        })
     }
 }
 
@@ -214,15 +227,27 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let mut digest = [0; 16];
-        if text.len() != 32 || !text.is_ascii() {
-            return Err(serde::de::Error::custom("a digest has 32 hexadecimal digits"));
+        struct DigestVisitor;
+        impl serde::de::Visitor<'_> for DigestVisitor {
+            type Value = Digest;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("32 hexadecimal digits")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Digest, E> {
+                let wrong = || E::custom("a digest has 32 hexadecimal digits");
+                let digit = |byte: u8| char::from(byte).to_digit(16).ok_or_else(wrong);
+                let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+                let mut digest = [0; 16];
+                if pairs.len() != digest.len() || !rest.is_empty() {
+                    return Err(wrong());
+                }
+                for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
+                    *byte = (digit(*high)? << 4 | digit(*low)?) as u8;
+                }
+                Ok(Digest(digest))
+            }
         }
-        for (byte, at) in digest.iter_mut().zip((0..32).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(serde::de::Error::custom)?;
-        }
-        Ok(Digest(digest))
+        deserializer.deserialize_str(DigestVisitor)
     }
 }
 
@@ -367,6 +392,9 @@ mod tests {
         let digest = Digest::of_fields(&Fields::new());
         let json = serde_json::to_string(&digest).expect("a digest is JSON");
         assert_eq!(serde_json::from_str::<Digest>(&json).expect(&json), digest);
-        assert!(serde_json::from_str::<Digest>("\"ää\"").is_err());
+        let wrong =
+            ["ää", "+f".repeat(16).as_str(), "0".repeat(33).as_str(), "ä".repeat(16).as_str()]
+                .map(|text| serde_json::from_str::<Digest>(&format!("\"{text}\"")).is_err());
+        assert_eq!(wrong, [true; 4]);
     }
 }

@@ -74,7 +74,7 @@ pub enum PlanFileError {
 /// Writes a plan. One line of JSON and a newline.
 pub fn write(file: &PlanFile) -> String {
     let content = Content::of(file);
-    let digest = Digest::of_bytes(&content.bytes());
+    let digest = Digest::of_long_json(&content);
     let wire = Wire { format: FORMAT.to_owned(), digest, seal: file.seal, content };
     let text = serde_json::to_string(&wire);
     assert!(text.is_ok(), "BUG: a plan has a JSON form");
@@ -99,7 +99,7 @@ pub fn read(text: &str) -> Result<PlanFile, PlanFileError> {
 
 /// The digest by which people and the journal know a plan.
 pub fn digest(file: &PlanFile) -> Digest {
-    Digest::of_bytes(&Content::of(file).bytes())
+    Digest::of_long_json(&Content::of(file))
 }
 
 /// What shows that a plan was made by somebody who has the key.
