@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use tcloud_model::{Address, Deployment, ObjectId, ObservedState};
+use tcloud_model::{Address, ByAddress, Deployment, ObjectId, ObservedState, Record};
 use tcloud_state::{Loaded, Scope};
 
 /// The addresses of our objects whose stamps are not the remembered ones and were written under the
@@ -28,13 +28,14 @@ pub fn unknown(
             changed.chain([&open.intent.operation.object])
         })
         .collect();
+    let records: ByAddress<&ObjectId, &Record> = records.iter().collect();
     let mut found = BTreeSet::new();
     for host in &observed.hosts {
         let stamps = host.objects.iter().filter_map(|object| object.stamp.as_ref());
         for stamp in stamps.filter(|stamp| stamp.deployment == deployment.id) {
             let (address, incarnation) = (stamp.address.clone(), stamp.incarnation);
             let id = ObjectId { address, host: host.host.clone(), incarnation };
-            let known = records.get(&id).is_some_and(|record| record.stamp == *stamp);
+            let known = records.get(&&id).is_some_and(|record| record.stamp == *stamp);
             if !known && !open.contains(&id) && is_newer(stamp.generation, &id.address, loaded) {
                 found.insert(id.address);
             }

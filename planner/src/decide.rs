@@ -17,7 +17,7 @@ use crate::draft::{Draft, Work};
 use crate::facts::{Facts, Known};
 use crate::input::{Goal, Input};
 use crate::layout::{Layout, Wanted, causes};
-use crate::lifecycle::{lifecycle, power};
+use crate::lifecycle::power;
 use crate::plan::{Action, AttributeChange, Drift, Pending, Reason};
 use crate::remember::{keeping, record, triggers};
 use crate::restart::Restart;
@@ -25,6 +25,7 @@ use crate::same::Existing;
 use crate::select::Selection;
 use crate::silence::Silence;
 
+use self::compared::Compared;
 use self::object::{Object, objects};
 use self::staying::Staying;
 
@@ -61,14 +62,13 @@ pub(crate) fn decide<'a>(
         layout,
         selection,
         existing,
-        differences: Vec::new(),
+        compared: Vec::new(),
         decided: Decided::default(),
         problems: Vec::new(),
         silence: Silence::default(),
         staying: None,
     };
-    table.differences =
-        parallel::each(&facts.known, |known| table.compared(facts, known)).collect();
+    table.compared = parallel::each(&facts.known, |known| table.compared(facts, known)).collect();
     let objects = objects(facts, layout);
     // Room for all when everything is new.
     let wanted: usize = layout.wanted.values().map(|wanted| wanted.hosts.len()).sum();
@@ -88,7 +88,7 @@ struct Table<'t, 'a> {
     selection: &'t Selection,
     existing: &'t Existing,
     /// By the position of what is known: how it differs, until it is decided what follows from that.
-    differences: Vec<Option<Difference>>,
+    compared: Vec<Option<Compared>>,
     decided: Decided,
     problems: Vec<Diagnostic>,
     silence: Silence,
@@ -279,11 +279,10 @@ impl<'a> Table<'_, 'a> {
         host: &Address,
     ) {
         let known = &facts.known[index];
-        let difference = self.differences.get_mut(index).and_then(Option::take);
-        let Difference { changes, drift, pending, stale } =
-            difference.unwrap_or_else(|| self.difference(facts, wanted, known));
+        let compared = self.compared.get_mut(index).and_then(Option::take);
+        let Compared { difference: Difference { changes, drift, pending, stale }, lifecycle } =
+            compared.unwrap_or_else(|| self.compare(facts, wanted, known));
         self.note(wanted, known, drift, pending);
-        let lifecycle = lifecycle(wanted, known, !changes.is_empty());
         let impact = changes.iter().map(|change| change.impact).max().unwrap_or(Impact::None);
         if impact == Impact::Blocked {
             self.blocked(wanted, &changes);

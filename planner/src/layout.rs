@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use tcloud_model::{
-    Address, Assigned, AttrPath, ByAddress, DesiredResource, Diagnostic, Fields, Identity,
-    ObjectId, Role, Schema, Value, parallel,
+    Address, Assigned, AttrPath, Attribute, ByAddress, DesiredResource, Diagnostic, Fields,
+    Identity, Name, ObjectId, Role, Schema, Value, parallel,
 };
 
 use crate::allocate::{AllocateInput, Allocation, allocate};
 use crate::diff::keep_ignored;
-use crate::facts::Facts;
+use crate::facts::{Facts, Known};
 use crate::firewall::{Firewall, FirewallInput, Values, firewall};
 use crate::input::{Goal, Input};
 use crate::place::{Place, PlaceInput, Placement, place};
@@ -93,7 +94,7 @@ pub(crate) fn lay_out<'a>(
             adopted: &facts.adopted,
             current: &|address| current_place(facts, address),
             applied: &|address| applied(facts, address),
-            keeps: &|vm| keeps_size(input, facts, vm),
+            keeps: &|vm| keeps_size(input, facts.current(&vm.address, None), vm),
             evaluator: input.evaluator,
         })
     };
@@ -176,20 +177,27 @@ fn complete<'a>(
         self::firewall(&FirewallInput { desired, attributes: &attributes, allocation })
     });
     let managed: Vec<Managed<'a>> = managed.into_iter().flatten().collect();
+    let mut kinds: IndexMap<&str, Kind<'a>> = IndexMap::new();
+    for Managed { schema, .. } in &managed {
+        kinds.entry(&schema.kind).or_insert_with(|| Kind::of(schema));
+    }
     let wanted = parallel::each(&managed, |Managed { resource, schema, attributes }| {
         let address = &resource.address;
+        let known = facts.current(address, None);
         let place = placement.hosts.get(address);
         let hosts = match place {
             Some(place) => vec![place.host.clone()],
             None => placement.spread.get(address).cloned().unwrap_or_default(),
         };
         let given = Given { place, allocation, firewall: &firewall };
-        let identities = identities(input, facts, (address, schema), &hosts);
-        let attributes = shared(facts, address, finished(schema, address, attributes, &given));
+        let identities =
+            known.map_or_else(|| identities(input, (address, schema), &hosts), |_| Vec::new());
+        let attributes =
+            shared(known, finished(&kinds[&*schema.kind], address, attributes, &given));
         let wanted = Wanted {
             resource,
             schema,
-            kept: kept(input, facts, resource, schema, &attributes),
+            kept: kept(input, known, resource, schema, &attributes),
             attributes,
             dependencies: dependencies(input, resource, place),
             protect: resource.lifecycle.protect.unwrap_or_else(|| protects(schema)),
@@ -206,7 +214,7 @@ fn complete<'a>(
 /// What takes up room where that is something else than the text says.
 fn kept(
     input: &Input<'_>,
-    facts: &Facts<'_>,
+    known: Option<&Known<'_>>,
     resource: &DesiredResource,
     schema: &Schema,
     attributes: &Arc<Fields>,
@@ -216,19 +224,19 @@ fn kept(
     if !ignores && schema.kind != "vm" {
         return None;
     }
-    let now = applied(facts, &resource.address)?;
-    let kept = ignores.then(|| keep_ignored(attributes, Some(&now), ignore));
+    let now = known?.attributes()?;
+    let kept = ignores.then(|| keep_ignored(attributes, Some(now), ignore));
     let is_guest = schema.kind == "vm";
-    let larger = is_guest.then(|| until_next_start(kept.as_ref().unwrap_or(attributes), &now));
+    let larger = is_guest.then(|| until_next_start(kept.as_ref().unwrap_or(attributes), now));
     match larger.flatten() {
-        Some(larger) if keeps_size(input, facts, resource) => Some(Arc::new(larger)),
+        Some(larger) if keeps_size(input, known, resource) => Some(Arc::new(larger)),
         _ => kept,
     }
 }
 
 /// Whether a guest runs on with the size that it has: nothing shrinks while it runs.
-fn keeps_size(input: &Input<'_>, facts: &Facts<'_>, vm: &DesiredResource) -> bool {
-    facts.current(&vm.address, None).is_some_and(|known| known.runs())
+fn keeps_size(input: &Input<'_>, known: Option<&Known<'_>>, vm: &DesiredResource) -> bool {
+    known.is_some_and(|known| known.runs())
         && vm.attributes.flag("running") != Some(false)
         && matches!(Restart::of(&vm.attributes, input.now), Restart::Waits(_))
 }
@@ -236,13 +244,9 @@ fn keeps_size(input: &Input<'_>, facts: &Facts<'_>, vm: &DesiredResource) -> boo
 /// The identities of what is new: digests take long, and here several threads work on them.
 fn identities(
     input: &Input<'_>,
-    facts: &Facts<'_>,
     (address, schema): (&Address, &Schema),
     hosts: &[Address],
 ) -> Vec<Identity> {
-    if !facts.range(address).is_empty() {
-        return Vec::new();
-    }
     let identity = |host: &Address| {
         let object = ObjectId { address: address.clone(), host: host.clone(), incarnation: 0 };
         Identity::derive(input.deployment, &object, schema.role == Role::PerHost)
@@ -251,8 +255,8 @@ fn identities(
 }
 
 /// What stays as it is remembered is kept once: most of a large plan does.
-fn shared(facts: &Facts<'_>, address: &Address, finished: Arc<Fields>) -> Arc<Fields> {
-    let applied = facts.current(address, None).and_then(|known| known.applied.as_ref());
+fn shared(known: Option<&Known<'_>>, finished: Arc<Fields>) -> Arc<Fields> {
+    let applied = known.and_then(|known| known.applied.as_ref());
     applied.filter(|applied| **applied == finished).map_or(finished, Arc::clone)
 }
 
@@ -328,6 +332,35 @@ fn dependencies(
     managed.into()
 }
 
+/// What is asked for every object of a kind.
+struct Kind<'a> {
+    schema: &'a Schema,
+    /// The attributes and blocks that only steer tcloud.
+    steering: Vec<&'a str>,
+    /// The same of a NIC.
+    nic_steering: Vec<&'a str>,
+}
+
+impl<'a> Kind<'a> {
+    fn of(schema: &'a Schema) -> Kind<'a> {
+        fn steering(attributes: &[Attribute]) -> impl Iterator<Item = &str> {
+            attributes.iter().filter(|own| own.steering).map(|own| own.name.as_str())
+        }
+        let blocks = schema.blocks.iter().filter(|own| own.steering).map(|own| own.name.as_str());
+        let nic = schema.block("nic").map_or(&[][..], |block| &block.attributes);
+        Kind {
+            schema,
+            steering: steering(&schema.attributes).chain(blocks).collect(),
+            nic_steering: steering(nic).collect(),
+        }
+    }
+
+    /// Whether a hypervisor is told of it.
+    fn tells(&self, (name, value): (&Name, &Value)) -> bool {
+        *value != Value::None && !self.steering.contains(&name.as_str())
+    }
+}
+
 /// What the planner adds to the text.
 struct Given<'p> {
     place: Option<&'p Place>,
@@ -338,15 +371,12 @@ struct Given<'p> {
 /// The attributes that a hypervisor is told: without what only steers tcloud, and with what tcloud
 /// gives out and works out.
 fn finished(
-    schema: &Schema,
+    kind: &Kind<'_>,
     address: &Address,
     attributes: &Arc<Fields>,
     given: &Given<'_>,
 ) -> Arc<Fields> {
-    let steering = |name: &str| match schema.attribute(name) {
-        Some(attribute) => attribute.steering,
-        None => schema.block(name).is_some_and(|block| block.steering),
-    };
+    let schema = kind.schema;
     let pool = given.place.and_then(|place| place.pool.as_ref());
     let pool = pool.filter(|_| schema.attribute("pool").is_some());
     let has_nics = schema.kind == "vm" && attributes.map("nic").is_some();
@@ -354,16 +384,16 @@ fn finished(
         "network" => given.firewall.of_network(address, attributes),
         _ => Values::default(),
     };
-    let plain = attributes.iter().all(|(name, value)| !steering(name) && *value != Value::None);
-    if plain && !has_nics && pool.is_none() && opened.is_empty() {
+    let adds = has_nics || pool.is_some() || !opened.is_empty();
+    if !adds && attributes.iter().all(|field| kind.tells(field)) {
         return Arc::clone(attributes);
     }
     let mut finished: Fields = attributes
         .iter()
-        .filter(|(name, value)| !steering(name) && **value != Value::None)
+        .filter(|field| kind.tells(*field))
         .map(|(name, value)| match value {
             Value::Map(nics) if has_nics && *name == "nic" => {
-                (name.clone(), complete_nics(schema, address, nics, given))
+                (name.clone(), complete_nics(kind, address, nics, given))
             }
             value => (name.clone(), value.clone()),
         })
@@ -375,17 +405,14 @@ fn finished(
     Arc::new(finished.compact())
 }
 
-fn complete_nics(schema: &Schema, vm: &Address, nics: &Fields, given: &Given<'_>) -> Value {
-    let known = schema.block("nic").into_iter().flat_map(|block| &block.attributes);
-    let steering: Vec<&str> =
-        known.filter(|own| own.steering).map(|own| own.name.as_str()).collect();
+fn complete_nics(kind: &Kind<'_>, vm: &Address, nics: &Fields, given: &Given<'_>) -> Value {
     let nics = nics.iter().map(|(label, value)| {
         let nic = vm.labelled("nic", label);
         let (Value::Map(fields), Some((ip, mac))) = (value, given.allocation.nics.get(&nic)) else {
             return (label.clone(), value.clone());
         };
         let mut fields = (**fields).clone();
-        steering.iter().for_each(|name| {
+        kind.nic_steering.iter().for_each(|name| {
             fields.remove(name);
         });
         if let Some(ip) = ip {

@@ -210,6 +210,9 @@ fn still_declared(desired: &DesiredGraph, from: &Address, statement: &Statement)
 
 /// A block that gets or loses its `for` keeps its object: `vm.web` becomes the first instance.
 pub(crate) fn imply_moves(input: &Input<'_>, desired: &DesiredGraph, moves: &mut Moves) {
+    if !desired.resources.keys().any(has_key) {
+        return;
+    }
     let stamped = input.observed.hosts.iter().flat_map(|host| &host.objects);
     let stamps = stamped
         .filter_map(|live| live.stamp.as_ref())
@@ -234,6 +237,11 @@ pub(crate) fn imply_moves(input: &Input<'_>, desired: &DesiredGraph, moves: &mut
             moves.imply(plain, instance.clone(), span);
         }
     }
+}
+
+/// Whether the address, or something that it lies in, is an instance.
+fn has_key(address: &Address) -> bool {
+    address.key().is_some() || address.parent().is_some_and(has_key)
 }
 
 /// The address without the key of its last segment.

@@ -7,26 +7,42 @@ use crate::diff::{Context, Difference, Sides, Unread, diff};
 use crate::facts::{Facts, Known};
 use crate::input::Goal;
 use crate::layout::Wanted;
+use crate::lifecycle::lifecycle;
+use crate::plan::AttributeChange;
 use crate::release::Released;
 use crate::restart::Restart;
 
+/// How what is known differs.
+pub(super) struct Compared {
+    /// In its attributes.
+    pub(super) difference: Difference,
+    /// In what its stamp says besides.
+    pub(super) lifecycle: Vec<AttributeChange>,
+}
+
 impl<'a> Table<'_, 'a> {
     /// How what is known differs from what the text wants, when it is there and selected.
-    pub(super) fn compared(&self, facts: &Facts<'a>, known: &Known<'a>) -> Option<Difference> {
+    pub(super) fn compared(&self, facts: &Facts<'a>, known: &Known<'a>) -> Option<Compared> {
         let address = &known.object.address;
         let lives = known.answered && known.live.is_some();
         if !lives || self.input.wishes.goal == Goal::Destroy || !self.selection.selects(address) {
             return None;
         }
-        Some(self.difference(facts, self.layout.wanted.get(address)?, known))
+        Some(self.compare(facts, self.layout.wanted.get(address)?, known))
     }
 
-    pub(super) fn difference(
+    pub(super) fn compare(
         &self,
         facts: &Facts<'a>,
         wanted: &Wanted<'a>,
         known: &Known<'a>,
-    ) -> Difference {
+    ) -> Compared {
+        let difference = self.difference(facts, wanted, known);
+        let lifecycle = lifecycle(wanted, known, !difference.changes.is_empty());
+        Compared { difference, lifecycle }
+    }
+
+    fn difference(&self, facts: &Facts<'a>, wanted: &Wanted<'a>, known: &Known<'a>) -> Difference {
         let released = Released::of((facts, self.layout, self.selection), wanted, known);
         let restarts = || {
             let restart = Restart::of(&wanted.resource.attributes, self.input.now);

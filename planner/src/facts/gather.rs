@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use indexmap::map::Entry;
 use tcloud_model::{
     Address, ByAddress, DesiredGraph, Diagnostic, FileId, Identity, ObjectId, ObservedObject,
     Record, Role, Span, Stamp, codes,
@@ -247,10 +248,18 @@ pub(super) struct Found<'a> {
 }
 
 pub(super) fn insert<'a>(known: &mut ByAddress<Key, Found<'a>>, mut key: Key, found: Found<'a>) {
-    while known.contains_key(&key) {
-        key.copy += 1;
+    loop {
+        match known.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(found);
+                return;
+            }
+            Entry::Occupied(entry) => {
+                let taken = entry.key();
+                key = Key { object: taken.object.clone(), copy: taken.copy + 1 };
+            }
+        }
     }
-    known.insert(key, found);
 }
 
 /// Hosts that objects are remembered on, and that nobody can ask: the text declares them no longer.
