@@ -3,7 +3,8 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::iter;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
 
@@ -33,10 +34,24 @@ struct Tables {
 #[derive(Clone)]
 pub struct Known(Arc<Tables>);
 
+/// What everybody shares.
+static REMEMBERED: Mutex<Option<Known>> = Mutex::new(None);
+
 /// Runs something that reads many names or addresses: on this thread, equal ones are shared until
 /// it ends. It changes nothing but memory and time.
 pub fn sharing<T>(work: impl FnOnce() -> T) -> T {
-    sharing_beside(None, work)
+    let remembered = REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    sharing_beside(remembered, work)
+}
+
+/// Like [`sharing`], and whoever begins to share afterwards shares the same, in place of what was
+/// remembered before: what is remembered and what runs are called alike.
+pub fn remembering<T>(work: impl FnOnce() -> T) -> T {
+    sharing_beside(None, || {
+        let done = work();
+        *REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner) = known();
+        done
+    })
 }
 
 /// Like [`sharing`], and what is known already is shared too.
@@ -86,13 +101,13 @@ pub(crate) fn text(text: &str) -> Arc<str> {
 }
 
 impl Tables {
-    fn known(&self) -> Option<&Tables> {
-        self.known.as_ref().map(|known| &*known.0)
+    /// These tables and those that they stand beside.
+    fn all(&self) -> impl Iterator<Item = &Tables> {
+        iter::successors(Some(self), |tables| tables.known.as_ref().map(|known| &*known.0))
     }
 
     fn name(&mut self, text: &str) -> Name {
-        let known = self.known().and_then(|known| known.names.get(text));
-        if let Some(known) = known.or_else(|| self.names.get(text)) {
+        if let Some(known) = self.all().find_map(|tables| tables.names.get(text)) {
             return known.clone();
         }
         let new = Name::new(text);
@@ -101,8 +116,7 @@ impl Tables {
     }
 
     fn text(&mut self, text: &str) -> Arc<str> {
-        let known = self.known().and_then(|known| known.texts.get(text));
-        if let Some(known) = known.or_else(|| self.texts.get(text)) {
+        if let Some(known) = self.all().find_map(|tables| tables.texts.get(text)) {
             return Arc::clone(known);
         }
         let new: Arc<str> = Arc::from(text);
@@ -111,8 +125,7 @@ impl Tables {
     }
 
     fn seen(&self, text: &str) -> Option<Address> {
-        let known = self.known().and_then(|known| known.addresses.get(text));
-        known.or_else(|| self.addresses.get(text)).cloned()
+        self.all().find_map(|tables| tables.addresses.get(text)).cloned()
     }
 
     fn address(&mut self, text: &str) -> Result<Address, AddressError> {
@@ -197,6 +210,19 @@ mod tests {
         assert!(read.iter().all(|address| parent(address) == parent(&read[0])));
         let alone = address(texts[0]).expect("an address");
         assert_ne!(parent(&alone), parent(&read[0]), "it has ended");
+    }
+
+    #[test]
+    fn what_is_remembered_is_shared_by_everybody() {
+        let text = "tenant.remembered.vm.a";
+        let read = remembering(|| address(text).expect(text));
+        let other = thread::spawn(move || {
+            let known = sharing(known);
+            [sharing(|| address(text)), sharing_beside(known, || address(text))]
+        });
+        for again in other.join().expect("no panic") {
+            assert_eq!(again.expect(text).name().as_ptr(), read.name().as_ptr());
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Work for Load<'_> {
         let rows = client.query_typed(sql, &[(&ids, Type::INT8_ARRAY)]).await?;
         let intents = intents(client, &scopes).await?;
         let mut loaded = Loaded { intents, ..Loaded::default() };
-        loaded.state.records = sharing::sharing(|| {
+        loaded.state.records = sharing::remembering(|| {
             let records: Result<Vec<_>, Failure> = rows.into_iter().map(read_record).collect();
             records.map(BTreeMap::from_iter)
         })?;

@@ -14,7 +14,7 @@ use crate::store::{Standing, Stored};
 use crate::{Entry, Filter, Hash, Head, Loaded, Logged, OpenIntent, Scope};
 
 pub(super) fn load(database: &mut Database, selection: &Selection) -> Result<Loaded, Failure> {
-    sharing::sharing(|| load_shared(database, selection))
+    sharing::remembering(|| load_shared(database, selection))
 }
 
 fn load_shared(database: &mut Database, selection: &Selection) -> Result<Loaded, Failure> {
@@ -83,7 +83,7 @@ fn records(
     only: Option<&[i64]>,
 ) -> Result<BTreeMap<ObjectId, Record>, Failure> {
     const COLUMNS: &str = "SELECT address, host, incarnation, body FROM records";
-    let mut reader = Reader::default();
+    let mut reader = Reader { records: Vec::with_capacity(ROOM) };
     match only {
         None => reader.read(connection, COLUMNS, &[])?,
         Some(scopes) => {
@@ -104,6 +104,10 @@ pub(super) fn deployment(database: &Database) -> Option<Uuid> {
     reader.read(&database.connection, one, &[]).ok()?;
     reader.records.pop().map(|(_, record)| record.stamp.deployment)
 }
+
+/// Records for which there is room from the start. What is not written to costs nothing, and growing
+/// means to move all that is there.
+const ROOM: usize = 8_192;
 
 /// Reads records.
 #[derive(Default)]
