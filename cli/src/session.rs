@@ -214,7 +214,12 @@ impl Project {
                 .map_err(|source| SessionError::Directory { path: directory.to_owned(), source })?;
         }
         let store = SqliteStore::open(&path)?;
-        if store.deployment().is_some_and(|own| own != self.deployment.id) {
+        let remembered = store.deployment();
+        if remembered.is_some() {
+            // What is remembered and runs takes far more memory than what the phases before give back.
+            tcloud_allocator::keep();
+        }
+        if remembered.is_some_and(|own| own != self.deployment.id) {
             let deployment = self.deployment.name.clone();
             return Err(Failure::from(SessionError::OtherDeployment { path, deployment }).help(
                 "name it in tcloud.toml as it was named before ([deployment] name, else the name of \
