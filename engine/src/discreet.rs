@@ -16,23 +16,23 @@ pub(crate) struct Discreet {
 impl ConfiguredProvider for Discreet {
     async fn observe(&self) -> Result<HostObservation, ProviderError> {
         let mut observation = self.host.observe().await?;
-        let objects = std::mem::take(&mut observation.objects).into_iter();
-        observation.objects = objects.map(|object| self.discretion.object(object)).collect();
+        observation.objects.iter_mut().for_each(|object| self.discretion.apply(object));
         Ok(observation)
     }
 
     async fn look(&self, operation: &Operation) -> Result<Option<ObservedObject>, ProviderError> {
-        let found = self.host.look(operation).await?;
-        Ok(found.map(|object| self.discretion.object(object)))
+        let mut found = self.host.look(operation).await?;
+        found.iter_mut().for_each(|object| self.discretion.apply(object));
+        Ok(found)
     }
 
     async fn apply(&self, operation: &Operation) -> Result<Option<ObservedObject>, ProviderError> {
-        let answer = self.host.apply(operation).await.map_err(|mut error| {
-            let object = error.object.take();
-            error.object = object.map(|object| Box::new(self.discretion.object(*object)));
+        let mut answer = self.host.apply(operation).await.map_err(|mut error| {
+            error.object.iter_mut().for_each(|object| self.discretion.apply(object));
             error
         })?;
-        Ok(answer.map(|object| self.discretion.object(object)))
+        answer.iter_mut().for_each(|object| self.discretion.apply(object));
+        Ok(answer)
     }
 
     async fn shutdown(&self) {

@@ -32,8 +32,8 @@ impl Discretion {
         Discretion(catalog.iter().filter_map(places).collect())
     }
 
-    /// The object without what may be a secret, as if it could not be read.
-    pub fn object(&self, mut object: ObservedObject) -> ObservedObject {
+    /// Takes what may be a secret out of the object, as if it could not be read.
+    pub fn apply(&self, object: &mut ObservedObject) {
         if let Some(places) = self.0.get(&object.kind) {
             for fields in [&mut object.attributes, &mut object.pending] {
                 if let Some(less) = places.without(fields) {
@@ -41,7 +41,6 @@ impl Discretion {
                 }
             }
         }
-        object
     }
 }
 
@@ -139,9 +138,13 @@ mod tests {
             holds: Vec::new(),
             room: None,
         };
+        let applied = |mut object: ObservedObject| {
+            discretion.apply(&mut object);
+            object
+        };
         let harmless = object(guest(vec![packages.clone()]));
-        assert_eq!(discretion.object(harmless.clone()), harmless);
-        let found = discretion.object(object(guest(vec![packages, files])));
+        assert_eq!(applied(harmless.clone()), harmless);
+        let found = applied(object(guest(vec![packages, files])));
         assert_eq!(found.attributes.get("cloud_init"), None);
         assert_eq!(found.pending.get("cloud_init"), None);
         assert_eq!(found.attributes.get("vcpus"), Some(&Value::Int(2)));

@@ -105,7 +105,8 @@ impl Control {
                 let object = Object::read(row)?;
                 if !host.has_left(&object)? {
                     let (boots, started) = (object.boots, object.started);
-                    let object = discretion.object(host.answer(object)?);
+                    let mut object = host.answer(object)?;
+                    discretion.apply(&mut object);
                     all.push(Listing { object, boots, started });
                 }
             }
