@@ -143,6 +143,18 @@ async fn an_entry_that_cannot_follow_leaves_nothing_behind(store: AnyStore) {
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     assert_eq!(store.load(&Selection::All).await.expect("loaded"), before);
     assert_eq!(store.history(&all).await.expect("read"), history);
+
+    // Neither is anything left of what was announced, nor lost of what was announced before.
+    run.write("tenant.a", vec![Body::Intent(create(1, &y, 4))]).await.expect("written");
+    let (done, twice) =
+        (Remembered::Planned, run.outcome(1, StepResult::Done, Remembered::Planned));
+    let closing = vec![run.outcome(1, StepResult::Done, done), twice];
+    run.write("tenant.a", closing).await.expect_err("it ended already");
+    let closing = vec![run.outcome(1, StepResult::Done, Remembered::Planned)];
+    run.write("tenant.a", closing).await.expect("written");
+    let loaded = store.load(&Selection::All).await.expect("loaded");
+    assert_eq!(loaded.state.records.get(&y), Some(&*record(&y, 4)));
+    assert!(loaded.intents.is_empty());
 }
 
 async fn an_object_may_move_from_one_scope_to_another(store: AnyStore) {
