@@ -388,6 +388,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_long_has_the_same_digest_as_what_is_not() {
+        for length in [1, (1 << 16) - 2, 1 << 16, 200_000] {
+            let text = "x".repeat(length);
+            assert_eq!(Digest::of_long_json(&text), Digest::of_json(&text), "{length}");
+        }
+    }
+
+    #[test]
     fn a_digest_is_read_back() {
         let digest = Digest::of_fields(&Fields::new());
         let json = serde_json::to_string(&digest).expect("a digest is JSON");

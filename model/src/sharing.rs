@@ -49,7 +49,12 @@ pub fn sharing<T>(work: impl FnOnce() -> T) -> T {
 pub fn remembering<T>(work: impl FnOnce() -> T) -> T {
     sharing_beside(None, || {
         let done = work();
-        *REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner) = known();
+        let remembered = known();
+        let mut all = REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taking tables apart takes time, and nobody is to wait for it.
+        let before = std::mem::replace(&mut *all, remembered);
+        drop(all);
+        drop(before);
         done
     })
 }
