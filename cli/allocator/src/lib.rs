@@ -2,6 +2,8 @@
 //! small things on several threads, phase by phase; the system's allocator takes longer for that,
 //! and mimalloc as it comes keeps what one phase has freed while the next one takes more.
 
+use std::sync::Once;
+
 use libmimalloc_sys::mi_option_set;
 pub use mimalloc::MiMalloc;
 
@@ -26,9 +28,12 @@ pub fn give_back() {
 /// From now on memory goes back only when nobody has taken it for a while: what one phase has freed is
 /// mostly there for the next one, which saves the system the work of clearing it.
 pub fn keep() {
-    // SAFETY: as above, and whoever calls this does so once. A thread that reads the number at this
-    // moment finds the old or the new one, since it is one aligned word, and both will do.
-    unsafe { mi_option_set(PURGE_DELAY, DEFAULT) }
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: as above, and nobody else sets the number at this moment. Other threads may read it:
+        // it is one aligned word, and the old and the new number will both do.
+        unsafe { mi_option_set(PURGE_DELAY, DEFAULT) }
+    });
 }
 
 #[cfg(test)]
