@@ -238,6 +238,8 @@ impl Project {
     /// The store that a team shares.
     async fn shared(&self, url: &str, access: Access) -> Result<Arc<dyn Store>, Failure> {
         let opening = Opening { url, deployment: self.deployment.name.as_str() };
+        // A team remembers much.
+        tcloud_allocator::keep();
         Ok(match access {
             Access::Write => Arc::new(PostgresStore::open(opening).await?),
             Access::Read => match PostgresStore::open_to_read(opening).await? {
@@ -264,10 +266,16 @@ impl Project {
                 directory: own_directory(&self.root),
             },
         });
+        let defaults = Limits::default();
         self.engine_of(
             hosts.collect(),
             store,
-            Limits { parallelism, observe: parallelism, ..Limits::default() },
+            Limits {
+                parallelism,
+                observe: defaults.observe.min(parallelism),
+                secrets: defaults.secrets.min(parallelism),
+                ..defaults
+            },
         )
     }
 

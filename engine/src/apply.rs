@@ -84,8 +84,8 @@ pub(crate) async fn apply(
     if plan.needs_decision() {
         return Err(ApplyError::NeedsDecision);
     }
-    let per_host = |host: &Address| parts.hosts.at_once(host).unwrap_or(parts.limits.per_host);
-    let queue = Queue::new(&plan.steps, parts.limits.parallelism, per_host)?;
+    let lane_of = |host| parts.hosts.lane(host, &parts.limits);
+    let queue = Queue::new(&plan.steps, parts.limits.parallelism, lane_of)?;
     if plan.is_empty() {
         return Ok(Account::default());
     }

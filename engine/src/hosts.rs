@@ -11,6 +11,8 @@ use tcloud_provider::{ConfiguredProvider, Discretion, HostConfig, ProviderError,
 use tokio::sync::OnceCell;
 
 use crate::discreet::Discreet;
+use crate::limits::Limits;
+use crate::queue::{Lane, LaneOf};
 
 /// A host, and what reaches it.
 #[derive(Clone, Debug)]
@@ -51,10 +53,20 @@ impl Hosts {
         self.hosts.keys().cloned().collect()
     }
 
-    /// How many operations a host works on well at the same time, where its provider says so.
-    pub(crate) fn at_once(&self, host: &Address) -> Option<usize> {
-        let provider = self.providers.get(&self.hosts.get(host)?.spec.provider).ok()?;
-        provider.describe().at_once.map(NonZeroUsize::get)
+    /// The lane of a host: its own, where its provider says how many operations a host takes; else that of
+    /// all hosts of the provider, which may answer one after the other.
+    pub(crate) fn lane<'a>(&'a self, host: &'a Address, limits: &Limits) -> Lane<'a> {
+        let provider = self.hosts.get(host).map(|host| host.spec.provider.as_str());
+        let known = provider.and_then(|provider| self.providers.get(provider).ok());
+        match (known.and_then(|known| known.describe().at_once), provider) {
+            (None, Some(provider)) => {
+                Lane { of: LaneOf::Provider(provider), room: limits.per_provider }
+            }
+            (room, _) => {
+                let room = room.map_or(limits.per_provider, NonZeroUsize::get);
+                Lane { of: LaneOf::Host(host), room }
+            }
+        }
     }
 
     /// The connection to a host, made now if there is none.

@@ -11,11 +11,12 @@ use uuid::Uuid;
 pub struct Limits {
     /// Steps under way at the same time, on all hosts together.
     pub parallelism: usize,
-    /// Steps under way at the same time on one host whose provider does not say how many it takes.
-    pub per_host: usize,
+    /// Steps under way at the same time on all hosts of a provider that does not say how many a host takes.
+    pub per_provider: usize,
     /// Secrets that are asked for at the same time, each of which may start a program.
     pub secrets: usize,
-    /// Hosts that are observed at the same time.
+    /// Hosts that are observed, and objects that a run before left open which are looked at, at the same
+    /// time.
     pub observe: usize,
     /// How long reaching a host may take.
     pub connect: Duration,
@@ -41,9 +42,9 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             parallelism: 128,
-            per_host: 16,
+            per_provider: 16,
             secrets: 16,
-            observe: 64,
+            observe: 16,
             connect: Duration::from_secs(30),
             look: Duration::from_secs(120),
             call: Duration::from_secs(30 * 60),

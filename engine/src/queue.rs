@@ -26,15 +26,33 @@ pub(crate) struct Queue {
     /// For each step, where its dependents begin in `dependents`.
     first: Vec<u32>,
     dependents: Vec<u32>,
-    /// The host of each step; the last number stands for steps that ask nobody.
-    host: Vec<u32>,
-    hosts: Vec<HostQueue>,
-    /// Hosts with ready steps and room for one more.
+    /// The lane of each step; the last number stands for steps that ask nobody.
+    lane: Vec<u32>,
+    lanes: Vec<LaneQueue>,
+    /// Lanes with ready steps and room for one more.
     open: BTreeSet<usize>,
-    /// Where the next search for an open host begins, so that all hosts get their turn.
+    /// Where the next search for an open lane begins, so that all get their turn.
     turn: usize,
     running: usize,
     limit: usize,
+}
+
+/// What operations wait on for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lane<'a> {
+    /// Whose it is.
+    pub(crate) of: LaneOf<'a>,
+    /// How many may be under way on it.
+    pub(crate) room: usize,
+}
+
+/// Whose a lane is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LaneOf<'a> {
+    /// A host's.
+    Host(&'a Address),
+    /// That of all hosts of a provider.
+    Provider(&'a str),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,28 +62,28 @@ enum State {
     Ended,
 }
 
-struct HostQueue {
+struct LaneQueue {
     ready: BinaryHeap<Reverse<u32>>,
     room: usize,
 }
 
 impl Queue {
-    /// The queue for these steps; `per_host` says how many may run at once on a host.
-    pub(crate) fn new(
-        steps: &[Step],
+    /// The queue for these steps; `lane_of` says which lane a host is on.
+    pub(crate) fn new<'a>(
+        steps: &'a [Step],
         limit: usize,
-        per_host: impl Fn(&Address) -> usize,
+        lane_of: impl Fn(&'a Address) -> Lane<'a>,
     ) -> Result<Queue, Malformed> {
         let (missing, first, dependents) = edges(steps)?;
         check_order(&missing, &first, &dependents)?;
-        let (host, hosts) = by_host(steps, per_host);
+        let (lane, lanes) = by_lane(steps, lane_of);
         let mut queue = Queue {
             states: vec![State::Waiting; steps.len()],
             missing,
             first,
             dependents,
-            host,
-            hosts,
+            lane,
+            lanes,
             open: BTreeSet::new(),
             turn: 0,
             running: 0,
@@ -81,7 +99,7 @@ impl Queue {
 
     /// The next step that may begin, which then runs.
     pub(crate) fn next(&mut self) -> Option<StepId> {
-        let recording = self.hosts.len() - 1;
+        let recording = self.lanes.len() - 1;
         let at = if self.open.contains(&recording) {
             recording
         } else if self.running < self.limit {
@@ -89,7 +107,7 @@ impl Queue {
         } else {
             return None;
         };
-        let queue = &mut self.hosts[at];
+        let queue = &mut self.lanes[at];
         let Reverse(step) = queue.ready.pop()?;
         if at != recording {
             queue.room -= 1;
@@ -105,7 +123,7 @@ impl Queue {
 
     /// Whether [`Queue::next`] would find a step.
     pub(crate) fn has_next(&self) -> bool {
-        let recording = self.hosts.len() - 1;
+        let recording = self.lanes.len() - 1;
         self.open.contains(&recording) || (self.running < self.limit && !self.open.is_empty())
     }
 
@@ -146,7 +164,7 @@ impl Queue {
     /// Gives up everything that has not begun, in the order of the plan.
     pub(crate) fn give_up_all(&mut self) -> Vec<StepId> {
         self.open.clear();
-        self.hosts.iter_mut().for_each(|host| host.ready.clear());
+        self.lanes.iter_mut().for_each(|host| host.ready.clear());
         let mut given_up = Vec::new();
         for (step, state) in self.states.iter_mut().enumerate() {
             if *state == State::Waiting {
@@ -159,21 +177,21 @@ impl Queue {
 
     fn ended(&mut self, step: StepId) {
         self.states[step.0 as usize] = State::Ended;
-        let at = self.host[step.0 as usize] as usize;
-        if at == self.hosts.len() - 1 {
+        let at = self.lane[step.0 as usize] as usize;
+        if at == self.lanes.len() - 1 {
             return;
         }
         self.running -= 1;
-        self.hosts[at].room += 1;
-        if !self.hosts[at].ready.is_empty() {
+        self.lanes[at].room += 1;
+        if !self.lanes[at].ready.is_empty() {
             self.open.insert(at);
         }
     }
 
     fn make_ready(&mut self, step: u32) {
-        let at = self.host[step as usize] as usize;
-        self.hosts[at].ready.push(Reverse(step));
-        if self.hosts[at].room > 0 {
+        let at = self.lane[step as usize] as usize;
+        self.lanes[at].ready.push(Reverse(step));
+        if self.lanes[at].room > 0 {
             self.open.insert(at);
         }
     }
@@ -233,22 +251,25 @@ fn check_order(missing: &[u32], first: &[u32], dependents: &[u32]) -> Result<(),
     }
 }
 
-fn by_host(steps: &[Step], per_host: impl Fn(&Address) -> usize) -> (Vec<u32>, Vec<HostQueue>) {
-    let mut numbers: BTreeMap<&Address, u32> = BTreeMap::new();
+fn by_lane<'a>(
+    steps: &'a [Step],
+    lane_of: impl Fn(&'a Address) -> Lane<'a>,
+) -> (Vec<u32>, Vec<LaneQueue>) {
+    let mut hosts: BTreeMap<&Address, Lane<'_>> = BTreeMap::new();
     for operation in steps.iter().filter_map(|step| step.operation.as_ref()) {
-        numbers.entry(&operation.object.host).or_default();
+        let host = &operation.object.host;
+        hosts.entry(host).or_insert_with(|| lane_of(host));
     }
-    for (number, (_, slot)) in numbers.iter_mut().enumerate() {
-        *slot = number as u32;
-    }
+    let lanes: BTreeSet<&Lane<'_>> = hosts.values().collect();
+    let numbers: BTreeMap<&Lane<'_>, u32> = lanes.into_iter().zip(0..).collect();
     let nobody = numbers.len() as u32;
     let of = |step: &Step| {
         let operation = step.operation.as_ref();
-        operation.and_then(|o| numbers.get(&o.object.host)).copied().unwrap_or(nobody)
+        let lane = operation.and_then(|own| hosts.get(&own.object.host));
+        lane.and_then(|lane| numbers.get(lane)).copied().unwrap_or(nobody)
     };
-    let queue = |room| HostQueue { ready: BinaryHeap::new(), room };
-    let mut hosts: Vec<HostQueue> =
-        numbers.keys().map(|host| queue(per_host(host).max(1))).collect();
-    hosts.push(queue(usize::MAX));
-    (steps.iter().map(of).collect(), hosts)
+    let queue = |room| LaneQueue { ready: BinaryHeap::new(), room };
+    let mut lanes: Vec<LaneQueue> = numbers.keys().map(|lane| queue(lane.room.max(1))).collect();
+    lanes.push(queue(usize::MAX));
+    (steps.iter().map(of).collect(), lanes)
 }

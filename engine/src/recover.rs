@@ -147,7 +147,7 @@ async fn look_at_all(parts: &Parts, open: Vec<(Scope, OpenIntent)>) -> Vec<Looke
     let mut waiting = open.into_iter().enumerate();
     let mut asked = JoinSet::new();
     loop {
-        while asked.len() < parts.limits.parallelism.max(1)
+        while asked.len() < parts.limits.observe.max(1)
             && let Some((position, (scope, open))) = waiting.next()
         {
             let (hosts, within) = (Arc::clone(&parts.hosts), parts.limits.look);

@@ -37,7 +37,8 @@ pub struct Description {
     /// What it adds to kinds that are there.
     #[serde(default)]
     pub extensions: Vec<Extension>,
-    /// How many operations each of its hosts works on well at the same time; without a number, 16.
+    /// How many operations each of its hosts works on well at the same time. Without a number all its hosts
+    /// together get no more than 16.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_once: Option<NonZeroUsize>,
 }

@@ -1,6 +1,7 @@
 //! The provider `libvirt`: opens hosts and passes calls on to them.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ impl Provider for LibvirtProvider {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             kinds: Vec::new(),
             extensions: vec![domain::extension()],
-            at_once: None,
+            at_once: NonZeroUsize::new(16),
         }
     }
 

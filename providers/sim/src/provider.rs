@@ -15,7 +15,7 @@ use crate::queue::{Answer, Queue, Request};
 use crate::script::{Call, Script, set};
 
 /// Calls that wait for each other share a transaction, so that many at once cost less each.
-const AT_ONCE: Option<NonZeroUsize> = NonZeroUsize::new(64);
+const AT_ONCE: Option<NonZeroUsize> = NonZeroUsize::new(32);
 
 /// The embedded hypervisor.
 pub struct SimProvider {

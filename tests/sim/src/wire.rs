@@ -33,7 +33,7 @@ pub(crate) struct Wire {
 pub(crate) fn limits() -> Limits {
     Limits {
         parallelism: 4,
-        per_host: 3,
+        per_provider: 3,
         connect: Duration::from_secs(10),
         look: Duration::from_secs(10),
         call: Duration::from_secs(20),
