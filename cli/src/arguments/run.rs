@@ -19,8 +19,8 @@ pub(crate) struct Run {
     pub(crate) scope: Scope,
     #[command(flatten)]
     pub(crate) consent: Consents,
-    /// How many hosts are asked, and how many steps run, at the same time; on one host no more than it
-    /// takes well.
+    /// How many steps run at the same time, on one host no more than it takes well, and how many hosts
+    /// are asked, no more than 16.
     #[arg(long, value_name = "N", default_value = "128")]
     pub(crate) parallelism: NonZeroUsize,
 }
