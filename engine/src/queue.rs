@@ -164,7 +164,7 @@ impl Queue {
     /// Gives up everything that has not begun, in the order of the plan.
     pub(crate) fn give_up_all(&mut self) -> Vec<StepId> {
         self.open.clear();
-        self.lanes.iter_mut().for_each(|host| host.ready.clear());
+        self.lanes.iter_mut().for_each(|lane| lane.ready.clear());
         let mut given_up = Vec::new();
         for (step, state) in self.states.iter_mut().enumerate() {
             if *state == State::Waiting {
